@@ -1,0 +1,51 @@
+import { Command, CommanderError } from 'commander';
+import { InputError } from '../config/input-error.js';
+import { RunError } from '../simulation/run-error.js';
+import { DurationError } from '../engine/timing/pass-clock.js';
+import { expandPrefixes } from './flags.js';
+import { replayCommand } from './replay.js';
+import { traceCommand } from './trace.js';
+
+const BAD_INPUT = 2;
+const FAILED = 1;
+
+const EXAMPLES = `
+Examples:
+  dynosim trace generate --requests 2000 --output chat.jsonl     make a trace
+  dynosim replay chat.jsonl --num-workers 4                      replay it on four workers
+  dynosim replay --help                                          all options of a replay`;
+
+/** Runs the command line. @returns the exit code: 0, 1 when the run failed, 2 when the input is wrong */
+export async function main(argv: readonly string[]): Promise<number> {
+  const program = new Command('dynosim')
+    .description('Simulate an LLM serving fleet: what would this traffic see, and at what cost?')
+    .version('0.1.0')
+    .addHelpText('after', EXAMPLES)
+    .addCommand(replayCommand())
+    .addCommand(traceCommand());
+  for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)])
+    command.exitOverride().configureOutput({ outputError: () => {} });
+  try {
+    await program.parseAsync(expandPrefixes(program, argv), { from: 'user' });
+    return 0;
+  } catch (error) {
+    return report(error);
+  }
+}
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0 || error.code === 'commander.help') return error.exitCode;
+    return complain(error.message.replace(/^error: /, ''), BAD_INPUT);
+  }
+  if (error instanceof InputError) return complain(error.message, BAD_INPUT);
+  if (error instanceof RunError || error instanceof DurationError) return complain(error.message, FAILED);
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code !== undefined) return complain(message, FAILED);
+  throw error;
+}
+
+function complain(message: string, exitCode: number): number {
+  process.stderr.write(`dynosim: error: ${message}\n`);
+  return exitCode;
+}

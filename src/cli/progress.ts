@@ -1,0 +1,27 @@
+import { type SingleBar, SingleBar as Bar } from 'cli-progress';
+
+/** A progress bar on standard error; nothing where that is not a terminal. */
+export class ProgressBar {
+  readonly callback: ((ended: number, total: number) => void) | undefined;
+  private bar: SingleBar | undefined;
+
+  constructor(isQuiet: boolean) {
+    if (isQuiet || process.stderr.isTTY !== true) return;
+    this.callback = (ended, total) => {
+      if (!this.bar) {
+        this.bar = new Bar({
+          format: 'replaying {bar} {percentage}% | {value}/{total} requests | {eta_formatted} left',
+          stream: process.stderr,
+          clearOnComplete: true,
+          hideCursor: true,
+        });
+        this.bar.start(total, ended);
+      }
+      this.bar.update(ended);
+    };
+  }
+
+  stop(): void {
+    this.bar?.stop();
+  }
+}

@@ -1,0 +1,268 @@
+import { type FieldRules, type FieldValues, readFields } from './fields.js';
+import { InputError } from './input-error.js';
+import { JsonNumber, JsonSyntaxError, type JsonValue, parseJson } from './json.js';
+
+export type EngineType = 'vllm' | 'trtllm' | 'sglang';
+export type WorkerType = 'aggregated' | 'prefill' | 'decode';
+
+/** One engine as the user described it, defaults filled in. Units: tokens, blocks, milliseconds where named. */
+export interface EngineArgs {
+  engineType: EngineType;
+  workerType: WorkerType;
+  /** KV pool of one rank. */
+  gpuBlocks: number;
+  blockTokens: number;
+  /** Infinity when unlimited. */
+  maxSequences: number;
+  /** Infinity when unlimited. */
+  maxBatchedTokens: number;
+  maxModelTokens: number | undefined;
+  prefixCaching: boolean;
+  chunkedPrefill: boolean;
+  preemption: 'lifo' | 'fifo';
+  pool: 'native' | 'kvbm';
+  ranks: number;
+  tensorParallel: number;
+  speedup: number;
+  decodeSpeedup: number;
+  startupMs: number | undefined;
+  /** Accept rate of each speculative token; undefined without speculation. */
+  acceptRates: readonly number[] | undefined;
+  speculationSeed: bigint;
+  /** Path of a measured timing grid. */
+  timingGridPath: string | undefined;
+  aicBackend: string | undefined;
+  routerQueuePolicy: 'fcfs' | 'lcfs' | 'wspt' | undefined;
+  kvTransferBandwidth: number | undefined;
+  kvBytesPerToken: number | undefined;
+  kvTransferTiming: 'full_prompt' | 'destination_missing';
+  offload: { g2Blocks: number; g3Blocks: number; g4: boolean };
+}
+
+const unset = 'unset';
+const DTYPES = ['aic_gemm_dtype', 'aic_moe_dtype', 'aic_fmha_dtype', 'aic_kv_cache_dtype', 'aic_comm_dtype'] as const;
+
+const count = { type: 'uint', null: unset } as const;
+const bandwidth = { type: 'float', min: 0, null: unset } as const;
+const port = { type: 'uint', max: 65535, null: unset } as const;
+const fraction = { type: 'float', min: 0, max: 1, null: unset } as const;
+const text = { type: 'string', null: unset } as const;
+const token = { type: 'uint', max: 0xffffffff } as const;
+
+const RULES: FieldRules = {
+  engine_type: { type: 'choice', choices: ['vllm', 'sglang', 'trtllm'], anyCase: true },
+  num_gpu_blocks: { type: 'uint', min: 1, null: unset },
+  block_size: { type: 'uint' },
+  max_model_len: { type: 'uint', min: 1, null: unset },
+  max_num_seqs: { type: 'uint', min: 1, null: unset },
+  max_num_batched_tokens: { type: 'uint', min: 1, null: unset },
+  enable_prefix_caching: { type: 'bool' },
+  enable_chunked_prefill: { type: 'bool' },
+  g1_backend: { type: 'choice', choices: ['kvbm', 'native'] },
+  speedup_ratio: { type: 'float', min: 0 },
+  decode_speedup_ratio: { type: 'float', min: 0 },
+  dp_size: { type: 'uint', min: 1, max: 0xffffffff },
+  startup_time: { type: 'float', min: 0, null: unset },
+  worker_type: { type: 'choice', choices: ['aggregated', 'prefill', 'decode'], null: unset },
+  is_prefill: { type: 'bool' },
+  is_decode: { type: 'bool' },
+  planner_profile_data: text,
+  aic_backend: text,
+  aic_system: text,
+  aic_backend_version: text,
+  aic_model_path: text,
+  aic_tp_size: count,
+  aic_moe_tp_size: count,
+  aic_moe_ep_size: count,
+  aic_attention_dp_size: count,
+  ...Object.fromEntries(DTYPES.map((name) => [name, text])),
+  aic_nextn: { type: 'uint', min: 1, max: 5, null: unset },
+  aic_nextn_accept_rates: text,
+  aic_mtp_seed: { type: 'u64' },
+  gpu_memory_utilization: fraction,
+  mem_fraction_static: fraction,
+  free_gpu_memory_fraction: fraction,
+  enable_local_indexer: { type: 'bool' },
+  bootstrap_port: port,
+  zmq_kv_events_port: port,
+  zmq_replay_port: port,
+  handoff_session_timeout_ms: { type: 'uint', min: 1 },
+  kv_bytes_per_token: count,
+  kv_transfer_bandwidth: bandwidth,
+  kv_transfer_timing_mode: { type: 'choice', choices: ['full_prompt', 'destination_missing'], anyCase: true },
+  num_g2_blocks: count,
+  num_g3_blocks: count,
+  enable_g4_storage: { type: 'bool' },
+  offload_batch_size: count,
+  bandwidth_g1_to_g2_gbps: bandwidth,
+  bandwidth_g2_to_g1_gbps: bandwidth,
+  bandwidth_g2_to_g3_gbps: bandwidth,
+  bandwidth_g3_to_g2_gbps: bandwidth,
+  bandwidth_g2_to_g4_gbps: bandwidth,
+  bandwidth_g4_to_g2_gbps: bandwidth,
+  reasoning: {
+    type: 'object',
+    null: unset,
+    fields: { start_thinking_token_id: token, end_thinking_token_id: token, thinking_ratio: { type: 'float' } },
+    required: ['start_thinking_token_id', 'end_thinking_token_id', 'thinking_ratio'],
+  },
+  response_replay_trace_path: text,
+  preemption_mode: { type: 'choice', choices: ['lifo', 'fifo'], anyCase: true },
+  router_queue_policy: { type: 'choice', choices: ['fcfs', 'lcfs', 'wspt'], null: unset },
+  sglang: {
+    type: 'object',
+    null: unset,
+    fields: {
+      schedule_policy: text,
+      page_size: count,
+      max_prefill_tokens: count,
+      chunked_prefill_size: count,
+      clip_max_new_tokens: count,
+      schedule_conservativeness: { type: 'float', null: unset },
+    },
+  },
+  trtllm: { type: 'object', null: unset, fields: { capacity_scheduler_policy: text } },
+  has_perf_model: { type: 'any' },
+};
+
+const DEFAULT_BLOCK_TOKENS = { vllm: 64, trtllm: 32, sglang: 1 };
+const DEFAULT_ACCEPT_RATES = '0.85,0.3,0,0,0';
+
+/**
+ * Parses the JSON text of an engine-args option.
+ * @param where the option's name, for messages
+ * @throws {InputError} one line with the field, what was found and what is allowed
+ */
+export function parseEngineArgs(source: string, where: string): EngineArgs {
+  let json: JsonValue;
+  try {
+    json = parseJson(source);
+  } catch (error) {
+    if (error instanceof JsonSyntaxError)
+      throw new InputError(`${where}: not valid JSON at character ${error.offset + 1}: ${error.message}`);
+    throw error;
+  }
+  return readEngineArgs(json, where);
+}
+
+/** Reads engine arguments from parsed JSON; see `parseEngineArgs`. */
+export function readEngineArgs(json: JsonValue, where: string): EngineArgs {
+  if (!(json instanceof Map)) throw new InputError(`${where}: expected a JSON object`);
+  checkRoles(json, where);
+  const values = readFields(json, RULES, where);
+  const args = resolve(values, json, where);
+  checkCombinations(args, values, where);
+  return args;
+}
+
+function checkRoles(json: Map<string, JsonValue>, where: string): void {
+  if ((json.get('worker_type') ?? null) !== null && (json.has('is_prefill') || json.has('is_decode')))
+    throw new InputError(`${where}: worker_type cannot be combined with is_prefill or is_decode`);
+  if (json.get('is_prefill') === true && json.get('is_decode') === true)
+    throw new InputError(`${where}: is_prefill and is_decode cannot both be true`);
+  const attention = json.get('aic_attention_dp_size');
+  const ranks = json.get('dp_size');
+  const attentionRanks = attention instanceof JsonNumber ? attention.value : 1;
+  const isMeasured = (json.get('aic_backend') ?? null) !== null || (attention ?? null) !== null;
+  if (isMeasured && ranks instanceof JsonNumber && ranks.value > 1 && ranks.value !== attentionRanks)
+    throw new InputError(
+      `${where}: dp_size must match aic_attention_dp_size (got dp_size=${ranks.text}, aic_attention_dp_size=${attentionRanks})`,
+    );
+}
+
+function resolve(values: FieldValues, json: Map<string, JsonValue>, where: string): EngineArgs {
+  const pick = <T>(name: string, fallback: T): T => (values[name] as T | undefined) ?? fallback;
+  const nullable = (name: string, fallback: number) => (json.get(name) === null ? Infinity : pick(name, fallback));
+  const engineType = pick<EngineType>('engine_type', 'vllm');
+  const sglang = pick<FieldValues>('sglang', {});
+  const pageTokens = sglang.page_size as number | undefined;
+  const blockTokens =
+    pick('block_size', 0) ||
+    (engineType === 'sglang' ? (pageTokens ?? DEFAULT_BLOCK_TOKENS.sglang) : DEFAULT_BLOCK_TOKENS[engineType]);
+  const offload = {
+    g2Blocks: pick('num_g2_blocks', 0),
+    g3Blocks: pick('num_g3_blocks', 0),
+    g4: pick('enable_g4_storage', false),
+  };
+  const offloads = offload.g2Blocks > 0 || offload.g3Blocks > 0 || offload.g4;
+  const role = values.is_prefill ? 'prefill' : values.is_decode ? 'decode' : 'aggregated';
+  const attentionRanks = pick('aic_attention_dp_size', 1);
+  const startupSeconds = values.startup_time as number | undefined;
+  return {
+    engineType,
+    workerType: pick<WorkerType>('worker_type', role),
+    gpuBlocks: pick('num_gpu_blocks', 16384),
+    blockTokens,
+    maxSequences: nullable('max_num_seqs', 256),
+    maxBatchedTokens: nullable('max_num_batched_tokens', 8192),
+    maxModelTokens: values.max_model_len as number | undefined,
+    prefixCaching: pick('enable_prefix_caching', true),
+    chunkedPrefill: pick('enable_chunked_prefill', true),
+    preemption: pick<'lifo' | 'fifo'>('preemption_mode', 'lifo'),
+    pool: pick<'native' | 'kvbm'>('g1_backend', offloads && engineType !== 'sglang' ? 'kvbm' : 'native'),
+    ranks: attentionRanks > 1 ? attentionRanks : pick('dp_size', 1),
+    tensorParallel: pick('aic_tp_size', 1) || 1,
+    speedup: pick('speedup_ratio', 1),
+    decodeSpeedup: pick('decode_speedup_ratio', 1),
+    startupMs: startupSeconds === undefined ? undefined : startupSeconds * 1000,
+    acceptRates: acceptRates(values, where),
+    speculationSeed: pick('aic_mtp_seed', 42n),
+    timingGridPath: values.planner_profile_data as string | undefined,
+    aicBackend: values.aic_backend as string | undefined,
+    routerQueuePolicy: values.router_queue_policy as EngineArgs['routerQueuePolicy'],
+    kvTransferBandwidth: values.kv_transfer_bandwidth as number | undefined,
+    kvBytesPerToken: values.kv_bytes_per_token as number | undefined,
+    kvTransferTiming: pick<EngineArgs['kvTransferTiming']>('kv_transfer_timing_mode', 'full_prompt'),
+    offload,
+  };
+}
+
+function acceptRates(values: FieldValues, where: string): number[] | undefined {
+  const drafts = values.aic_nextn as number | undefined;
+  const given = values.aic_nextn_accept_rates as string | undefined;
+  if (given === undefined && drafts === undefined) return undefined;
+  const field = `${where}: aic_nextn_accept_rates`;
+  const rates = (given?.trim() || DEFAULT_ACCEPT_RATES).split(',').map((part, index) => {
+    const rate = part.trim() === '' ? Number.NaN : Number(part);
+    if (!(rate >= 0 && rate <= 1))
+      throw new InputError(`${field}: entry ${index + 1} must be a number from 0 to 1, found "${part.trim()}"`);
+    return rate;
+  });
+  if (drafts === undefined) throw new InputError(`${field}: needs aic_nextn`);
+  return Array.from({ length: drafts }, (_, index) => rates[index] ?? 0);
+}
+
+function checkCombinations(args: EngineArgs, values: FieldValues, where: string): void {
+  const sglang = (values.sglang ?? {}) as { page_size?: number; chunked_prefill_size?: number };
+  const refuse = (problem: string): never => {
+    throw new InputError(`${where}: ${problem}`);
+  };
+  if (args.blockTokens === 0) refuse('block_size must be greater than 0');
+  if (args.blockTokens === 1 && args.engineType !== 'sglang')
+    refuse(`block_size must be at least 2 for engine_type=${args.engineType}, found 1`);
+  const { g2Blocks, g3Blocks, g4 } = args.offload;
+  if (args.engineType !== 'sglang' && args.pool === 'native' && (g2Blocks > 0 || g3Blocks > 0 || g4))
+    refuse('g1_backend=native cannot be combined with G2/G3/G4 offload; leave g1_backend out or set it to kvbm');
+  if (g3Blocks > 0 && g2Blocks === 0) refuse('num_g3_blocks needs num_g2_blocks, because G3 is staged through G2');
+  if (args.maxModelTokens !== undefined && args.engineType !== 'vllm')
+    refuse(`max_model_len is supported only for engine_type=vllm, found ${args.engineType}`);
+  if (g4 && g2Blocks === 0) refuse('enable_g4_storage needs num_g2_blocks, because G4 is staged through G2');
+  if (args.acceptRates && args.decodeSpeedup !== 1)
+    refuse(`aic_nextn needs decode_speedup_ratio=1, found ${args.decodeSpeedup}`);
+  const policy = (values.trtllm as FieldValues | undefined)?.capacity_scheduler_policy;
+  if (policy !== undefined && policy !== 'guaranteed_no_evict')
+    refuse(`trtllm.capacity_scheduler_policy: only guaranteed_no_evict is supported, found ${String(policy)}`);
+  if (args.engineType === 'sglang') {
+    const { page_size: page, chunked_prefill_size: chunk } = sglang;
+    if (page !== undefined && page !== args.blockTokens)
+      refuse(`block_size (${args.blockTokens}) and sglang.page_size (${page}) must match when both are set`);
+    if (chunk !== undefined && chunk % args.blockTokens !== 0)
+      refuse(`sglang.chunked_prefill_size (${chunk}) must be divisible by block_size (${args.blockTokens})`);
+  }
+  if (args.pool === 'kvbm' && args.engineType !== 'sglang' && !isPowerOfTwoUpTo1024(args.blockTokens))
+    refuse(`block_size must be a power of two from 2 to 1024 for the kvbm pool, found ${args.blockTokens}`);
+}
+
+function isPowerOfTwoUpTo1024(value: number): boolean {
+  return value <= 1024 && (value & (value - 1)) === 0;
+}

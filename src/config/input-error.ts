@@ -1,0 +1,9 @@
+/** What a user gave is wrong. The message is one line that says where, what was found and what is allowed. */
+export class InputError extends Error {
+  override readonly name = 'InputError';
+}
+
+/** A name for `path` in messages: what the user typed. */
+export function at(path: string, line?: number): string {
+  return line === undefined ? path : `${path}:${line}`;
+}

@@ -1,0 +1,331 @@
+import { type EngineArgs, parseEngineArgs } from './engine-args.js';
+import { InputError } from './input-error.js';
+import { parseRouterConfig } from './router-config.js';
+
+export const TRACE_FORMATS = [
+  'mooncake',
+  'mooncake-delta',
+  'agentic_mooncake',
+  'applied_compute_agentic',
+  'dynamo',
+] as const;
+export type TraceFormat = (typeof TRACE_FORMATS)[number];
+
+/** What to replay and on which fleet; the fields mirror the flags of `dynosim replay`. */
+export interface ReplayOptions {
+  traceFiles?: readonly string[] | undefined;
+  traceFormat?: TraceFormat | undefined;
+  /** Tokens per hash id; 512 unless the format embeds it. */
+  traceBlockSize?: number | undefined;
+  traceSharedPrefixRatio?: number | undefined;
+  traceNumPrefixGroups?: number | undefined;
+
+  inputTokens?: number | undefined;
+  outputTokens?: number | undefined;
+  requestCount?: number | undefined;
+  requestRate?: number | undefined;
+  arrivalIntervalMs?: number | undefined;
+  arrivalSeed?: bigint | undefined;
+  turnsPerSession?: number | undefined;
+  sharedPrefixRatio?: number | undefined;
+  numPrefixGroups?: number | undefined;
+  interTurnDelayMs?: number | undefined;
+
+  replayConcurrency?: number | undefined;
+  arrivalSpeedupRatio?: number | undefined;
+  replayMode?: 'offline' | 'online' | undefined;
+  maxSimTimeSeconds?: number | undefined;
+
+  /** JSON text of engine arguments. */
+  extraEngineArgs?: string | undefined;
+  prefillEngineArgs?: string | undefined;
+  decodeEngineArgs?: string | undefined;
+  numWorkers?: number | undefined;
+  numPrefillWorkers?: number | undefined;
+  numDecodeWorkers?: number | undefined;
+  routerMode?: 'round_robin' | 'kv_router' | undefined;
+  routerConfig?: string | undefined;
+  routerPolicyConfig?: string | undefined;
+  modelName?: string | undefined;
+  /** Timing database of the router's prefill-load estimator, by flag name without `aic-`. */
+  aic?: Readonly<Record<string, string | number | undefined>> | undefined;
+  plannerConfig?: string | undefined;
+  benchmarkGranularity?: number | undefined;
+
+  slaTtftMs?: number | undefined;
+  slaItlMs?: number | undefined;
+  slaE2eMs?: number | undefined;
+
+  /** Whether every outcome is kept for the per-request file. */
+  keepRecords?: boolean | undefined;
+  /** Checks conservation laws after every pass. */
+  check?: boolean | undefined;
+  onProgress?: ((ended: number, total: number) => void) | undefined;
+}
+
+/** A replay whose options have been checked, defaults filled in. */
+export interface ReplayPlan {
+  options: ReplayOptions;
+  isSynthetic: boolean;
+  traceFormat: TraceFormat;
+  engine: EngineArgs;
+  workers: number;
+  arrivalSpeedup: number;
+  capMs: number;
+}
+
+/** Checks the options as a whole, in the reference's order. @throws {InputError} for the first problem */
+export function planReplay(options: ReplayOptions): ReplayPlan {
+  checkUsage(options);
+  const engines = readEngines(options);
+  parseRouterConfig(options.routerConfig, options.routerPolicyConfig);
+  checkEstimatorFlags(options);
+  if (options.plannerConfig !== undefined) checkPlanner(options);
+  checkUnsigned(options);
+  checkTopologyFlags(options);
+  checkEstimator(options);
+  if (options.modelName === '') throw new InputError('--model-name: must not be empty');
+  checkCap(options);
+  checkLevels(options);
+  if (options.replayConcurrency === 0) throw new InputError('--replay-concurrency: must be at least 1, found 0');
+  checkFleet(options, engines);
+  refuseUnavailable(options, engines);
+  const isSynthetic = asksForSynthetic(options);
+  const traceFormat = options.traceFormat ?? 'mooncake';
+  if (!isSynthetic) checkFormat(options, traceFormat);
+  const arrivalSpeedup = options.arrivalSpeedupRatio ?? 1;
+  if (isSynthetic) checkSynthetic(options);
+  if (options.replayConcurrency === undefined && !(arrivalSpeedup > 0 && Number.isFinite(arrivalSpeedup)))
+    throw new InputError(`--arrival-speedup-ratio: must be a finite positive number, found ${arrivalSpeedup}`);
+  const cap = options.maxSimTimeSeconds;
+  return {
+    options,
+    isSynthetic,
+    traceFormat,
+    engine: engines.aggregated,
+    workers: options.numWorkers ?? 1,
+    arrivalSpeedup,
+    capMs: cap === undefined ? Number.POSITIVE_INFINITY : cap * 1000,
+  };
+}
+
+function asksForSynthetic(options: ReplayOptions): boolean {
+  const { inputTokens, outputTokens, requestCount } = options;
+  return (
+    inputTokens !== undefined ||
+    outputTokens !== undefined ||
+    requestCount !== undefined ||
+    (options.turnsPerSession ?? 1) !== 1 ||
+    (options.sharedPrefixRatio ?? 0) !== 0 ||
+    (options.numPrefixGroups ?? 0) !== 0 ||
+    (options.interTurnDelayMs ?? 0) !== 0
+  );
+}
+
+function checkUsage(options: ReplayOptions): void {
+  const files = options.traceFiles ?? [];
+  const format = options.traceFormat ?? 'mooncake';
+  const isSynthetic = asksForSynthetic(options);
+  const { inputTokens, outputTokens, requestCount, replayConcurrency, requestRate, arrivalIntervalMs } = options;
+  const refuse = (problem: string): never => {
+    throw new InputError(problem);
+  };
+  if (format === 'dynamo' && files.length === 0) refuse('--trace-format dynamo needs at least one trace file');
+  if (format !== 'dynamo' && files.length > 1)
+    refuse(`--trace-format ${format} takes one trace file, found ${files.length}`);
+  if (files.length > 0 === isSynthetic)
+    refuse('give either a trace file or all of --input-tokens, --output-tokens and --request-count');
+  if (isSynthetic) {
+    if (inputTokens === undefined || outputTokens === undefined || requestCount === undefined)
+      refuse('synthetic load needs all of --input-tokens, --output-tokens and --request-count');
+    const controllers = [replayConcurrency, requestRate, arrivalIntervalMs].filter((value) => value !== undefined);
+    if (controllers.length !== 1)
+      refuse('synthetic load needs exactly one of --replay-concurrency, --request-rate and --arrival-interval-ms');
+  } else if (requestRate !== undefined || arrivalIntervalMs !== undefined)
+    refuse('--request-rate and --arrival-interval-ms apply to synthetic load only');
+  if (format === 'applied_compute_agentic' && replayConcurrency === undefined)
+    refuse('--trace-format applied_compute_agentic needs --replay-concurrency, as its traces hold no start times');
+  const isPlanned = options.plannerConfig !== undefined;
+  if (options.keepRecords && isPlanned) refuse('--report-jsonl cannot be used with --planner-config');
+  if (options.maxSimTimeSeconds !== undefined && isPlanned)
+    refuse('--max-sim-time-seconds cannot be used with --planner-config');
+  if (options.maxSimTimeSeconds !== undefined && isSynthetic)
+    refuse('--max-sim-time-seconds applies to trace replay only');
+}
+
+interface Engines {
+  aggregated: EngineArgs;
+  prefill: EngineArgs | undefined;
+  decode: EngineArgs | undefined;
+}
+
+function readEngines(options: ReplayOptions): Engines {
+  const read = (source: string | undefined, flag: string) =>
+    source === undefined ? undefined : parseEngineArgs(source, flag);
+  return {
+    aggregated: read(options.extraEngineArgs, '--extra-engine-args') ?? parseEngineArgs('{}', '--extra-engine-args'),
+    prefill: read(options.prefillEngineArgs, '--prefill-engine-args'),
+    decode: read(options.decodeEngineArgs, '--decode-engine-args'),
+  };
+}
+
+function checkEstimatorFlags(options: ReplayOptions): void {
+  const aic = options.aic ?? {};
+  if (Object.values(aic).every((value) => value === undefined)) return;
+  const missing = ['backend', 'system', 'model-path'].filter((name) => aic[name] === undefined);
+  if (missing.length > 0)
+    throw new InputError(`timing from AI Configurator also needs ${missing.map((name) => `--aic-${name}`).join(', ')}`);
+}
+
+function checkPlanner(options: ReplayOptions): void {
+  if (options.replayMode === 'online') throw new InputError('--planner-config needs --replay-mode offline');
+  const format = options.traceFormat ?? 'mooncake';
+  if (format !== 'mooncake' && format !== 'dynamo')
+    throw new InputError(`--planner-config needs --trace-format mooncake or dynamo, found ${format}`);
+}
+
+function checkUnsigned(options: ReplayOptions): void {
+  const flags: Record<string, number | bigint | undefined> = {
+    '--num-workers': options.numWorkers,
+    '--num-prefill-workers': options.numPrefillWorkers,
+    '--num-decode-workers': options.numDecodeWorkers,
+    '--trace-block-size': options.traceBlockSize,
+    '--trace-num-prefix-groups': options.traceNumPrefixGroups,
+    '--replay-concurrency': options.replayConcurrency,
+    '--arrival-seed': options.arrivalSeed,
+    '--input-tokens': options.inputTokens,
+    '--output-tokens': options.outputTokens,
+    '--request-count': options.requestCount,
+    '--turns-per-session': options.turnsPerSession,
+    '--num-prefix-groups': options.numPrefixGroups,
+  };
+  for (const [flag, value] of Object.entries(flags)) {
+    if (value === undefined) continue;
+    const limit = flag === '--arrival-seed' ? (1n << 64n) - 1n : 2147483647;
+    if (value < 0 || value > limit) throw new InputError(`${flag}: must be from 0 to ${limit}, found ${value}`);
+  }
+}
+
+function checkTopologyFlags(options: ReplayOptions): void {
+  const { extraEngineArgs, prefillEngineArgs, decodeEngineArgs } = options;
+  const isSplit = prefillEngineArgs !== undefined || decodeEngineArgs !== undefined;
+  if (isSplit && extraEngineArgs !== undefined)
+    throw new InputError('--extra-engine-args cannot be combined with --prefill-engine-args or --decode-engine-args');
+  if (isSplit && (prefillEngineArgs === undefined || decodeEngineArgs === undefined))
+    throw new InputError('--prefill-engine-args and --decode-engine-args must be given together');
+  if (isSplit && (options.numWorkers ?? 1) !== 1)
+    throw new InputError('--num-workers is for aggregated fleets; use --num-prefill-workers and --num-decode-workers');
+  if (!isSplit && ((options.numPrefillWorkers ?? 1) !== 1 || (options.numDecodeWorkers ?? 1) !== 1))
+    throw new InputError('--num-prefill-workers and --num-decode-workers need a disaggregated fleet; use --num-workers');
+}
+
+function checkEstimator(options: ReplayOptions): void {
+  const isGiven = Object.values(options.aic ?? {}).some((value) => value !== undefined);
+  const model = parseRouterConfig(options.routerConfig, options.routerPolicyConfig).router_prefill_load_model;
+  const isKvRouter = options.routerMode === 'kv_router';
+  if (isGiven && !isKvRouter) throw new InputError('the --aic-* flags need --router-mode kv_router');
+  if (isGiven && model !== 'aic')
+    throw new InputError('the --aic-* flags need router_prefill_load_model "aic" in --router-config');
+  if (!isGiven && isKvRouter && model === 'aic')
+    throw new InputError('router_prefill_load_model "aic" needs the --aic-* flags');
+}
+
+function checkCap(options: ReplayOptions): void {
+  const cap = options.maxSimTimeSeconds;
+  if (cap === undefined) return;
+  if (!(cap >= 0 && Number.isFinite(cap)))
+    throw new InputError(`--max-sim-time-seconds: must be finite and not negative, found ${cap}`);
+  if (options.replayMode === 'online') throw new InputError('--max-sim-time-seconds needs --replay-mode offline');
+}
+
+function checkLevels(options: ReplayOptions): void {
+  const levels = { ttft: options.slaTtftMs, itl: options.slaItlMs, e2e: options.slaE2eMs };
+  for (const [name, value] of Object.entries(levels))
+    if (value !== undefined && !(value >= 0 && Number.isFinite(value)))
+      throw new InputError(`--sla-${name}-ms: must be finite and not negative, found ${value}`);
+}
+
+function checkFleet(options: ReplayOptions, engines: Engines): void {
+  const { prefill, decode, aggregated } = engines;
+  if (prefill && decode) {
+    checkSplitFleet(options, prefill, decode);
+    return;
+  }
+  const workers = options.numWorkers ?? 1;
+  const isOnline = options.replayMode === 'online';
+  if (options.routerMode === 'kv_router' && workers * aggregated.ranks <= 1 && !isOnline && !options.plannerConfig)
+    throw new InputError('--router-mode kv_router needs more than one worker or rank (--num-workers, dp_size)');
+  if (workers === 0) throw new InputError('--num-workers: must be at least 1, found 0');
+  if (aggregated.workerType !== 'aggregated')
+    throw new InputError(`--extra-engine-args: worker_type must be aggregated here, found ${aggregated.workerType}`);
+  if (isOnline && aggregated.ranks !== 1)
+    throw new InputError(`--replay-mode online supports dp_size 1 only, found ${aggregated.ranks}`);
+}
+
+function checkSplitFleet(options: ReplayOptions, prefill: EngineArgs, decode: EngineArgs): void {
+  const refuse = (problem: string): never => {
+    throw new InputError(problem);
+  };
+  if (options.replayMode === 'online') refuse('a disaggregated fleet needs --replay-mode offline');
+  if (prefill.engineType === 'trtllm' || decode.engineType === 'trtllm')
+    refuse('a disaggregated fleet does not support engine_type=trtllm');
+  if (prefill.engineType !== decode.engineType)
+    refuse(`prefill and decode engine_type must be equal, found ${prefill.engineType} and ${decode.engineType}`);
+  if (options.numPrefillWorkers === 0) refuse('--num-prefill-workers: must be at least 1, found 0');
+  if (options.numDecodeWorkers === 0) refuse('--num-decode-workers: must be at least 1, found 0');
+  if (prefill.workerType !== 'prefill')
+    refuse(`--prefill-engine-args: worker_type must be prefill, found ${prefill.workerType}`);
+  if (decode.workerType !== 'decode')
+    refuse(`--decode-engine-args: worker_type must be decode, found ${decode.workerType}`);
+  if (prefill.ranks !== 1 || decode.ranks !== 1)
+    refuse(`a disaggregated fleet needs dp_size 1, found ${prefill.ranks} (prefill) and ${decode.ranks} (decode)`);
+  if (prefill.blockTokens !== decode.blockTokens)
+    refuse(`prefill and decode block_size must be equal, found ${prefill.blockTokens} and ${decode.blockTokens}`);
+}
+
+/** Parts of the program that are still to come say so, rather than being ignored. */
+function refuseUnavailable(options: ReplayOptions, engines: Engines): void {
+  const all = [engines.aggregated, engines.prefill, engines.decode];
+  const missing: [boolean, string][] = [
+    [engines.prefill !== undefined, 'disaggregated serving (--prefill-engine-args, --decode-engine-args)'],
+    [options.routerMode === 'kv_router', 'the KV router (--router-mode kv_router)'],
+    [all.some((engine) => engine?.engineType === 'sglang'), 'engine_type=sglang'],
+    [all.some((engine) => engine?.aicBackend !== undefined), 'timing from AI Configurator (aic_backend)'],
+    [options.plannerConfig !== undefined, 'the planner (--planner-config)'],
+    [options.replayMode === 'online', 'live replay (--replay-mode online)'],
+  ];
+  for (const [isAsked, what] of missing) if (isAsked) throw new InputError(`${what} is not available yet`);
+}
+
+function checkFormat(options: ReplayOptions, format: TraceFormat): void {
+  if (options.traceBlockSize === 0) throw new InputError('--trace-block-size: must be greater than 0');
+  if (format === 'agentic_mooncake' && options.replayConcurrency !== undefined)
+    throw new InputError('--trace-format agentic_mooncake cannot be used with --replay-concurrency');
+  const ratio = options.traceSharedPrefixRatio ?? 0;
+  if (format === 'applied_compute_agentic' && !(ratio >= 0 && ratio <= 1))
+    throw new InputError(`--trace-shared-prefix-ratio: must be from 0 to 1, found ${ratio}`);
+}
+
+function checkSynthetic(options: ReplayOptions): void {
+  const { requestRate, arrivalIntervalMs } = options;
+  if (requestRate !== undefined && !(requestRate > 0 && Number.isFinite(requestRate)))
+    throw new InputError(`--request-rate: must be a finite positive number, found ${requestRate}`);
+  if (arrivalIntervalMs !== undefined && !(arrivalIntervalMs >= 0 && Number.isFinite(arrivalIntervalMs)))
+    throw new InputError(`--arrival-interval-ms: must be finite and not negative, found ${arrivalIntervalMs}`);
+  const lengths = {
+    '--input-tokens': options.inputTokens,
+    '--output-tokens': options.outputTokens,
+    '--request-count': options.requestCount,
+  };
+  for (const [flag, value] of Object.entries(lengths))
+    if (value === 0) throw new InputError(`${flag}: must be at least 1, found 0`);
+  const turns = options.turnsPerSession ?? 1;
+  const ratio = options.sharedPrefixRatio ?? 0;
+  const delay = options.interTurnDelayMs ?? 0;
+  const isSessions = turns > 1 || ratio > 0 || (options.numPrefixGroups ?? 0) > 0 || delay > 0;
+  if (!isSessions) return;
+  if (turns < 1) throw new InputError(`--turns-per-session: must be at least 1, found ${turns}`);
+  if (!(delay >= 0 && Number.isFinite(delay)))
+    throw new InputError(`--inter-turn-delay-ms: must be finite and not negative, found ${delay}`);
+  if (!(ratio >= 0 && ratio <= 1)) throw new InputError(`--shared-prefix-ratio: must be from 0 to 1, found ${ratio}`);
+}

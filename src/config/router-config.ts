@@ -1,0 +1,115 @@
+import { existsSync } from 'node:fs';
+import { type FieldRules, type FieldValues, readFields } from './fields.js';
+import { InputError } from './input-error.js';
+import { JsonSyntaxError, type JsonObject, type JsonValue, parseJson } from './json.js';
+
+const unset = 'unset';
+const atLeastZero = { type: 'float', min: 0 } as const;
+const ratio = { type: 'float', min: 0, max: 1 } as const;
+const flag = { type: 'bool' } as const;
+
+/** Fields of the KV router's configuration, in the order in which a JSON list would give them. */
+const RULES: FieldRules = {
+  overlap_score_credit: atLeastZero,
+  overlap_score_credit_decay: atLeastZero,
+  prefill_load_scale: atLeastZero,
+  decode_active_request_weight: atLeastZero,
+  overlap_score_weight: { type: 'float', min: 0, null: unset },
+  host_cache_hit_weight: ratio,
+  disk_cache_hit_weight: ratio,
+  router_temperature: atLeastZero,
+  use_kv_events: flag,
+  durable_kv_events: flag,
+  router_replica_sync: flag,
+  router_track_active_blocks: flag,
+  router_track_output_blocks: flag,
+  router_assume_kv_reuse: flag,
+  router_track_prefill_tokens: flag,
+  router_tracking_hash: { type: 'choice', choices: ['public-xxh3-v1', 'keyed-xxh3-v1'] },
+  router_tracking_key_file: { type: 'string', null: unset },
+  router_tracking_key_id: { type: 'string', null: unset },
+  router_prefill_load_model: { type: 'choice', choices: ['none', 'aic'] },
+  router_snapshot_threshold: { type: 'uint', max: 0xffffffff, null: unset },
+  router_reset_states: flag,
+  router_ttl_secs: atLeastZero,
+  router_queue_threshold: { type: 'float', min: 0, null: unset },
+  router_policy_config: { type: 'string', null: unset },
+  router_event_threads: { type: 'uint', min: 1, max: 0xffffffff },
+  skip_initial_worker_wait: flag,
+  router_queue_policy: { type: 'choice', choices: ['fcfs', 'lcfs', 'wspt'] },
+  use_remote_indexer: flag,
+  serve_indexer: flag,
+  shared_cache_multiplier: ratio,
+  shared_cache_type: { type: 'choice', choices: ['none', 'hicache'] },
+  router_predicted_ttl_secs: { type: 'float', min: 0, null: unset },
+  conditional_disagg_enabled: flag,
+  conditional_disagg_policy: { type: 'choice', choices: ['isl_bounding', 'prefill_load', 'isl_or_load'] },
+  conditional_disagg_eff_isl_threshold: { type: 'uint' },
+  conditional_disagg_eff_isl_ratio_threshold: ratio,
+  conditional_disagg_prefill_busy_threshold: { type: 'float', min: 0, null: unset },
+  conditional_disagg_decode_busy_threshold: { type: 'float', min: 0, null: unset },
+};
+
+const WHERE = '--router-config';
+
+/**
+ * Checks a KV router configuration; it must be valid in every router mode.
+ * @param policyPath the policy file named by its own flag
+ * @returns the values given
+ * @throws {InputError} with the field, what was found and what is allowed
+ */
+export function parseRouterConfig(source: string | undefined, policyPath: string | undefined): FieldValues {
+  const json = source === undefined ? new Map<string, JsonValue>() : readJson(source);
+  if (policyPath !== undefined && !(json instanceof Map))
+    throw new InputError(`${WHERE}: must be a JSON object when --router-policy-config is given`);
+  const object = json instanceof Map ? json : asObject(json);
+  if (policyPath !== undefined) object.set('router_policy_config', policyPath);
+  const values = readFields(object, RULES, WHERE);
+  checkCombinations(values);
+  return values;
+}
+
+function readJson(source: string): JsonValue {
+  try {
+    return parseJson(source);
+  } catch (error) {
+    if (error instanceof JsonSyntaxError)
+      throw new InputError(`${WHERE}: not valid JSON at character ${error.offset + 1}: ${error.message}`);
+    throw error;
+  }
+}
+
+function asObject(json: JsonValue): JsonObject {
+  const names = Object.keys(RULES);
+  if (!Array.isArray(json)) throw new InputError(`${WHERE}: expected a JSON object`);
+  if (json.length > names.length) throw new InputError(`${WHERE}: a list may have ${names.length} entries at most`);
+  return new Map(json.map((value, index) => [names[index], value]));
+}
+
+function checkCombinations(values: FieldValues): void {
+  const refuse = (problem: string): never => {
+    throw new InputError(`${WHERE}: ${problem}`);
+  };
+  if (values.durable_kv_events) refuse('durable_kv_events: true is not supported');
+  const isKeyed = values.router_tracking_hash === 'keyed-xxh3-v1';
+  const keyFile = values.router_tracking_key_file;
+  const keyId = values.router_tracking_key_id;
+  if (!isKeyed && (keyFile !== undefined || keyId !== undefined))
+    refuse('router_tracking_key_file and router_tracking_key_id need router_tracking_hash=keyed-xxh3-v1');
+  if (isKeyed && keyFile === undefined) refuse('router_tracking_hash=keyed-xxh3-v1 needs router_tracking_key_file');
+  if (isKeyed && (typeof keyId !== 'string' || keyId === '' || keyId.trim() !== keyId))
+    refuse('router_tracking_hash=keyed-xxh3-v1 needs a router_tracking_key_id without outer blanks');
+  if (values.router_track_output_blocks && values.router_track_active_blocks === false)
+    refuse('router_track_output_blocks needs router_track_active_blocks=true');
+  if (values.router_prefill_load_model === 'aic' && values.router_track_prefill_tokens === false)
+    refuse('router_prefill_load_model needs router_track_prefill_tokens=true');
+  if (values.use_remote_indexer && values.serve_indexer)
+    refuse('use_remote_indexer and serve_indexer exclude each other');
+  const credit = values.overlap_score_weight === 0 ? 0 : (values.overlap_score_credit ?? 1);
+  if (values.serve_indexer && credit === 0) refuse('serve_indexer needs overlap_score_credit above 0');
+  if (values.router_predicted_ttl_secs !== undefined && values.use_kv_events === false)
+    refuse('router_predicted_ttl_secs needs use_kv_events=true');
+  const policyFile = values.router_policy_config;
+  if (typeof policyFile === 'string' && !existsSync(policyFile))
+    refuse(`router_policy_config: cannot open ${policyFile} (no such file)`);
+}

@@ -1,0 +1,46 @@
+/**
+ * One rank of a worker: a scheduler with its KV cache, advanced pass by pass by whoever owns the clock. Requests are
+ * named by slot numbers; the owner fills the tables that belong to a slot before it hands the slot over.
+ *
+ * A pass happens in two steps, since the ranks of a worker end together: `execute` decides everything and returns the
+ * engine's own end time, `settle` then notes tokens at the end time that holds. `plan` foresees a stretch of passes in
+ * which nothing happens but decoding, up to the next request that ends; nothing changes until `commit`, so an owner
+ * that learns of an arrival meanwhile plans again with that limit.
+ */
+export interface EngineCore {
+  /** Requests waiting or running. */
+  readonly requestCount: number;
+  /** Whether the last pass did anything at all. */
+  readonly madeProgress: boolean;
+  /** Slots that ended in the last settled passes, in signal order; the owner empties the list. */
+  readonly ended: EndedRequest[];
+  /** Slots whose first token came in the last settled pass without ending them. */
+  readonly firstTokens: number[];
+  receive(slot: number): void;
+  /** Whether a request received now would have to be looked at before the planned stretch is over. */
+  readonly wantsArrivals: boolean;
+  /**
+   * Plans uneventful passes from `nowMs` on, as far as they begin before `limitMs`.
+   * @returns the end of the last one, or -1 when the next pass must be executed
+   */
+  plan(nowMs: number, limitMs: number): number;
+  commit(): void;
+  /** Decides one pass that begins now. @returns its end in milliseconds */
+  execute(nowMs: number): number;
+  settle(endMs: number): void;
+  /** Why the requests that are stuck cannot go on, one line each. */
+  diagnose(): StuckRequest[];
+  /** @throws when a conservation law is broken */
+  check(): void;
+}
+
+export interface EndedRequest {
+  slot: number;
+  rejected: boolean;
+}
+
+export interface StuckRequest {
+  slot: number;
+  problem: string;
+  remedy: string;
+}

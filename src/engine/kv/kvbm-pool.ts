@@ -1,0 +1,161 @@
+import type { BlockPool, KvEventSink } from './block-pool.js';
+import { IntMap } from './int-map.js';
+import { Lineage } from './lineage.js';
+import type { PromptBlocks } from './prompt-blocks.js';
+
+/**
+ * The KV block manager's device pool (`kv_manager/kvbm_backend.rs` of the reference): one block per identity, findable
+ * from the moment it is allocated, idle blocks evicted leaf first along their lineage.
+ */
+export class KvbmPool implements BlockPool {
+  hits = 0;
+  activeHits = 0;
+  private plain = 0;
+  private inactive = 0;
+  private named = 0;
+  private reserved = 0;
+  private readonly byId = new IntMap();
+  private readonly lineage = new Lineage();
+  private readonly ids: number[] = [];
+  private readonly refs: number[] = [];
+  private readonly parents: number[] = [];
+  private readonly freeEntries: number[] = [];
+
+  constructor(
+    readonly capacity: number,
+    private readonly blocks: PromptBlocks,
+    private readonly events: KvEventSink | undefined,
+  ) {}
+
+  get active(): number {
+    return this.named + this.plain - this.inactive + this.reserved;
+  }
+
+  get headroom(): number {
+    return this.capacity - this.active;
+  }
+
+  private get unused(): number {
+    return this.capacity - this.named - this.plain - this.reserved;
+  }
+
+  probe(ids: Int32Array, count: number): void {
+    let active = 0;
+    let index = 0;
+    for (; index < count; index++) {
+      const entry = this.byId.get(ids[index]);
+      if (entry < 0) break;
+      if (this.refs[entry] > 0) active++;
+    }
+    this.hits = index;
+    this.activeHits = active;
+  }
+
+  allocate(own: Int32Array, ids: Int32Array, named: number, from: number, to: number): boolean {
+    const namedEnd = Math.max(from, Math.min(to, named));
+    const woken: number[] = [];
+    let fresh = to - namedEnd;
+    for (let i = from; i < namedEnd; i++) {
+      const entry = this.byId.get(ids[i]);
+      own[i] = entry;
+      if (entry < 0) fresh++;
+      else if (this.refs[entry] === 0) {
+        this.lineage.remove(ids[i]);
+        woken.push(entry);
+      }
+    }
+    if (this.unused + this.inactive - woken.length < fresh) {
+      for (const entry of woken) this.lineage.insert(this.ids[entry], this.parents[entry]);
+      return false;
+    }
+    this.inactive -= woken.length;
+    const shortfall = fresh - this.unused;
+    const evicted: number[] = [];
+    for (let left = shortfall; left > 0; left--) evicted.push(this.evict());
+    for (let i = from; i < namedEnd; i++)
+      if (own[i] >= 0) this.refs[own[i]]++;
+      else own[i] = this.register(ids[i], i > 0 ? ids[i - 1] : undefined);
+    for (const id of evicted) this.drop(id);
+    this.plain += to - namedEnd;
+    return true;
+  }
+
+  private register(id: number, parentId: number | undefined): number {
+    const entry = this.freeEntries.pop() ?? this.ids.length;
+    this.ids[entry] = id;
+    this.refs[entry] = 1;
+    this.parents[entry] = parentId ?? Lineage.NO_PARENT;
+    this.byId.set(id, entry);
+    this.blocks.retain(id);
+    this.named++;
+    this.events?.stored(id);
+    return entry;
+  }
+
+  private evict(): number {
+    const id = this.lineage.evict();
+    const entry = this.byId.get(id);
+    this.byId.delete(id);
+    this.freeEntries.push(entry);
+    this.named--;
+    this.inactive--;
+    return id;
+  }
+
+  private drop(id: number): void {
+    if (this.byId.get(id) < 0) this.events?.removed(id);
+    this.blocks.release(id);
+  }
+
+  publish(): void {
+    // Registered when it was allocated.
+  }
+
+  adopt(id: number, parentId: number): number {
+    this.plain--;
+    const entry = this.byId.get(id);
+    if (entry < 0) return this.register(id, parentId);
+    if (this.refs[entry]++ === 0) {
+      this.lineage.remove(id);
+      this.inactive--;
+    }
+    return entry;
+  }
+
+  releaseNamed(entry: number): void {
+    if (--this.refs[entry] > 0) return;
+    this.lineage.insert(this.ids[entry], this.parents[entry]);
+    this.inactive++;
+  }
+
+  releasePlain(cached: number, dropped: number): void {
+    this.plain -= cached + dropped;
+  }
+
+  take(blocks: number): void {
+    for (let left = blocks - this.unused; left > 0; left--) this.drop(this.evict());
+    this.plain += blocks;
+  }
+
+  reserve(blocks: number): boolean {
+    if (blocks > this.headroom) return false;
+    for (let left = blocks - this.unused; left > 0; left--) this.drop(this.evict());
+    this.reserved += blocks;
+    return true;
+  }
+
+  unreserve(blocks: number): void {
+    this.reserved -= blocks;
+  }
+
+  commitReserved(blocks: number): void {
+    this.reserved -= blocks;
+    this.plain += blocks;
+  }
+
+  check(): void {
+    if (this.lineage.size !== this.inactive)
+      throw new Error(`${this.lineage.size} idle blocks are linked, ${this.inactive} are counted`);
+    if (this.unused < 0) throw new Error(`the pool of ${this.capacity} blocks is overdrawn by ${-this.unused}`);
+  }
+}

@@ -1,0 +1,108 @@
+interface Node {
+  id: number;
+  parentId: number;
+  /** Whether the block itself is idle; otherwise the node only holds its idle descendants. */
+  isReal: boolean;
+  tick: number;
+  children: number;
+  isLinked: boolean;
+}
+
+const NO_PARENT = -2147483647;
+
+/**
+ * Idle blocks as a forest: the victim is the idle block without idle children that has waited longest. A block that
+ * is reused leaves a ghost behind while it has idle descendants (`pools/inactive/backends/lineage` of the reference).
+ */
+export class Lineage {
+  static readonly NO_PARENT = NO_PARENT;
+  size = 0;
+  private readonly nodes = new Map<number, Node>();
+  private nextTick = 0;
+  /** Candidates by tick; entries that no longer hold are skipped when they surface. */
+  private readonly leaves: { tick: number; node: Node }[] = [];
+
+  insert(id: number, parentId: number): void {
+    let node = this.nodes.get(id);
+    if (!node) {
+      node = { id, parentId, isReal: false, tick: 0, children: 0, isLinked: false };
+      this.nodes.set(id, node);
+    }
+    node.isReal = true;
+    node.parentId = parentId;
+    node.tick = this.nextTick++;
+    this.size++;
+    if (parentId !== NO_PARENT && !node.isLinked) {
+      let parent = this.nodes.get(parentId);
+      if (!parent) {
+        parent = { id: parentId, parentId: NO_PARENT, isReal: false, tick: 0, children: 0, isLinked: false };
+        this.nodes.set(parentId, parent);
+      }
+      parent.children++;
+      node.isLinked = true;
+    }
+    if (node.children === 0) this.pushLeaf(node);
+  }
+
+  /** Takes out an idle block that is used again. */
+  remove(id: number): void {
+    let node = this.nodes.get(id);
+    if (!node) throw new Error('a block that is not idle cannot be taken from the idle blocks');
+    node.isReal = false;
+    this.size--;
+    while (node && !node.isReal && node.children === 0) {
+      this.nodes.delete(node.id);
+      if (!node.isLinked) return;
+      const parent: Node | undefined = this.nodes.get(node.parentId);
+      if (!parent) return;
+      parent.children--;
+      if (parent.isReal && parent.children === 0) this.pushLeaf(parent);
+      node = parent;
+    }
+  }
+
+  /** Takes out the victim and returns its identity. */
+  evict(): number {
+    for (;;) {
+      const top = this.popLeaf();
+      if (!top) throw new Error('no idle block is left to evict');
+      const { node, tick } = top;
+      const isLeaf = node.isReal && node.children === 0 && node.tick === tick;
+      if (!isLeaf || this.nodes.get(node.id) !== node) continue;
+      this.remove(node.id);
+      return node.id;
+    }
+  }
+
+  private pushLeaf(node: Node): void {
+    const { leaves } = this;
+    const leaf = { tick: node.tick, node };
+    let hole = leaves.length;
+    leaves.push(leaf);
+    while (hole > 0) {
+      const parent = (hole - 1) >> 1;
+      if (leaves[parent].tick <= leaf.tick) break;
+      leaves[hole] = leaves[parent];
+      hole = parent;
+    }
+    leaves[hole] = leaf;
+  }
+
+  private popLeaf(): { tick: number; node: Node } | undefined {
+    const { leaves } = this;
+    const top = leaves[0];
+    const last = leaves.pop();
+    if (!last || leaves.length === 0) return top;
+    let hole = 0;
+    for (;;) {
+      let child = 2 * hole + 1;
+      if (child >= leaves.length) break;
+      if (child + 1 < leaves.length && leaves[child + 1].tick < leaves[child].tick) child++;
+      if (last.tick <= leaves[child].tick) break;
+      leaves[hole] = leaves[child];
+      hole = child;
+    }
+    leaves[hole] = last;
+    return top;
+  }
+}

@@ -1,0 +1,221 @@
+import { type BlockPool, EntryList, type KvEventSink } from './block-pool.js';
+import { IntMap } from './int-map.js';
+import type { PromptBlocks } from './prompt-blocks.js';
+
+/** Identity of an entry that is owned but cannot be found yet. */
+const PRIVATE = -1;
+
+/**
+ * The pool of vLLM and TensorRT-LLM (`cache/vllm_block_pool.rs` of the reference). Several copies of one identity may
+ * exist; the oldest represents it. Idle copies wait in one LRU list. Idle plain blocks of an ended request share one
+ * list entry, since they are evicted one after the other and never found.
+ */
+export class NativePool implements BlockPool {
+  hits = 0;
+  activeHits = 0;
+  private copies = 0;
+  private inactive = 0;
+  private reserved = 0;
+  private readonly lru = new EntryList();
+  private ids = new Int32Array(64);
+  private refs = new Int32Array(64);
+  /** Blocks of an entry: 1, or those of an idle run of plain blocks. */
+  private sizes = new Int32Array(64);
+  /** Next copy of the same identity, by age. */
+  private duplicates = new Int32Array(64);
+  private used = 0;
+  private firstFree = -1;
+  private readonly byId: IntMap;
+
+  constructor(
+    readonly capacity: number,
+    private readonly blocks: PromptBlocks,
+    private readonly events: KvEventSink | undefined,
+  ) {
+    this.byId = new IntMap(Math.min(capacity, 4096));
+  }
+
+  get active(): number {
+    return this.copies - this.inactive + this.reserved;
+  }
+
+  get headroom(): number {
+    return this.capacity - this.copies - this.reserved + this.inactive;
+  }
+
+  probe(ids: Int32Array, count: number): void {
+    const { byId, refs } = this;
+    let active = 0;
+    let index = 0;
+    for (; index < count; index++) {
+      const entry = byId.get(ids[index]);
+      if (entry < 0) break;
+      if (refs[entry] > 0) active++;
+    }
+    this.hits = index;
+    this.activeHits = active;
+  }
+
+  allocate(own: Int32Array, ids: Int32Array, named: number, from: number, to: number, hits: number): boolean {
+    const fresh = to - from - hits;
+    const shortfall = fresh - (this.capacity - this.copies - this.reserved);
+    for (let i = 0; i < hits; i++) own[i] = this.byId.get(ids[i]);
+    if (shortfall > 0) {
+      let idle = this.inactive;
+      for (let i = 0; i < hits; i++) if (this.refs[own[i]] === 0) idle--;
+      if (shortfall > idle) return false;
+    }
+    for (let i = 0; i < hits; i++) {
+      const entry = own[i];
+      if (this.refs[entry]++ === 0) {
+        this.lru.remove(entry);
+        this.inactive--;
+      }
+    }
+    if (shortfall > 0) this.evict(shortfall);
+    for (let i = from + hits; i < to && i < named; i++) own[i] = this.create();
+    this.copies += fresh;
+    return true;
+  }
+
+  publish(entry: number, id: number): void {
+    if (this.ids[entry] !== PRIVATE) return;
+    this.ids[entry] = id;
+    this.duplicates[entry] = -1;
+    this.blocks.retain(id);
+    let copy = this.byId.get(id);
+    if (copy < 0) {
+      this.byId.set(id, entry);
+      this.events?.stored(id);
+      return;
+    }
+    while (this.duplicates[copy] >= 0) copy = this.duplicates[copy];
+    this.duplicates[copy] = entry;
+  }
+
+  adopt(id: number): number {
+    const entry = this.create();
+    this.publish(entry, id);
+    return entry;
+  }
+
+  releaseNamed(entry: number): void {
+    if (this.ids[entry] === PRIVATE) {
+      this.copies--;
+      this.free(entry);
+    } else if (--this.refs[entry] === 0) {
+      this.lru.append(entry);
+      this.inactive++;
+    }
+  }
+
+  releasePlain(cached: number, dropped: number): void {
+    this.copies -= dropped;
+    if (cached === 0) return;
+    const entry = this.create();
+    this.refs[entry] = 0;
+    this.sizes[entry] = cached;
+    this.lru.append(entry);
+    this.inactive += cached;
+  }
+
+  take(blocks: number): void {
+    const shortfall = blocks - (this.capacity - this.copies - this.reserved);
+    if (shortfall > 0) this.evict(shortfall);
+    this.copies += blocks;
+  }
+
+  reserve(blocks: number): boolean {
+    const shortfall = blocks - (this.capacity - this.copies - this.reserved);
+    if (shortfall > this.inactive) return false;
+    if (shortfall > 0) this.evict(shortfall);
+    this.reserved += blocks;
+    return true;
+  }
+
+  unreserve(blocks: number): void {
+    this.reserved -= blocks;
+  }
+
+  commitReserved(blocks: number): void {
+    this.reserved -= blocks;
+    this.copies += blocks;
+  }
+
+  private evict(blocks: number): void {
+    let left = blocks;
+    while (left > 0) {
+      const entry = this.lru.head;
+      const taken = Math.min(left, this.sizes[entry]);
+      left -= taken;
+      this.sizes[entry] -= taken;
+      if (this.sizes[entry] > 0) break;
+      this.lru.remove(entry);
+      if (this.ids[entry] !== PRIVATE) this.forget(entry);
+      this.free(entry);
+    }
+    this.inactive -= blocks;
+    this.copies -= blocks;
+  }
+
+  /** Takes a copy out of the list of its identity. */
+  private forget(entry: number): void {
+    const id = this.ids[entry];
+    const first = this.byId.get(id);
+    const after = this.duplicates[entry];
+    if (first !== entry) {
+      let copy = first;
+      while (this.duplicates[copy] !== entry) copy = this.duplicates[copy];
+      this.duplicates[copy] = after;
+    } else if (after >= 0) this.byId.set(id, after);
+    else {
+      this.byId.delete(id);
+      this.events?.removed(id);
+    }
+    this.blocks.release(id);
+  }
+
+  private create(): number {
+    let entry = this.firstFree;
+    if (entry >= 0) this.firstFree = this.lru.next[entry];
+    else {
+      if (this.used === this.ids.length) this.grow();
+      entry = this.used++;
+    }
+    this.ids[entry] = PRIVATE;
+    this.refs[entry] = 1;
+    this.sizes[entry] = 1;
+    return entry;
+  }
+
+  private free(entry: number): void {
+    this.lru.next[entry] = this.firstFree;
+    this.firstFree = entry;
+  }
+
+  private grow(): void {
+    const length = this.ids.length * 2;
+    const grown = (old: Int32Array): Int32Array<ArrayBuffer> => {
+      const array = new Int32Array(length);
+      array.set(old);
+      return array;
+    };
+    this.ids = grown(this.ids);
+    this.refs = grown(this.refs);
+    this.sizes = grown(this.sizes);
+    this.duplicates = grown(this.duplicates);
+    this.lru.resize(length);
+  }
+
+  check(): void {
+    let idle = 0;
+    for (let entry = this.lru.head; entry >= 0; entry = this.lru.next[entry]) {
+      if (this.ids[entry] !== PRIVATE && this.refs[entry] !== 0) throw new Error('a block in use is on the idle list');
+      idle += this.sizes[entry];
+    }
+    if (idle !== this.inactive) throw new Error(`${idle} idle blocks are listed, ${this.inactive} are counted`);
+    if (this.copies + this.reserved > this.capacity)
+      throw new Error(`${this.copies} blocks and ${this.reserved} promised exceed the pool of ${this.capacity}`);
+    if (this.inactive > this.copies || this.reserved < 0) throw new Error('block counts are out of range');
+  }
+}

@@ -1,0 +1,166 @@
+import { PrefixTree } from './prefix-tree.js';
+
+/** The content of a prompt, as the workload describes it. */
+export interface PromptContent {
+  inputTokens: number;
+  hashLow: Uint32Array;
+  hashHigh: Uint32Array;
+  hashCount: number;
+  tokens: Uint32Array | undefined;
+  plannedOutput: Uint32Array | undefined;
+}
+
+export interface PromptBlockOptions {
+  hashBlockTokens: number;
+  blockTokens: number;
+  /** Whether prompts come with token content, one tree node a KV block then. */
+  hasTokens: boolean;
+  /** Whether equal content is equal; otherwise every block is unique. */
+  isShared: boolean;
+  /** Whether blocks that occur once are named too. */
+  namesUnique: boolean;
+}
+
+const MAX_ID = 2147483647;
+
+/**
+ * Identities of the KV blocks of requests in flight, by request slot. An identity stands for the whole content from
+ * the start of the prompt to the end of the block. Hash ids describe `hashBlockTokens` tokens each, KV blocks hold
+ * `blockTokens`, and neither needs to divide the other: a KV block belongs to the tree node of the hash block in which
+ * it ends, and its identity is that node and its place among the blocks that end there.
+ *
+ * Blocks of content that occurs once have no identity here unless `namesUnique` asks for one (a negative number).
+ */
+export class PromptBlocks {
+  readonly tree = new PrefixTree();
+  /** Identities of a slot's blocks; the first `counts[slot]` are valid. */
+  readonly ids: Int32Array[] = [];
+  counts = new Int32Array(0);
+  /** Identities per tree node. */
+  private readonly stride: number;
+  private readonly lastNode: number[] = [];
+  private readonly contents: (Uint32Array | undefined)[] = [];
+  private nextUnique = -2;
+
+  constructor(private readonly options: PromptBlockOptions) {
+    const { hashBlockTokens, blockTokens, hasTokens } = options;
+    this.stride = hasTokens ? 1 : Math.ceil(hashBlockTokens / blockTokens);
+  }
+
+  reserve(slots: number): void {
+    if (slots <= this.counts.length) return;
+    const counts = new Int32Array(slots);
+    counts.set(this.counts);
+    this.counts = counts;
+    while (this.ids.length < slots) {
+      this.ids.push(new Int32Array(16));
+      this.lastNode.push(this.tree.root);
+      this.contents.push(undefined);
+    }
+  }
+
+  /** Names the full prompt blocks of a request that enters. */
+  enter(slot: number, prompt: PromptContent): void {
+    const { hasTokens, isShared, namesUnique, blockTokens } = this.options;
+    this.counts[slot] = 0;
+    if (isShared && hasTokens) this.enterTokens(slot, prompt);
+    else if (isShared) this.enterHashes(slot, prompt);
+    if (!namesUnique) return;
+    const count = Math.floor(prompt.inputTokens / blockTokens);
+    while (this.counts[slot] < count) this.append(slot, this.nextUnique--);
+  }
+
+  /** Forgets a request that has ended. */
+  leave(slot: number): void {
+    this.tree.release(this.lastNode[slot]);
+    this.lastNode[slot] = this.tree.root;
+    this.contents[slot] = undefined;
+    this.counts[slot] = 0;
+  }
+
+  private enterHashes(slot: number, prompt: PromptContent): void {
+    const { tree, stride } = this;
+    const { blockTokens, hashBlockTokens } = this.options;
+    const { hashLow, hashHigh } = prompt;
+    const known = Math.min(prompt.inputTokens, prompt.hashCount * hashBlockTokens);
+    const count = Math.floor(known / blockTokens);
+    const ids = this.room(slot, count);
+    let node = tree.root;
+    let index = 0;
+    for (let hash = 0; index < count; hash++) {
+      node = tree.child(node, hashLow[hash], hashHigh[hash]);
+      const end = Math.min(count, Math.floor(((hash + 1) * hashBlockTokens) / blockTokens));
+      for (let id = node * stride; index < end; index++, id++) ids[index] = id;
+    }
+    if (node * stride > MAX_ID - stride) throw new Error('too many distinct prompt blocks in flight');
+    tree.retain(node);
+    this.lastNode[slot] = node;
+    this.counts[slot] = count;
+  }
+
+  private enterTokens(slot: number, prompt: PromptContent): void {
+    const { plannedOutput } = prompt;
+    const tokens = prompt.tokens!;
+    const content = new Uint32Array(tokens.length + (plannedOutput?.length ?? 0));
+    content.set(tokens);
+    if (plannedOutput) content.set(plannedOutput, tokens.length);
+    this.contents[slot] = content;
+    const count = Math.floor(tokens.length / this.options.blockTokens);
+    for (let index = 0; index < count; index++) this.nameFromContent(slot);
+  }
+
+  /** Names the next block of a slot after its content: generated, or planned, tokens. Returns the identity. */
+  private nameFromContent(slot: number): number {
+    const { tree } = this;
+    const { blockTokens } = this.options;
+    const index = this.counts[slot];
+    const content = this.contents[slot]!;
+    let low = 0x811c9dc5;
+    let high = 0x9747b28c;
+    for (let p = index * blockTokens; p < (index + 1) * blockTokens; p++) {
+      low = Math.imul(low ^ content[p], 0x01000193);
+      low ^= low >>> 16;
+      high = Math.imul(high + content[p], 0x85ebca6b);
+      high ^= high >>> 13;
+    }
+    const node = tree.child(this.lastNode[slot], low >>> 0, high >>> 0);
+    tree.retain(node);
+    tree.release(this.lastNode[slot]);
+    this.lastNode[slot] = node;
+    this.append(slot, node);
+    return node;
+  }
+
+  /** Names the next block of a slot, which has been generated. Returns the identity. */
+  nameGenerated(slot: number): number {
+    if (this.contents[slot]) return this.nameFromContent(slot);
+    const id = this.nextUnique--;
+    this.append(slot, id);
+    return id;
+  }
+
+  private append(slot: number, id: number): void {
+    const index = this.counts[slot]++;
+    this.room(slot, index + 1)[index] = id;
+  }
+
+  private room(slot: number, count: number): Int32Array {
+    let ids = this.ids[slot];
+    if (ids.length < count) {
+      const grown = new Int32Array(Math.max(count, ids.length * 2));
+      grown.set(ids);
+      ids = grown;
+      this.ids[slot] = ids;
+    }
+    return ids;
+  }
+
+  /** A cached copy of a block came to be: its identity must outlive the request. */
+  retain(id: number): void {
+    if (id >= 0) this.tree.retain(this.stride === 1 ? id : Math.floor(id / this.stride));
+  }
+
+  release(id: number): void {
+    if (id >= 0) this.tree.release(this.stride === 1 ? id : Math.floor(id / this.stride));
+  }
+}

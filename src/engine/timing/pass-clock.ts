@@ -1,0 +1,110 @@
+import type { TimingModel } from './timing-model.js';
+
+const NS_PER_SECOND = 1e9;
+const MAX_SECONDS = 2 ** 64;
+const MEMO_LIMIT = 1 << 20;
+
+/** A duration that the clock cannot hold. */
+export class DurationError extends Error {
+  override readonly name = 'DurationError';
+}
+
+/**
+ * Seconds to whole nanoseconds, rounding the exact product half to even, as Rust's `Duration::from_secs_f64`.
+ * @throws {DurationError} for negative, NaN or huge values
+ */
+export function secondsToNs(seconds: number): number {
+  if (!(seconds >= 0 && seconds < MAX_SECONDS))
+    throw new DurationError(
+      `a pass would take ${seconds} seconds; the speed-up ratio is too small or the timing model broken`,
+    );
+  const product = seconds * NS_PER_SECOND;
+  if (product >= 2 ** 52) return exactNs(seconds);
+  const floor = Math.floor(product);
+  const rest = product - floor;
+  if (rest !== 0.5) return rest < 0.5 ? floor : floor + 1;
+  const error = productError(seconds, NS_PER_SECOND, product);
+  if (error !== 0) return error > 0 ? floor + 1 : floor;
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+/** What rounding lost in a*b (Dekker's two-product). */
+function productError(a: number, b: number, product: number): number {
+  const split = (x: number): [number, number] => {
+    const c = 134217729 * x;
+    const high = c - (c - x);
+    return [high, x - high];
+  };
+  const [ah, al] = split(a);
+  const [bh, bl] = split(b);
+  return ah * bh - product + ah * bl + al * bh + al * bl;
+}
+
+function exactNs(seconds: number): number {
+  const whole = Math.floor(seconds);
+  const fraction = seconds - whole;
+  return Number(BigInt(whole) * 1000000000n + BigInt(Math.round(fraction * NS_PER_SECOND)));
+}
+
+/** Nanoseconds to seconds as Rust's `Duration::as_secs_f64`. */
+export function nsToSeconds(ns: number): number {
+  return Math.floor(ns / NS_PER_SECOND) + (ns % NS_PER_SECOND) / NS_PER_SECOND;
+}
+
+/**
+ * Turns predictions into what is added to the clock, in milliseconds: rounded to nanoseconds, divided by the speed-up,
+ * rounded again. Decode additions that depend on KV occupancy alone are remembered by active blocks.
+ */
+export class PassClock {
+  private readonly memo: Float64Array;
+  private readonly decodeRatio: number;
+  private readonly totalTokens: number;
+
+  constructor(
+    private readonly model: TimingModel,
+    private readonly prefillRatio: number,
+    decodeSpeedup: number,
+    private readonly blockTokens: number,
+    gpuBlocks: number,
+  ) {
+    this.decodeRatio = prefillRatio * decodeSpeedup;
+    this.totalTokens = gpuBlocks * blockTokens;
+    this.memo = new Float64Array(model.readsContext ? 0 : Math.min(gpuBlocks + 1, MEMO_LIMIT)).fill(-1);
+  }
+
+  /** Whether every decode pass needs a prediction of its own. */
+  get readsContext(): boolean {
+    return this.model.readsContext;
+  }
+
+  /** @param inputTokens and prefixTokens are means over the batch, floored */
+  prefillMs(batch: number, inputTokens: number, prefixTokens: number): number {
+    const newTokens = Math.max(0, inputTokens - prefixTokens);
+    if (batch === 0 || newTokens === 0) return 0;
+    const predicted = this.model.prefillMs(batch, newTokens, prefixTokens);
+    return this.toClock(predicted > 0 ? predicted : 0, this.prefillRatio);
+  }
+
+  decodeMs(batch: number, activeBlocks: number, contextTokens: number): number {
+    if (activeBlocks < this.memo.length) {
+      const known = this.memo[activeBlocks];
+      if (known >= 0) return known;
+      const added = this.predictDecode(batch, activeBlocks * this.blockTokens, contextTokens);
+      this.memo[activeBlocks] = added;
+      return added;
+    }
+    return this.predictDecode(batch, activeBlocks * this.blockTokens, contextTokens);
+  }
+
+  /** Decode time by active tokens, for engines that do not count in blocks. */
+  predictDecode(batch: number, activeTokens: number, contextTokens: number): number {
+    const predicted = this.model.decodeMs(batch, activeTokens, contextTokens, this.totalTokens);
+    return this.toClock(predicted > 1 ? predicted : 1, this.decodeRatio);
+  }
+
+  private toClock(ms: number, ratio: number): number {
+    let ns = secondsToNs(ms / 1000);
+    if (ratio > 0 && ns > 0) ns = secondsToNs(nsToSeconds(ns) / ratio);
+    return nsToSeconds(ns) * 1000;
+  }
+}

@@ -1,0 +1,57 @@
+/** Takes the gap between passes and how many passes had it. */
+export type GapListener = (gapMs: number, passes: number) => void;
+
+const exponentView = new DataView(new ArrayBuffer(8));
+
+/** The smallest power of two above a positive normal number. */
+function binadeTop(x: number): number {
+  exponentView.setFloat64(0, x);
+  const exponent = (exponentView.getUint16(0) >> 4) + 1;
+  exponentView.setUint32(0, exponent << 20);
+  exponentView.setUint32(4, 0);
+  return exponentView.getFloat64(0);
+}
+
+/**
+ * Advances a clock by equal additions, bit for bit as if added one at a time. While the clock stays within one binade
+ * every addition rounds alike, so a whole run of passes is one exact product; near the border, and when the addend
+ * falls just between two representable times, passes are added singly.
+ */
+export class ClockWalk {
+  /** Passes made by the last `run`. */
+  passes = 0;
+
+  /**
+   * @param limitMs passes begin before it
+   * @returns the time after the passes made
+   */
+  run(startMs: number, addMs: number, maxPasses: number, limitMs: number, listener?: GapListener): number {
+    let t = startMs;
+    let left = maxPasses;
+    while (left > 0 && t < limitMs) {
+      const next = t + addMs;
+      const step = next - t;
+      const many = left > 3 && t > 0 ? Math.min(left, steadySteps(t, addMs, step, limitMs)) : 0;
+      if (many > 3) {
+        t += many * step;
+        left -= many;
+        listener?.(step, many);
+      } else {
+        t = next;
+        left--;
+        listener?.(step, 1);
+      }
+    }
+    this.passes = maxPasses - left;
+    return t;
+  }
+}
+
+/** Steps from t that certainly all add `step` and begin before the limit. */
+function steadySteps(t: number, addMs: number, step: number, limitMs: number): number {
+  if (step === 0) return Number.POSITIVE_INFINITY;
+  const top = binadeTop(t);
+  const halfUlp = top * 2 ** -54;
+  if (Math.abs(addMs - step) === halfUlp) return 0;
+  return Math.floor(Math.min(top - t, limitMs - t) / step) - 1;
+}

@@ -1,0 +1,65 @@
+import { grownFloats, grownInts } from '../request-log.js';
+
+export const WAITING = 0;
+export const RUNNING = 1;
+export const PREEMPTED = 2;
+
+/** Scheduler state of the requests in flight, by slot. Counts in tokens unless named otherwise. */
+export class VllmRequests {
+  promptTokens = new Int32Array(0);
+  maxOutputTokens = new Int32Array(0);
+  /** Known tokens: prompt and generated. */
+  length = new Int32Array(0);
+  /** Tokens whose KV is computed. */
+  computed = new Int32Array(0);
+  /** Tokens covered by owned blocks. */
+  allocated = new Int32Array(0);
+  status = new Uint8Array(0);
+  /** Place in the running order: later admissions are larger. */
+  order = new Float64Array(0);
+  /** Pass in which the request was scheduled last, and what it got there. */
+  scheduledPass = new Float64Array(0);
+  scheduledTokens = new Int32Array(0);
+  scheduledPrompt = new Int32Array(0);
+  scheduledPrefix = new Int32Array(0);
+  /** Pool entries of the named blocks that are owned. */
+  readonly own: Int32Array[] = [];
+
+  reserve(slots: number): void {
+    if (slots <= this.length.length) return;
+    this.promptTokens = grownInts(this.promptTokens, slots);
+    this.maxOutputTokens = grownInts(this.maxOutputTokens, slots);
+    this.length = grownInts(this.length, slots);
+    this.computed = grownInts(this.computed, slots);
+    this.allocated = grownInts(this.allocated, slots);
+    const status = new Uint8Array(slots);
+    status.set(this.status);
+    this.status = status;
+    this.order = grownFloats(this.order, slots);
+    this.scheduledPass = grownFloats(this.scheduledPass, slots);
+    this.scheduledTokens = grownInts(this.scheduledTokens, slots);
+    this.scheduledPrompt = grownInts(this.scheduledPrompt, slots);
+    this.scheduledPrefix = grownInts(this.scheduledPrefix, slots);
+    while (this.own.length < slots) this.own.push(new Int32Array(16));
+  }
+
+  /** Prepares a slot for a request that enters. */
+  enter(slot: number, promptTokens: number, maxOutputTokens: number): void {
+    this.promptTokens[slot] = promptTokens;
+    this.maxOutputTokens[slot] = maxOutputTokens;
+    this.length[slot] = promptTokens;
+    this.computed[slot] = 0;
+    this.allocated[slot] = 0;
+    this.status[slot] = WAITING;
+    this.scheduledPass[slot] = -1;
+  }
+
+  /** Entries of a slot, with room for `blocks`. */
+  ownedBlocks(slot: number, blocks: number): Int32Array {
+    const own = this.own[slot];
+    if (own.length >= blocks) return own;
+    const grown = grownInts(own, Math.max(blocks, own.length * 2));
+    this.own[slot] = grown;
+    return grown;
+  }
+}

@@ -1,0 +1,657 @@
+import type { BlockPool } from '../kv/block-pool.js';
+import type { PromptBlocks } from '../kv/prompt-blocks.js';
+import type { EndedRequest, EngineCore, StuckRequest } from '../engine-core.js';
+import type { GapSink, RequestLog } from '../request-log.js';
+import { SlotQueue } from '../slot-queue.js';
+import type { PassClock } from '../timing/pass-clock.js';
+import { DecodeGroup } from './decode-group.js';
+import type { VllmOptions } from './options.js';
+import { PREEMPTED, RUNNING, type VllmRequests, WAITING } from './requests.js';
+import { Speculation } from './speculation.js';
+import { Stretch } from './stretch.js';
+
+/** Outcomes of giving a request its share of a pass. */
+const SCHEDULED = 0;
+const BLOCKED = 1;
+const SELF_PREEMPTED = 2;
+
+/** Outcomes of looking at the head of the waiting queue. */
+const ADMIT = 0;
+const WAIT = 1;
+const REJECT = 2;
+
+/** The tables that the schedulers of one pool share. */
+export interface VllmTables {
+  requests: VllmRequests;
+  blocks: PromptBlocks;
+  log: RequestLog;
+  gaps: GapSink;
+}
+
+/**
+ * The scheduler of vLLM and of TensorRT-LLM (guaranteed no evict), as `scheduler/vllm/core.rs` of the reference has it:
+ * running requests first, in order, then the waiting queue, first in first out, under one token budget a pass.
+ *
+ * `running` begins with the decode group, whose members are advanced together; whoever needs them one by one (a
+ * preemption, a short budget) dissolves the group first, and they join again when they have emitted.
+ */
+export class VllmScheduler implements EngineCore {
+  readonly ended: EndedRequest[] = [];
+  readonly firstTokens: number[] = [];
+  madeProgress = false;
+
+  readonly waiting = new SlotQueue();
+  running: number[] = [];
+  readonly group: DecodeGroup;
+  /** When the last token of the group was emitted. */
+  lastEmitMs = 0;
+  private readonly stretch: Stretch;
+  private readonly speculation: Speculation | undefined;
+  private readonly requests: VllmRequests;
+  private readonly blocks: PromptBlocks;
+  private readonly log: RequestLog;
+  private readonly gaps: GapSink;
+
+  /** The head of the queue was told to wait, and nothing has been freed or cached since. */
+  private headWaits = false;
+  private passNumber = 0;
+  private nextOrder = 0;
+  private budget = 0;
+  private preemptedAny = false;
+  private groupIsScheduled = false;
+  private batch = 0;
+  private batchTokens = 0;
+  private batchPrefix = 0;
+  private admissions = 0;
+  private scheduledAny = false;
+  private readonly rejected: number[] = [];
+  private readonly finished: number[] = [];
+  /** Blocks that running requests hold, and will hold at their end. */
+  private heldBlocks = 0;
+  private finalBlocks = 0;
+  private hitTokens = 0;
+  private activeHitTokens = 0;
+  private readyCount = 0;
+  /** Requests that emit in this pass and blocks promised to them, under speculation. */
+  private ready: number[] = [];
+  private reservedBlocks = 0;
+
+  constructor(
+    readonly options: VllmOptions,
+    readonly pool: BlockPool,
+    readonly clock: PassClock,
+    tables: VllmTables,
+  ) {
+    this.requests = tables.requests;
+    this.blocks = tables.blocks;
+    this.log = tables.log;
+    this.gaps = tables.gaps;
+    this.group = new DecodeGroup(options.blockTokens);
+    this.stretch = new Stretch(this, pool, clock);
+    if (options.acceptRates) this.speculation = new Speculation(options.acceptRates, options.speculationSeed, options.role === 'prefill');
+  }
+
+  get requestCount(): number {
+    return this.waiting.size + this.running.length;
+  }
+
+  receive(slot: number): void {
+    const { policy, gpuBlocks, blockTokens } = this.options;
+    const { requests } = this;
+    const prompt = requests.promptTokens[slot];
+    const room = gpuBlocks * blockTokens - prompt;
+    if (policy === 'trtllm' && room > 0 && requests.maxOutputTokens[slot] > room) requests.maxOutputTokens[slot] = room;
+    if (this.waiting.size === 0) this.headWaits = false;
+    this.waiting.pushBack(slot);
+  }
+
+  get wantsArrivals(): boolean {
+    return this.waiting.size === 0 && this.running.length < this.options.maxSequences;
+  }
+
+  // ---- Uneventful passes -------------------------------------------------------------------------------------
+
+  plan(nowMs: number, limitMs: number): number {
+    const { group, running, waiting, options } = this;
+    const isSteady =
+      group.size > 0 &&
+      group.size === running.length &&
+      group.size < options.maxBatchedTokens &&
+      (waiting.size === 0 || this.headWaits || running.length >= options.maxSequences);
+    return isSteady ? this.stretch.plan(nowMs, limitMs) : -1;
+  }
+
+  commit(): void {
+    const { stretch } = this;
+    if (stretch.passes === 0) return;
+    this.markSecondTokens(stretch.firstEndMs);
+    stretch.commit(this.gaps);
+    this.lastEmitMs = stretch.endMs;
+    this.madeProgress = true;
+    this.endGroupMembers(stretch.endMs);
+  }
+
+  /** Blocks taken by the group outside `execute`. */
+  noteGroupBlocks(blocks: number): void {
+    this.heldBlocks += blocks;
+  }
+
+  // ---- One pass ----------------------------------------------------------------------------------------------
+
+  execute(nowMs: number): number {
+    this.passNumber++;
+    this.budget = this.options.maxBatchedTokens;
+    this.batch = 0;
+    this.batchTokens = 0;
+    this.batchPrefix = 0;
+    this.admissions = 0;
+    this.scheduledAny = false;
+    this.preemptedAny = false;
+    this.groupIsScheduled = false;
+    this.scheduleRunning();
+    if (!this.preemptedAny) this.admitWaiting(nowMs);
+    const decodeStart = nowMs + this.prefillTime();
+    const end = this.decodeFrom(decodeStart);
+    this.madeProgress =
+      end > nowMs ||
+      this.admissions > 0 ||
+      this.scheduledAny ||
+      this.readyCount > 0 ||
+      this.rejected.length > 0 ||
+      this.finished.length > 0;
+    return end;
+  }
+
+  private prefillTime(): number {
+    if (this.batch === 0 || this.options.role === 'decode') return 0;
+    const input = Math.floor(this.batchTokens / this.batch);
+    return this.clock.prefillMs(this.batch, input, Math.floor(this.batchPrefix / this.batch));
+  }
+
+  private scheduleRunning(): void {
+    const { group, pool, running } = this;
+    let i = 0;
+    if (group.size > 0) {
+      const due = group.blocksDue;
+      if (group.size <= this.budget && due <= pool.headroom) {
+        pool.take(due);
+        this.heldBlocks += due;
+        this.budget -= group.size;
+        this.groupIsScheduled = true;
+        this.scheduledAny = true;
+        i = group.size;
+      } else this.dissolveGroup();
+    }
+    while (i < running.length && this.budget > 0) {
+      const outcome = this.schedule(running[i], false, 0);
+      if (outcome === SCHEDULED) i++;
+      else if (outcome === BLOCKED) break;
+    }
+  }
+
+  private admitWaiting(nowMs: number): void {
+    const { waiting, running, options } = this;
+    while (!this.preemptedAny && running.length < options.maxSequences && waiting.size > 0) {
+      if (this.headWaits) return;
+      const slot = waiting.first;
+      const decision = this.decide(slot);
+      if (decision === REJECT) {
+        waiting.popFront();
+        this.rejected.push(slot);
+        continue;
+      }
+      if (decision === WAIT) {
+        this.headWaits = true;
+        return;
+      }
+      const cached = this.hitTokens;
+      const before = this.budget;
+      const outcome = this.schedule(slot, true, cached);
+      if (outcome !== SCHEDULED) return;
+      this.admissions++;
+      this.log.admitted(slot, nowMs, cached);
+      if (this.budget === before && this.budget === 0) return;
+    }
+  }
+
+  /** Decides about the head of the queue, leaving its cache hits in `hitTokens`. */
+  private decide(slot: number): number {
+    const { options, requests, pool } = this;
+    const { blockTokens, gpuBlocks } = options;
+    const prompt = requests.promptTokens[slot];
+    const length = requests.length[slot];
+    const isVllm = options.policy === 'vllm';
+    if (isVllm && options.maxModelTokens !== undefined && prompt >= options.maxModelTokens) return REJECT;
+    const wanted = isVllm ? length : prompt + requests.maxOutputTokens[slot];
+    if (requests.status[slot] === WAITING && Math.ceil(wanted / blockTokens) > gpuBlocks) return REJECT;
+    const remaining = requests.maxOutputTokens[slot] - (length - prompt);
+    this.lookUp(slot, remaining);
+    const activeHits = this.activeHitTokens / blockTokens;
+    if (isVllm) {
+      const needed = Math.max(0, Math.ceil(length / blockTokens) - activeHits);
+      return needed > gpuBlocks - pool.active ? WAIT : ADMIT;
+    }
+    const available = Math.max(0, Math.max(0, gpuBlocks - pool.active) - (this.finalBlocks - this.heldBlocks));
+    return Math.ceil(wanted / blockTokens) - activeHits > available ? WAIT : ADMIT;
+  }
+
+  /** Finds cached leading blocks of a request; sets `hitTokens` and `activeHitTokens` after the recompute rules. */
+  private lookUp(slot: number, remaining: number): void {
+    const { options, pool, blocks } = this;
+    const { blockTokens } = options;
+    if (!options.prefixCaching) {
+      this.hitTokens = 0;
+      this.activeHitTokens = 0;
+      return;
+    }
+    pool.probe(blocks.ids[slot], blocks.counts[slot]);
+    let cached = pool.hits * blockTokens;
+    let active = pool.activeHits * blockTokens;
+    if (remaining > 0 && options.policy === 'vllm') {
+      const cap = Math.max(0, Math.floor((this.requests.length[slot] - 1) / blockTokens)) * blockTokens;
+      if (cached > cap) {
+        cached = cap;
+        active = Math.min(active, cap);
+      }
+      if (this.speculation && cached >= blockTokens) {
+        cached -= blockTokens;
+        active = Math.min(active, cached);
+      }
+    }
+    this.hitTokens = cached;
+    this.activeHitTokens = active;
+  }
+
+  private remainingOf(slot: number): number {
+    const { requests, options } = this;
+    const length = requests.length[slot];
+    const output = Math.max(0, requests.maxOutputTokens[slot] - (length - requests.promptTokens[slot]));
+    if (options.maxModelTokens === undefined) return output;
+    return Math.min(output, Math.max(0, options.maxModelTokens - length));
+  }
+
+  /** Gives a request tokens of this pass and the blocks for them, preempting others where it must. */
+  private schedule(slot: number, fromWaiting: boolean, cachedTokens: number): number {
+    const { requests, options } = this;
+    const { blockTokens } = options;
+    const length = requests.length[slot];
+    const prompt = requests.promptTokens[slot];
+    let cached = cachedTokens;
+    if (!fromWaiting && requests.computed[slot] === 0) {
+      this.lookUp(slot, this.remainingOf(slot));
+      cached = this.hitTokens;
+    }
+    const before = requests.computed[slot] + cached;
+    const promptBefore = Math.min(before, prompt);
+    const promptLeft = prompt - promptBefore;
+    const known = Math.max(0, length - before);
+    if (promptLeft > 0 && !options.chunkedPrefill && promptLeft > this.budget) return BLOCKED;
+    const want = Math.min(known, this.budget);
+    if (want === 0 && known > 0) return BLOCKED;
+    let after = before + want;
+    while (after > requests.allocated[slot]) {
+      if (this.allocate(slot, after, cached / blockTokens)) break;
+      const victim = this.preempt();
+      if (victim < 0) {
+        after = before;
+        break;
+      }
+      if (victim === slot) return SELF_PREEMPTED;
+    }
+    const used = after - before;
+    if (used === 0 && after < length) return BLOCKED;
+    requests.computed[slot] = after;
+    this.publishComputed(slot, before, after);
+    this.record(slot, used, promptBefore, Math.max(0, Math.min(after, prompt) - promptBefore));
+    if (fromWaiting) this.startRunning(slot);
+    this.budget -= used;
+    return SCHEDULED;
+  }
+
+  private allocate(slot: number, target: number, hits: number): boolean {
+    const { requests, blocks, pool } = this;
+    const { blockTokens } = this.options;
+    const from = Math.ceil(requests.allocated[slot] / blockTokens);
+    const to = Math.ceil(target / blockTokens);
+    if (to > from) {
+      const named = blocks.counts[slot];
+      const own = requests.ownedBlocks(slot, Math.min(named, to));
+      if (!pool.allocate(own, blocks.ids[slot], named, from, to, hits)) return false;
+      if (requests.status[slot] === RUNNING) this.heldBlocks += to - from;
+    }
+    requests.allocated[slot] = target;
+    return true;
+  }
+
+  private record(slot: number, tokens: number, prefix: number, promptTokens: number): void {
+    const { requests } = this;
+    requests.scheduledPass[slot] = this.passNumber;
+    requests.scheduledTokens[slot] = tokens;
+    requests.scheduledPrompt[slot] = promptTokens;
+    requests.scheduledPrefix[slot] = prefix;
+    this.scheduledAny = true;
+    if (promptTokens === 0) return;
+    this.batch++;
+    this.batchTokens += prefix + promptTokens;
+    this.batchPrefix += prefix;
+  }
+
+  private startRunning(slot: number): void {
+    const { requests } = this;
+    const { blockTokens } = this.options;
+    if (this.waiting.popFront() !== slot) throw new Error('only the head of the queue can be admitted');
+    this.headWaits = false;
+    requests.status[slot] = RUNNING;
+    requests.order[slot] = this.nextOrder++;
+    this.running.push(slot);
+    this.heldBlocks += Math.ceil(requests.allocated[slot] / blockTokens);
+    this.finalBlocks += Math.ceil((requests.promptTokens[slot] + requests.maxOutputTokens[slot]) / blockTokens);
+  }
+
+  /** Makes the named blocks findable that are complete now, and names a generated one where that happens here. */
+  private publishComputed(slot: number, before: number, after: number): void {
+    const { requests, blocks, pool, options } = this;
+    const { blockTokens } = options;
+    if (!options.prefixCaching) return;
+    const from = Math.floor(before / blockTokens);
+    const to = Math.min(Math.floor(after / blockTokens), blocks.counts[slot]);
+    if (to > from) {
+      const own = requests.own[slot];
+      const ids = blocks.ids[slot];
+      for (let i = from; i < to; i++) pool.publish(own[i], ids[i]);
+      this.headWaits = false;
+    }
+    if (options.naming === 'computed' && after === requests.length[slot] && after % blockTokens === 0)
+      this.nameTail(slot, after);
+  }
+
+  /** Names the last block of a request, complete at `tokens`, unless it has a name. */
+  private nameTail(slot: number, tokens: number): void {
+    const { blocks, requests, pool } = this;
+    const index = tokens / this.options.blockTokens - 1;
+    if (blocks.counts[slot] !== index) return;
+    const id = blocks.nameGenerated(slot);
+    const own = requests.ownedBlocks(slot, index + 1);
+    own[index] = pool.adopt(id, index > 0 ? blocks.ids[slot][index - 1] : -2147483647);
+    this.headWaits = false;
+  }
+
+  /** Takes the blocks of a running request away. @returns the victim, or -1 where nobody may be preempted */
+  private preempt(): number {
+    if (this.options.policy === 'trtllm') return -1;
+    this.dissolveGroup();
+    const { running, requests } = this;
+    if (running.length === 0) return -1;
+    const victim = this.options.preemption === 'lifo' ? running.pop()! : running.shift()!;
+    if (requests.scheduledPass[victim] === this.passNumber) this.undo(victim);
+    this.nameLost(victim);
+    this.releaseBlocks(victim);
+    requests.computed[victim] = 0;
+    requests.allocated[victim] = 0;
+    requests.status[victim] = PREEMPTED;
+    this.log.preemptions[victim]++;
+    this.waiting.pushFront(victim);
+    this.headWaits = false;
+    this.preemptedAny = true;
+    return victim;
+  }
+
+  private undo(slot: number): void {
+    const { requests } = this;
+    requests.scheduledPass[slot] = -1;
+    this.budget += requests.scheduledTokens[slot];
+    const promptTokens = requests.scheduledPrompt[slot];
+    if (promptTokens === 0) return;
+    const prefix = requests.scheduledPrefix[slot];
+    this.batch = Math.max(0, this.batch - 1);
+    this.batchTokens = Math.max(0, this.batchTokens - prefix - promptTokens);
+    this.batchPrefix = Math.max(0, this.batchPrefix - prefix);
+  }
+
+  /** Names the computed blocks of a request that loses them, so that it can find them again. */
+  private nameLost(slot: number): void {
+    const { requests, blocks, pool, options } = this;
+    if (options.naming === 'emitted' || !options.prefixCaching) return;
+    const complete = Math.floor(requests.computed[slot] / options.blockTokens);
+    const own = requests.ownedBlocks(slot, complete);
+    for (let index = blocks.counts[slot]; index < complete; index++)
+      own[index] = pool.adopt(blocks.nameGenerated(slot), 0);
+  }
+
+  /** Gives back all blocks of a running request, last to first. */
+  private releaseBlocks(slot: number): void {
+    const { requests, blocks, pool, options } = this;
+    const { blockTokens } = options;
+    const owned = Math.ceil(requests.allocated[slot] / blockTokens);
+    const named = Math.min(blocks.counts[slot], owned);
+    const complete = options.prefixCaching ? Math.floor(requests.computed[slot] / blockTokens) : 0;
+    const cached = Math.max(0, complete - named);
+    if (owned > named) pool.releasePlain(cached, owned - named - cached);
+    const own = requests.own[slot];
+    for (let i = named - 1; i >= 0; i--) pool.releaseNamed(own[i]);
+    this.heldBlocks -= owned;
+    this.finalBlocks -= Math.ceil((requests.promptTokens[slot] + requests.maxOutputTokens[slot]) / blockTokens);
+    this.headWaits = false;
+  }
+
+  /** Makes every member of the group a request like any other again. */
+  private dissolveGroup(): void {
+    const { group, requests, log } = this;
+    if (group.size === 0) return;
+    const wasScheduled = this.groupIsScheduled;
+    const lastEmitMs = this.lastEmitMs;
+    group.dissolve(requests.length, (slot, length) => {
+      requests.length[slot] = length;
+      requests.computed[slot] = wasScheduled ? length : length - 1;
+      requests.allocated[slot] = requests.computed[slot];
+      log.lastTokenMs[slot] = lastEmitMs;
+      log.emittedTokens[slot] = length - requests.promptTokens[slot];
+      if (!wasScheduled) return;
+      requests.scheduledPass[slot] = this.passNumber;
+      requests.scheduledTokens[slot] = 1;
+      requests.scheduledPrompt[slot] = 0;
+    });
+    this.groupIsScheduled = false;
+  }
+
+  // ---- Emission ----------------------------------------------------------------------------------------------
+
+  /** Finds who emits in this pass, ends requests that want no token, and adds the decode time. */
+  private decodeFrom(startMs: number): number {
+    this.endTokenless();
+    const { requests, running, group, options } = this;
+    if (this.speculation) return this.speculate(startMs, this.speculation);
+    let ready = this.groupIsScheduled ? group.size : 0;
+    let tokens = this.groupIsScheduled ? group.lengthSum : 0;
+    for (let i = group.size; i < running.length; i++) {
+      const length = requests.length[running[i]];
+      if (requests.computed[running[i]] < length) continue;
+      ready++;
+      tokens += length;
+    }
+    this.readyCount = ready;
+    if (ready === 0 || options.role === 'prefill') return startMs;
+    return startMs + this.clock.decodeMs(ready, this.pool.active, Math.floor(tokens / ready));
+  }
+
+  /** Promises blocks for the longest bursts, preempting while they do not fit, and adds the decode time. */
+  private speculate(startMs: number, speculation: Speculation): number {
+    const { requests, pool, options } = this;
+    for (;;) {
+      this.ready = this.running.filter((slot) => requests.computed[slot] >= requests.length[slot]);
+      this.readyCount = this.ready.length;
+      if (this.readyCount === 0) return startMs;
+      let required = 0;
+      let tokens = 0;
+      for (const slot of this.ready) {
+        const length = requests.length[slot];
+        const burst = Math.min(speculation.maxBurst, this.remainingOf(slot));
+        required += Math.ceil((length + burst) / options.blockTokens) - Math.ceil(length / options.blockTokens);
+        tokens += length;
+      }
+      if (pool.reserve(required)) {
+        this.reservedBlocks = required;
+        if (options.role === 'prefill') return startMs;
+        const context = Math.floor(tokens / this.readyCount);
+        return startMs + this.clock.decodeMs(this.readyCount, pool.active - required, context);
+      }
+      if (this.preempt() >= 0) continue;
+      this.readyCount = 0;
+      return startMs;
+    }
+  }
+
+  private endTokenless(): void {
+    const { requests, running, finished } = this;
+    for (let i = this.group.size; i < running.length; i++) {
+      const slot = running[i];
+      if (requests.computed[slot] >= requests.length[slot] && this.remainingOf(slot) === 0) finished.push(slot);
+    }
+    if (finished.length === 0) return;
+    for (const slot of finished) this.releaseBlocks(slot);
+    this.running = running.filter((slot) => !finished.includes(slot));
+  }
+
+  settle(endMs: number): void {
+    const { finished, rejected } = this;
+    for (const slot of finished) this.ended.push({ slot, rejected: false });
+    finished.length = 0;
+    if (this.readyCount > 0) {
+      if (this.groupIsScheduled) this.emitGroup(endMs);
+      if (this.speculation) this.emitBursts(endMs, this.speculation);
+      else this.emitSingles(endMs);
+      this.lastEmitMs = endMs;
+    }
+    for (const slot of rejected) this.ended.push({ slot, rejected: true });
+    rejected.length = 0;
+  }
+
+  private emitGroup(endMs: number): void {
+    this.gaps.addShared(Math.max(0, endMs - this.lastEmitMs), this.group.size);
+    this.markSecondTokens(endMs);
+    this.group.advance(1);
+    this.endGroupMembers(endMs);
+  }
+
+  private markSecondTokens(timeMs: number): void {
+    const { awaitingSecond } = this.group;
+    for (const slot of awaitingSecond) this.log.secondTokenMs[slot] = timeMs;
+    awaitingSecond.length = 0;
+  }
+
+  private endGroupMembers(endMs: number): void {
+    const { group, requests, log } = this;
+    const before = this.ended.length;
+    for (let slot = group.popEnded(requests.length); slot >= 0; slot = group.popEnded(requests.length)) {
+      requests.computed[slot] = requests.length[slot] - 1;
+      requests.allocated[slot] = requests.computed[slot];
+      log.lastTokenMs[slot] = endMs;
+      log.emittedTokens[slot] = requests.length[slot] - requests.promptTokens[slot];
+      this.releaseBlocks(slot);
+      this.ended.push({ slot, rejected: false });
+    }
+    if (this.ended.length > before) this.dropFromRunning(this.ended, before);
+  }
+
+  private dropFromRunning(ended: EndedRequest[], from: number): void {
+    const { running } = this;
+    for (let e = from; e < ended.length; e++) {
+      const at = running.indexOf(ended[e].slot);
+      running.splice(at, 1);
+    }
+  }
+
+  private emitSingles(endMs: number): void {
+    const { requests, running, group, log } = this;
+    const endedBefore = this.ended.length;
+    const end = running.length;
+    let joins = this.options.groupsDecodes;
+    for (let i = group.size; i < end; i++) {
+      const slot = running[i];
+      if (requests.computed[slot] < requests.length[slot]) {
+        joins = false;
+        continue;
+      }
+      log.token(slot, endMs, this.gaps);
+      const length = ++requests.length[slot];
+      const remaining = this.remainingOf(slot);
+      if (this.options.naming === 'emitted' && length % this.options.blockTokens === 1) this.nameTail(slot, length - 1);
+      if (remaining === 0) {
+        this.releaseBlocks(slot);
+        this.ended.push({ slot, rejected: false });
+        continue;
+      }
+      if (log.emittedTokens[slot] === 1) this.firstTokens.push(slot);
+      if (!joins) continue;
+      if (log.emittedTokens[slot] === 1) group.awaitingSecond.push(slot);
+      group.join(slot, length, remaining, requests.order[slot]);
+      requests.length[slot] = length + remaining;
+    }
+    if (this.ended.length > endedBefore) this.dropFromRunning(this.ended, endedBefore);
+  }
+
+  private emitBursts(endMs: number, speculation: Speculation): void {
+    const { requests, log, pool, options } = this;
+    const endedBefore = this.ended.length;
+    const bursts = this.ready.map((slot) => speculation.burst(this.remainingOf(slot)));
+    this.ready.forEach((slot, index) => {
+      const wasSilent = log.emittedTokens[slot] === 0;
+      for (let left = bursts[index]; left > 0; left--) {
+        log.token(slot, endMs, this.gaps);
+        const length = ++requests.length[slot];
+        if (length % options.blockTokens === 1) {
+          if (options.naming !== 'lost') this.nameTail(slot, length - 1);
+          pool.commitReserved(1);
+          this.reservedBlocks--;
+          this.heldBlocks++;
+        }
+      }
+      const length = requests.length[slot];
+      requests.allocated[slot] = length;
+      requests.computed[slot] = length - 1;
+      if (this.remainingOf(slot) === 0) {
+        this.releaseBlocks(slot);
+        this.ended.push({ slot, rejected: false });
+      } else if (wasSilent) this.firstTokens.push(slot);
+    });
+    pool.unreserve(this.reservedBlocks);
+    this.reservedBlocks = 0;
+    if (this.ended.length > endedBefore) this.dropFromRunning(this.ended, endedBefore);
+  }
+
+  // ---- Diagnosis ---------------------------------------------------------------------------------------------
+
+  diagnose(): StuckRequest[] {
+    const { waiting, running } = this;
+    const slots = [...running, ...Array.from({ length: waiting.size }, (_, i) => waiting.at(i))];
+    return slots.map((slot) => ({ slot, ...this.explain(slot) }));
+  }
+
+  private explain(slot: number): { problem: string; remedy: string } {
+    const { requests, options } = this;
+    const { blockTokens, gpuBlocks } = options;
+    const length = requests.length[slot];
+    const atEnd = Math.ceil((length + this.remainingOf(slot) - 1) / blockTokens);
+    if (atEnd > gpuBlocks)
+      return {
+        problem: `grows to ${atEnd} blocks of ${blockTokens} tokens, the pool has ${gpuBlocks}`,
+        remedy: `raise num_gpu_blocks to ${atEnd} or lower max_model_len`,
+      };
+    const promptLeft = requests.promptTokens[slot] - requests.computed[slot];
+    if (!options.chunkedPrefill && promptLeft > options.maxBatchedTokens)
+      return {
+        problem: `needs ${promptLeft} prompt tokens in one pass, max_num_batched_tokens is ${options.maxBatchedTokens}`,
+        remedy: 'turn enable_chunked_prefill on or raise max_num_batched_tokens',
+      };
+    return { problem: 'waits behind requests that cannot go on', remedy: 'change what those need' };
+  }
+
+  check(): void {
+    this.pool.check();
+    const { running, group, pool, heldBlocks } = this;
+    if (group.size > running.length) throw new Error('the decode group is larger than the running list');
+    if (heldBlocks < 0) throw new Error(`requests hold ${heldBlocks} blocks`);
+    if (running.length === 0 && this.waiting.size === 0 && pool.active !== 0)
+      throw new Error(`${pool.active} blocks are in use though no request is there`);
+  }
+}

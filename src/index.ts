@@ -1,0 +1,9 @@
+/** The public interface of dynosim as a library. */
+export { InputError } from './config/input-error.js';
+export type { ReplayOptions, TraceFormat } from './config/replay-options.js';
+export { type ReplayResult, replay } from './replay.js';
+export type { RequestOutcome } from './report/collector.js';
+export { recordJson, reportJson } from './report/json.js';
+export type { Report } from './report/report.js';
+export { RunError } from './simulation/run-error.js';
+export { generateTrace, type GenerateOptions } from './workload/generate.js';

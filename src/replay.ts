@@ -1,0 +1,75 @@
+import { planReplay, type ReplayOptions, type ReplayPlan } from './config/replay-options.js';
+import { GridTiming } from './engine/timing/grid.js';
+import { polynomialTiming, type TimingModel } from './engine/timing/timing-model.js';
+import { Collector, type RequestOutcome } from './report/collector.js';
+import { buildReport, type Report } from './report/report.js';
+import { simulate } from './simulation/simulate.js';
+import { loadWorkload } from './workload/load.js';
+
+export interface ReplayResult {
+  report: Report;
+  /** Outcomes by arrival, when `keepRecords` was set. */
+  records: RequestOutcome[];
+}
+
+/**
+ * Replays a trace, or synthetic load, through a simulated fleet.
+ * @throws {InputError} when an option or the trace is wrong
+ * @throws {RunError} when the run comes to a dead end
+ */
+export async function replay(options: ReplayOptions): Promise<ReplayResult> {
+  const plan = planReplay(options);
+  const warnings: string[] = [];
+  const timing = loadTiming(plan, warnings);
+  const workload = await loadWorkload(plan);
+  try {
+    return runPlan(plan, timing, workload, warnings);
+  } finally {
+    workload.close();
+  }
+}
+
+function runPlan(
+  plan: ReplayPlan,
+  timing: TimingModel,
+  workload: Awaited<ReturnType<typeof loadWorkload>>,
+  warnings: string[],
+): ReplayResult {
+  const { options } = plan;
+  const { source } = workload;
+  const collector = new Collector(serviceLevel(options), options.keepRecords ?? false);
+  const { onProgress } = options;
+  const startedMs = performance.now();
+  const use = simulate({
+    args: plan.engine,
+    timing,
+    workers: plan.workers,
+    source,
+    collector,
+    isOpenLoop: options.replayConcurrency === undefined,
+    capMs: plan.capMs,
+    checks: options.check ?? false,
+    namesSessions: workload.namesSessions,
+    onProgress: onProgress && ((ended) => onProgress(ended, source.total)),
+  });
+  const wallTimeMs = performance.now() - startedMs;
+  const records = collector.records.sort((a, b) => a.arrivalMs - b.arrivalMs || a.row - b.row);
+  return { report: buildReport(collector, use, wallTimeMs, warnings), records };
+}
+
+function serviceLevel(options: ReplayOptions) {
+  const { slaTtftMs: ttftMs, slaItlMs: itlMs, slaE2eMs: e2eMs } = options;
+  return ttftMs === undefined && itlMs === undefined && e2eMs === undefined ? undefined : { ttftMs, itlMs, e2eMs };
+}
+
+/** The timing model of the engine; like the reference, a grid that cannot be used gives way to the polynomial. */
+function loadTiming(plan: ReplayPlan, warnings: string[]): TimingModel {
+  const path = plan.engine.timingGridPath;
+  if (path === undefined) return polynomialTiming;
+  try {
+    return GridTiming.load(path);
+  } catch (error) {
+    warnings.push(`planner_profile_data ${path} cannot be used, default timing is: ${(error as Error).message}`);
+    return polynomialTiming;
+  }
+}

@@ -1,0 +1,129 @@
+import { GapSamples } from './gap-samples.js';
+
+/** What is known of a request when it ends; times in milliseconds, NaN for what did not happen. */
+export interface RequestOutcome {
+  row: number;
+  session: string | null;
+  turn: number | null;
+  arrivalMs: number;
+  firstAdmitMs: number;
+  firstTokenMs: number;
+  secondTokenMs: number;
+  lastTokenMs: number;
+  terminalMs: number;
+  inputTokens: number;
+  requestedTokens: number;
+  outputTokens: number;
+  firstReusedTokens: number;
+  reusedTokens: number;
+  preemptions: number;
+  /** null in the single-worker runtime, for which the reference names none. */
+  worker: number | null;
+  status: 'completed' | 'rejected' | 'unfinished';
+}
+
+/** Goodput bounds in milliseconds; undefined bounds hold always. */
+export interface ServiceLevel {
+  ttftMs: number | undefined;
+  itlMs: number | undefined;
+  e2eMs: number | undefined;
+}
+
+/** Samples that grow as requests complete: eight bytes each. */
+class Samples {
+  private data = new Float64Array(1024);
+  private size = 0;
+
+  add(value: number): void {
+    if (this.size === this.data.length) {
+      const grown = new Float64Array(this.size + (this.size >> 1));
+      grown.set(this.data);
+      this.data = grown;
+    }
+    this.data[this.size++] = value;
+  }
+
+  view(): Float64Array {
+    return this.data.subarray(0, this.size);
+  }
+}
+
+/**
+ * Gathers what the report is made of: totals, four numbers a completed request for exact percentiles, and weighted
+ * inter-token gaps. Only requests that complete count in totals and distributions.
+ */
+export class Collector {
+  readonly ttftMs = new Samples();
+  readonly ttstMs = new Samples();
+  readonly tpotMs = new Samples();
+  readonly e2eMs = new Samples();
+  readonly gaps = new GapSamples();
+  arrived = 0;
+  completed = 0;
+  rejected = 0;
+  preemptions = 0;
+  preemptedRequests = 0;
+  inputTokens = 0;
+  outputTokens = 0;
+  reusedTokens = 0;
+  firstReusedTokens = 0;
+  durationMs = 0;
+  goodRequests = 0;
+  goodOutputTokens = 0;
+  readonly records: RequestOutcome[] = [];
+
+  /**
+   * @param level bounds for goodput, when asked for
+   * @param keepsRecords whether every outcome is kept for the per-request file
+   */
+  constructor(
+    readonly level: ServiceLevel | undefined,
+    readonly keepsRecords: boolean,
+  ) {}
+
+  /** Takes the outcome of a request; the object may be reused by the caller unless records are kept. */
+  ended(outcome: RequestOutcome): void {
+    if (this.keepsRecords) this.records.push({ ...outcome });
+    this.preemptions += outcome.preemptions;
+    if (outcome.preemptions > 0) this.preemptedRequests++;
+    if (outcome.status === 'rejected') this.rejected++;
+    if (outcome.status === 'completed') this.count(outcome);
+  }
+
+  private count(outcome: RequestOutcome): void {
+    const { arrivalMs, firstTokenMs, lastTokenMs, outputTokens } = outcome;
+    this.completed++;
+    this.inputTokens += outcome.inputTokens;
+    this.outputTokens += outputTokens;
+    this.reusedTokens += outcome.reusedTokens;
+    this.firstReusedTokens += outcome.firstReusedTokens;
+    if (outcome.terminalMs > this.durationMs) this.durationMs = outcome.terminalMs;
+    if (outputTokens > 0) {
+      this.ttftMs.add(Math.max(0, firstTokenMs - arrivalMs));
+      this.e2eMs.add(Math.max(0, lastTokenMs - arrivalMs));
+    }
+    if (outputTokens > 1) {
+      this.ttstMs.add(Math.max(0, outcome.secondTokenMs - firstTokenMs));
+      this.tpotMs.add(Math.max(0, lastTokenMs - firstTokenMs) / (outputTokens - 1));
+    }
+    if (this.level && isGood(outcome, this.level)) {
+      this.goodRequests++;
+      this.goodOutputTokens += outputTokens;
+    }
+  }
+}
+
+/** Whether a completed request keeps every bound given. */
+function isGood(outcome: RequestOutcome, level: ServiceLevel): boolean {
+  const { ttftMs, itlMs, e2eMs } = level;
+  const { arrivalMs, outputTokens } = outcome;
+  if (outputTokens === 0) {
+    if (ttftMs !== undefined || itlMs !== undefined || e2eMs === undefined) return false;
+    return Math.max(0, outcome.terminalMs - arrivalMs) <= e2eMs;
+  }
+  const ttft = Math.max(0, outcome.firstTokenMs - arrivalMs);
+  const e2e = Math.max(0, outcome.lastTokenMs - arrivalMs);
+  if (e2eMs !== undefined && e2e > e2eMs) return false;
+  if (ttftMs !== undefined && ttft > ttftMs) return false;
+  return itlMs === undefined || outputTokens <= 1 || (e2e - ttft) / (outputTokens - 1) <= itlMs;
+}

@@ -1,0 +1,70 @@
+import type { RequestOutcome } from './collector.js';
+import { COUNT_KEYS, type Report } from './report.js';
+
+/** A float in Python's shortest form: always with a point or an exponent, `1e-05` rather than `0.00001`. */
+export function floatText(value: number): string {
+  if (Number.isInteger(value) && Math.abs(value) < 1e16) return `${Object.is(value, -0) ? '-0' : value}.0`;
+  const [digits, exponent] = value.toExponential().split('e');
+  const power = Number(exponent);
+  if (power >= -4 && power < 16) return String(value);
+  const sign = power < 0 ? '-' : '+';
+  return `${digits}e${sign}${String(Math.abs(power)).padStart(2, '0')}`;
+}
+
+function valueText(key: string, value: Report[string]): string {
+  if (typeof value === 'number') return COUNT_KEYS.has(key) ? String(value) : floatText(value);
+  return JSON.stringify(value);
+}
+
+/** The report file: keys sorted, indented by 2, a newline at the end. */
+export function reportJson(report: Report): string {
+  const lines = Object.keys(report)
+    .sort()
+    .map((key) => `  ${JSON.stringify(key)}: ${valueText(key, report[key])}`);
+  return `{\n${lines.join(',\n')}\n}\n`;
+}
+
+const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value);
+
+/** One line of the per-request file, in the reference's key order. */
+export function recordJson(outcome: RequestOutcome): string {
+  const { arrivalMs, firstTokenMs, lastTokenMs, outputTokens } = outcome;
+  const hasToken = outputTokens > 0;
+  const hasGap = outputTokens > 1;
+  return JSON.stringify({
+    session_id: outcome.session,
+    turn_index: outcome.turn,
+    uuid: requestUuid(outcome.row),
+    arrival_time_ms: arrivalMs,
+    first_admit_ms: orNull(outcome.firstAdmitMs),
+    terminal_time_ms: orNull(outcome.terminalMs),
+    first_token_ms: hasToken ? firstTokenMs : null,
+    last_token_ms: hasToken ? lastTokenMs : null,
+    ttft_ms: hasToken ? Math.max(0, firstTokenMs - arrivalMs) : null,
+    e2e_latency_ms: hasToken ? Math.max(0, lastTokenMs - arrivalMs) : null,
+    ttst_ms: hasGap ? Math.max(0, outcome.secondTokenMs - firstTokenMs) : null,
+    itl_ms: hasGap ? Math.max(0, lastTokenMs - firstTokenMs) / (outputTokens - 1) : null,
+    input_length: outcome.inputTokens,
+    requested_output_length: outcome.requestedTokens,
+    output_length: outputTokens,
+    reused_input_tokens: outcome.reusedTokens,
+    prefill_worker_idx: null,
+    decode_worker_idx: outcome.worker,
+    prefill_admit_ms: null,
+    source_held_ms: null,
+    destination_reserved_ms: null,
+    destination_activated_ms: null,
+    decode_admit_ms: null,
+    source_released_ms: null,
+    decode_reused_input_tokens: null,
+    prefill_route_overlap_tokens: null,
+    decode_route_overlap_tokens: null,
+    preemptions: outcome.preemptions,
+    terminal_status: outcome.status,
+  });
+}
+
+/** A stable id for the request in a row of its workload, in the form of a UUID. */
+function requestUuid(row: number): string {
+  return `00000000-0000-4000-8000-${(row + 1).toString(16).padStart(12, '0')}`;
+}

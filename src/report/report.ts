@@ -1,0 +1,103 @@
+import type { Collector } from './collector.js';
+import { weightedDistribution } from './gap-samples.js';
+import { type Distribution, distribution } from './statistics.js';
+
+/** Simulated worker time, and what a worker costs. */
+export interface WorkerUse {
+  prefillSeconds: number;
+  decodeSeconds: number;
+  prefillGpus: number;
+  decodeGpus: number;
+}
+
+/** The report under the reference's keys, and ours beside them. Times in milliseconds unless the key says otherwise. */
+export interface Report {
+  [key: string]: number | string | string[];
+}
+
+/** Keys whose values are counts and are written without a decimal point. */
+export const COUNT_KEYS: ReadonlySet<string> = new Set([
+  'num_requests',
+  'completed_requests',
+  'rejected_requests',
+  'unfinished_requests',
+  'preempted_requests',
+  'preemptions',
+  'total_input_tokens',
+  'total_output_tokens',
+  'prefill_gpus_per_worker',
+  'decode_gpus_per_worker',
+  'goodput_completed_requests',
+  'processed_tokens',
+]);
+
+const MIN_SECONDS = 1e-9;
+
+/** Builds the report of a run. @param wallTimeMs host time of the simulation itself */
+export function buildReport(
+  collector: Collector,
+  use: WorkerUse,
+  wallTimeMs: number,
+  warnings: readonly string[],
+): Report {
+  const seconds = Math.max(collector.durationMs / 1000, MIN_SECONDS);
+  const { completed, inputTokens, outputTokens } = collector;
+  const perWall = (tokens: number) => (wallTimeMs > 0 ? (tokens / wallTimeMs) * 1000 : 0);
+  const ofInput = (tokens: number) => (inputTokens > 0 ? tokens / inputTokens : 0);
+  const report: Report = {
+    num_requests: collector.arrived,
+    completed_requests: completed,
+    rejected_requests: collector.rejected,
+    unfinished_requests: collector.arrived - completed - collector.rejected,
+    preempted_requests: collector.preemptedRequests,
+    preemptions: collector.preemptions,
+    total_input_tokens: inputTokens,
+    total_output_tokens: outputTokens,
+    duration_ms: collector.durationMs,
+    wall_time_ms: wallTimeMs,
+    request_throughput_rps: completed / seconds,
+    input_throughput_tok_s: inputTokens / seconds,
+    output_throughput_tok_s: outputTokens / seconds,
+    total_throughput_tok_s: (inputTokens + outputTokens) / seconds,
+    prefill_worker_seconds: use.prefillSeconds,
+    decode_worker_seconds: use.decodeSeconds,
+    prefill_gpus_per_worker: use.prefillGpus,
+    decode_gpus_per_worker: use.decodeGpus,
+    gpu_hours: (use.prefillSeconds * use.prefillGpus + use.decodeSeconds * use.decodeGpus) / 3600,
+    processed_tokens: inputTokens + outputTokens,
+    processed_tokens_per_s: perWall(inputTokens + outputTokens),
+    processed_output_tokens_per_s: perWall(outputTokens),
+    prefix_cache_reused_ratio: ofInput(collector.reusedTokens),
+    first_admission_prefix_cache_reused_ratio: ofInput(collector.firstReusedTokens),
+  };
+  if (collector.level) {
+    report.goodput_completed_requests = collector.goodRequests;
+    report.goodput_request_throughput_rps = collector.goodRequests / seconds;
+    report.goodput_output_throughput_tok_s = collector.goodOutputTokens / seconds;
+  }
+  addDistributions(report, collector);
+  if (warnings.length > 0) report.warnings = [...warnings];
+  return report;
+}
+
+function addDistributions(report: Report, collector: Collector): void {
+  addDistribution(report, 'ttft_ms', distribution(collector.ttftMs.view()));
+  addDistribution(report, 'ttst_ms', distribution(collector.ttstMs.view()));
+  addDistribution(report, 'tpot_ms', distribution(collector.tpotMs.view()));
+  addDistribution(report, 'e2e_latency_ms', distribution(collector.e2eMs.view()));
+  const { values, counts } = collector.gaps.sorted();
+  addDistribution(report, 'itl_ms', weightedDistribution(values, counts));
+  const moving = values.findIndex((gap) => gap > 0);
+  const first = moving < 0 ? values.length : moving;
+  const rates = values.subarray(first).map((gap) => 1000 / gap);
+  addDistribution(
+    report,
+    'output_token_throughput_per_user',
+    weightedDistribution(rates.reverse(), counts.slice(first).reverse()),
+  );
+  report.itl_percentiles = collector.gaps.isExact ? 'exact' : 'within 0.1 %';
+}
+
+function addDistribution(report: Report, name: string, values: Distribution): void {
+  for (const [statistic, value] of Object.entries(values)) report[`${statistic}_${name}`] = value as number;
+}

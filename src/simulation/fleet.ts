@@ -1,0 +1,201 @@
+import type { EngineArgs } from '../config/engine-args.js';
+import type { EndedRequest, EngineCore } from '../engine/engine-core.js';
+import { KvbmPool } from '../engine/kv/kvbm-pool.js';
+import { NativePool } from '../engine/kv/native-pool.js';
+import { PromptBlocks } from '../engine/kv/prompt-blocks.js';
+import { type GapSink, RequestLog } from '../engine/request-log.js';
+import { PassClock } from '../engine/timing/pass-clock.js';
+import type { TimingModel } from '../engine/timing/timing-model.js';
+import type { VllmOptions } from '../engine/vllm/options.js';
+import { VllmRequests } from '../engine/vllm/requests.js';
+import { VllmScheduler } from '../engine/vllm/scheduler.js';
+import type { Collector, RequestOutcome } from '../report/collector.js';
+import type { RequestDraft, RequestSource } from '../workload/source.js';
+import { OwnGaps } from './own-gaps.js';
+import { RunError } from './run-error.js';
+import { RequestSlots } from './slots.js';
+
+export interface FleetOptions {
+  args: EngineArgs;
+  timing: TimingModel;
+  workers: number;
+  source: RequestSource;
+  collector: Collector;
+  /** Whether a time cap may leave requests unfinished, whose gaps must not count. */
+  isCapped: boolean;
+  /** Whether conservation laws are checked after every pass. */
+  checks: boolean;
+  /** Whether records name sessions, turns and workers, as the reference does in all runtimes but its smallest. */
+  namesWorkers: boolean;
+  namesSessions: boolean;
+  /** Called as requests end, with how many have. */
+  onProgress: ((ended: number) => void) | undefined;
+}
+
+const PROGRESS_STEP = 256;
+
+/** Engines that serve one workload, and the way of a request through them: accepted, dispatched, ended. */
+export class Fleet {
+  readonly cores: EngineCore[];
+  readonly slots: RequestSlots;
+  readonly log = new RequestLog();
+  private readonly blocks: PromptBlocks;
+  private readonly requests = new VllmRequests();
+  private readonly ownGaps: OwnGaps | undefined;
+  private endedCount = 0;
+  private readonly outcome: RequestOutcome;
+
+  constructor(readonly options: FleetOptions) {
+    const { args, source, isCapped, collector, workers } = options;
+    this.blocks = new PromptBlocks({
+      hashBlockTokens: source.hashBlockTokens,
+      blockTokens: args.blockTokens,
+      hasTokens: source.hasTokens,
+      isShared: args.prefixCaching,
+      namesUnique: args.pool === 'kvbm',
+    });
+    this.slots = new RequestSlots((slots) => {
+      this.log.reserve(slots);
+      this.blocks.reserve(slots);
+      this.requests.reserve(slots);
+    });
+    this.ownGaps = isCapped ? new OwnGaps() : undefined;
+    const gaps = this.ownGaps ?? collectGaps(collector);
+    this.outcome = emptyOutcome();
+    const clock = new PassClock(options.timing, args.speedup, args.decodeSpeedup, args.blockTokens, args.gpuBlocks);
+    this.cores = Array.from({ length: workers * args.ranks }, (_, rank) => this.createCore(rank, clock, gaps));
+  }
+
+  private createCore(rank: number, clock: PassClock, gaps: GapSink): EngineCore {
+    const { args, source, isCapped } = this.options;
+    const Pool = args.pool === 'kvbm' ? KvbmPool : NativePool;
+    const pool = new Pool(args.gpuBlocks, this.blocks, undefined);
+    const naming = args.pool === 'kvbm' ? 'emitted' : source.hasTokens && args.prefixCaching ? 'computed' : 'lost';
+    const options: VllmOptions = {
+      policy: args.engineType === 'trtllm' ? 'trtllm' : 'vllm',
+      role: args.workerType,
+      blockTokens: args.blockTokens,
+      gpuBlocks: args.gpuBlocks,
+      maxSequences: args.maxSequences,
+      maxBatchedTokens: args.maxBatchedTokens,
+      maxModelTokens: args.maxModelTokens,
+      prefixCaching: args.prefixCaching,
+      chunkedPrefill: args.chunkedPrefill,
+      preemption: args.preemption,
+      acceptRates: args.acceptRates,
+      speculationSeed: args.speculationSeed + BigInt(rank),
+      naming,
+      groupsDecodes: naming === 'lost' && !isCapped && args.acceptRates === undefined,
+    };
+    const tables = { requests: this.requests, blocks: this.blocks, log: this.log, gaps };
+    return new VllmScheduler(options, pool, clock, tables);
+  }
+
+  /** Takes in a request that has arrived. @returns its slot */
+  accept(draft: RequestDraft): number {
+    const { slots, log, blocks, requests } = this;
+    const slot = slots.take();
+    slots.row[slot] = draft.row;
+    slots.session[slot] = draft.session;
+    slots.turn[slot] = draft.turn;
+    slots.arrivalMs[slot] = draft.arrivalMs;
+    slots.inputTokens[slot] = draft.inputTokens;
+    slots.requestedTokens[slot] = draft.outputTokens;
+    slots.rank[slot] = -1;
+    log.clear(slot);
+    blocks.enter(slot, draft);
+    requests.enter(slot, draft.inputTokens, draft.outputTokens);
+    this.options.collector.arrived++;
+    return slot;
+  }
+
+  dispatch(slot: number, rank: number): void {
+    this.slots.rank[slot] = rank;
+    this.cores[rank].receive(slot);
+  }
+
+  /** Hears of requests that ended in a core's last passes: records them and tells the workload. */
+  end(core: EngineCore, nowMs: number): void {
+    for (const ended of core.ended) this.endOne(ended, nowMs);
+    core.ended.length = 0;
+    core.firstTokens.length = 0;
+    if (this.options.checks) core.check();
+  }
+
+  private endOne({ slot, rejected }: EndedRequest, nowMs: number): void {
+    const { slots, log, outcome } = this;
+    const { collector, source, onProgress } = this.options;
+    this.describe(slot, outcome);
+    outcome.terminalMs = nowMs;
+    outcome.status = rejected ? 'rejected' : 'completed';
+    collector.ended(outcome);
+    if (this.ownGaps) for (const gap of this.ownGaps.take(slot)) collector.gaps.add(gap, 1);
+    source.ended(slots.row[slot], nowMs, rejected, log.emittedTokens[slot]);
+    this.blocks.leave(slot);
+    slots.give(slot);
+    if (++this.endedCount % PROGRESS_STEP === 0) onProgress?.(this.endedCount);
+  }
+
+  private describe(slot: number, outcome: RequestOutcome): void {
+    const { slots, log } = this;
+    const { namesWorkers, namesSessions, source, collector } = this.options;
+    outcome.row = slots.row[slot];
+    if (namesSessions && collector.keepsRecords) {
+      outcome.session = source.sessionName(slots.session[slot]);
+      outcome.turn = slots.turn[slot];
+    }
+    outcome.arrivalMs = slots.arrivalMs[slot];
+    outcome.firstAdmitMs = log.firstAdmitMs[slot];
+    outcome.firstTokenMs = log.firstTokenMs[slot];
+    outcome.secondTokenMs = log.secondTokenMs[slot];
+    outcome.lastTokenMs = log.lastTokenMs[slot];
+    outcome.inputTokens = slots.inputTokens[slot];
+    outcome.requestedTokens = slots.requestedTokens[slot];
+    outcome.outputTokens = log.emittedTokens[slot];
+    outcome.firstReusedTokens = log.firstReusedTokens[slot];
+    outcome.reusedTokens = log.reusedTokens[slot];
+    outcome.preemptions = log.preemptions[slot];
+    outcome.worker = namesWorkers && slots.rank[slot] >= 0 ? slots.rank[slot] : null;
+  }
+
+  /** The error of a run in which nothing can move any more, naming what is stuck and what to change. */
+  deadEnd(): RunError {
+    const stuck = this.cores.flatMap((core) => core.diagnose());
+    const { slots } = this;
+    const [first] = stuck;
+    const what = first
+      ? `: request ${slots.row[first.slot] + 1} (${slots.inputTokens[first.slot]} tokens in, ${slots.requestedTokens[first.slot]} out) ${first.problem}; ${first.remedy}`
+      : '';
+    return new RunError(`the replay reached a dead end with ${slots.inFlight} in-flight requests remaining${what}`);
+  }
+}
+
+function collectGaps(collector: Collector): GapSink {
+  const { gaps } = collector;
+  return {
+    addShared: (gapMs, count) => gaps.add(gapMs, count),
+    addOwn: (_slot, gapMs) => gaps.add(gapMs, 1),
+  };
+}
+
+function emptyOutcome(): RequestOutcome {
+  return {
+    row: 0,
+    session: null,
+    turn: null,
+    arrivalMs: 0,
+    firstAdmitMs: 0,
+    firstTokenMs: 0,
+    secondTokenMs: 0,
+    lastTokenMs: 0,
+    terminalMs: 0,
+    inputTokens: 0,
+    requestedTokens: 0,
+    outputTokens: 0,
+    firstReusedTokens: 0,
+    reusedTokens: 0,
+    preemptions: 0,
+    worker: null,
+    status: 'completed',
+  };
+}

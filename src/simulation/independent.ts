@@ -1,0 +1,62 @@
+import type { EngineCore } from '../engine/engine-core.js';
+import { RoundRobin } from '../router/round-robin.js';
+import { RequestDraft } from '../workload/source.js';
+import type { Fleet } from './fleet.js';
+
+/**
+ * Workers whose requests are known ahead: under round robin, with arrivals that depend on nothing that happens, no
+ * worker ever looks at another. Each is advanced alone, up to the next request that comes to it.
+ */
+export class IndependentRun {
+  private readonly clocks: Float64Array;
+  private readonly isStuck: boolean[];
+
+  constructor(private readonly fleet: Fleet) {
+    this.clocks = new Float64Array(fleet.cores.length);
+    this.isStuck = fleet.cores.map(() => false);
+  }
+
+  /** @returns the time of the last event, in milliseconds */
+  run(): number {
+    const { fleet } = this;
+    const { source, workers } = fleet.options;
+    const draft = new RequestDraft();
+    const placement = new RoundRobin(1);
+    const ids = Array.from({ length: workers }, (_, id) => id);
+    let lastMs = 0;
+    while (source.take(Number.POSITIVE_INFINITY, draft)) {
+      lastMs = draft.arrivalMs;
+      const rank = placement.place(ids);
+      this.advance(rank, lastMs);
+      fleet.dispatch(fleet.accept(draft), rank);
+      this.isStuck[rank] = false;
+      if (this.clocks[rank] < lastMs) this.clocks[rank] = lastMs;
+    }
+    for (let rank = 0; rank < workers; rank++) {
+      this.advance(rank, Number.POSITIVE_INFINITY);
+      lastMs = Math.max(lastMs, this.clocks[rank]);
+    }
+    if (this.isStuck.includes(true)) throw fleet.deadEnd();
+    return lastMs;
+  }
+
+  /** Runs the passes of a worker that begin before `untilMs`. */
+  private advance(rank: number, untilMs: number): void {
+    const { fleet, clocks } = this;
+    const core = fleet.cores[rank];
+    while (core.requestCount > 0 && clocks[rank] < untilMs && !this.isStuck[rank]) this.step(core, rank, untilMs);
+  }
+
+  private step(core: EngineCore, rank: number, untilMs: number): void {
+    const now = this.clocks[rank];
+    let end = core.plan(now, untilMs);
+    if (end >= 0) core.commit();
+    else {
+      end = core.execute(now);
+      core.settle(end);
+      this.isStuck[rank] = end === now && !core.madeProgress;
+    }
+    this.clocks[rank] = end;
+    if (core.ended.length > 0 || this.fleet.options.checks) this.fleet.end(core, end);
+  }
+}

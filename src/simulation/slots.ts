@@ -1,0 +1,50 @@
+import { grownFloats, grownInts } from '../engine/request-log.js';
+
+/** The requests in flight, by slot; slots are used again, so tables grow with what is in flight. */
+export class RequestSlots {
+  capacity = 0;
+  inFlight = 0;
+  row = new Float64Array(0);
+  session = new Float64Array(0);
+  turn = new Int32Array(0);
+  arrivalMs = new Float64Array(0);
+  inputTokens = new Int32Array(0);
+  requestedTokens = new Int32Array(0);
+  rank = new Int32Array(0);
+  private readonly free: number[] = [];
+
+  /** @param onGrow grows the tables that are kept by slot elsewhere */
+  constructor(private readonly onGrow: (slots: number) => void) {}
+
+  take(): number {
+    if (this.free.length === 0) this.grow();
+    this.inFlight++;
+    return this.free.pop()!;
+  }
+
+  give(slot: number): void {
+    this.inFlight--;
+    this.free.push(slot);
+  }
+
+  private grow(): void {
+    const before = this.capacity;
+    const slots = Math.max(64, before * 2);
+    this.row = grownFloats(this.row, slots);
+    this.session = grownFloats(this.session, slots);
+    this.turn = grownInts(this.turn, slots);
+    this.arrivalMs = grownFloats(this.arrivalMs, slots);
+    this.inputTokens = grownInts(this.inputTokens, slots);
+    this.requestedTokens = grownInts(this.requestedTokens, slots);
+    this.rank = grownInts(this.rank, slots);
+    for (let slot = slots - 1; slot >= before; slot--) this.free.push(slot);
+    this.capacity = slots;
+    this.onGrow(slots);
+  }
+
+  /** Slots in use. */
+  inUse(): number[] {
+    const free = new Set(this.free);
+    return Array.from({ length: this.capacity }, (_, slot) => slot).filter((slot) => !free.has(slot));
+  }
+}

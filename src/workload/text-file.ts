@@ -1,0 +1,161 @@
+import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createGunzip } from 'node:zlib';
+import { Decompress } from 'fzstd';
+import { InputError } from '../config/input-error.js';
+
+const WINDOW_BYTES = 1 << 20;
+const NEWLINE = 0x0a;
+
+/**
+ * Lines of a trace file, read through a window that moves forward or jumps to a byte offset; memory does not grow
+ * with the file. gzip and zstd files (told by their first bytes) are unpacked into an anonymous temporary file.
+ */
+export class TextFile {
+  /** The line last read is `bytes[start, end)`, without its newline. */
+  bytes = Buffer.alloc(WINDOW_BYTES);
+  start = 0;
+  end = 0;
+  /** Byte offset of the line last read, in the unpacked file. */
+  offset = 0;
+  private windowOffset = 0;
+  private windowLength = 0;
+  private nextOffset = 0;
+
+  private constructor(
+    readonly path: string,
+    private readonly descriptor: number,
+  ) {}
+
+  /** @throws {InputError} when the file cannot be opened or unpacked */
+  static async open(path: string): Promise<TextFile> {
+    let descriptor: number;
+    try {
+      descriptor = openSync(path, 'r');
+      if (fstatSync(descriptor).isDirectory()) throw new Error('it is a directory');
+    } catch (error) {
+      throw new InputError(`${path}: cannot open the trace file (${reason(error)})`);
+    }
+    const head = Buffer.alloc(4);
+    readSync(descriptor, head, 0, 4, 0);
+    if (head[0] === 0x1f && head[1] === 0x8b) return TextFile.unpack(path, descriptor, gunzip);
+    if (head.readUInt32LE(0) === 0xfd2fb528) return TextFile.unpack(path, descriptor, unzstd);
+    return new TextFile(path, descriptor);
+  }
+
+  private static async unpack(
+    path: string,
+    packed: number,
+    unpacker: (packed: number, sink: (chunk: Uint8Array) => void) => Promise<void>,
+  ): Promise<TextFile> {
+    const folder = mkdtempSync(join(tmpdir(), 'dynosim-'));
+    const unpacked = openSync(join(folder, 'trace'), 'w+');
+    rmSync(folder, { recursive: true });
+    try {
+      await unpacker(packed, (chunk) => {
+        for (let done = 0; done < chunk.length; ) done += writeSync(unpacked, chunk, done);
+      });
+    } catch (error) {
+      closeSync(unpacked);
+      throw new InputError(`${path}: cannot unpack the trace file (${reason(error)})`);
+    } finally {
+      closeSync(packed);
+    }
+    return new TextFile(path, unpacked);
+  }
+
+  close(): void {
+    closeSync(this.descriptor);
+  }
+
+  /** Goes on with the next line; false at the end. */
+  next(): boolean {
+    return this.readAt(this.nextOffset);
+  }
+
+  /** Reads the line that begins at a byte offset; false at the end of the file. */
+  readAt(offset: number): boolean {
+    if (offset < this.windowOffset || offset > this.windowOffset + this.windowLength) this.fillFrom(offset);
+    let from = offset - this.windowOffset;
+    let newline = this.bytes.subarray(from, this.windowLength).indexOf(NEWLINE);
+    while (newline < 0) {
+      const known = this.windowLength - from;
+      if (!this.extend(offset)) {
+        if (known === 0) return false;
+        newline = known;
+        break;
+      }
+      from = 0;
+      const more = this.bytes.subarray(known, this.windowLength).indexOf(NEWLINE);
+      if (more >= 0) newline = known + more;
+    }
+    this.offset = offset;
+    this.start = from;
+    this.end = from + newline;
+    this.nextOffset = offset + newline + 1;
+    return true;
+  }
+
+  private fillFrom(offset: number): void {
+    this.windowOffset = offset;
+    this.windowLength = readSync(this.descriptor, this.bytes, 0, this.bytes.length, offset);
+  }
+
+  /** Moves the window to begin at `offset` and reads more behind what is there; false when the file has no more. */
+  private extend(offset: number): boolean {
+    const kept = this.windowOffset + this.windowLength - offset;
+    if (kept === this.bytes.length) {
+      const larger = Buffer.alloc(this.bytes.length * 2);
+      this.bytes.copy(larger, 0, 0, kept);
+      this.bytes = larger;
+    } else this.bytes.copyWithin(0, offset - this.windowOffset, this.windowLength);
+    this.windowOffset = offset;
+    const read = readSync(this.descriptor, this.bytes, kept, this.bytes.length - kept, offset + kept);
+    this.windowLength = kept + read;
+    return read > 0;
+  }
+
+  /** True when the line last read holds nothing but white space. */
+  isBlank(): boolean {
+    for (let p = this.start; p < this.end; p++) if (this.bytes[p] > 0x20) return false;
+    return true;
+  }
+}
+
+function reason(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return 'no such file';
+  if (code === 'EACCES') return 'permission denied';
+  return message;
+}
+
+async function gunzip(packed: number, sink: (chunk: Uint8Array) => void): Promise<void> {
+  const stream = createGunzip();
+  const done = new Promise<void>((resolve, reject) => {
+    stream.on('data', sink);
+    stream.on('end', resolve);
+    stream.on('error', reject);
+  });
+  feed: for (const chunk of chunks(packed))
+    if (!stream.write(Buffer.from(chunk))) {
+      const drained = new Promise((resume) => stream.once('drain', resume));
+      if ((await Promise.race([drained, done.then(() => 'ended')])) === 'ended') break feed;
+    }
+  stream.end();
+  await done;
+}
+
+async function unzstd(packed: number, sink: (chunk: Uint8Array) => void): Promise<void> {
+  const stream = new Decompress(sink);
+  for (const chunk of chunks(packed)) stream.push(Uint8Array.from(chunk));
+  stream.push(new Uint8Array(0), true);
+}
+
+function* chunks(descriptor: number): Generator<Buffer> {
+  const buffer = Buffer.alloc(WINDOW_BYTES);
+  for (let offset = 0, read = 1; read > 0; offset += read) {
+    read = readSync(descriptor, buffer, 0, buffer.length, offset);
+    if (read > 0) yield buffer.subarray(0, read);
+  }
+}
