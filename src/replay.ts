@@ -8,7 +8,7 @@ import { loadWorkload } from './workload/load.js';
 
 export interface ReplayResult {
   report: Report;
-  /** Outcomes by arrival, when `keepRecords` was set. */
+  /** Outcomes by arrival, when `records` was set. */
   records: RequestOutcome[];
 }
 
@@ -37,7 +37,7 @@ function runPlan(
 ): ReplayResult {
   const { options } = plan;
   const { source } = workload;
-  const collector = new Collector(serviceLevel(options), options.keepRecords ?? false);
+  const collector = new Collector(serviceLevel(options), options.records !== undefined);
   const { onProgress } = options;
   const startedMs = performance.now();
   const use = simulate({
@@ -50,6 +50,7 @@ function runPlan(
     capMs: plan.capMs,
     checks: options.check ?? false,
     namesSessions: workload.namesSessions,
+    recordsUnfinished: options.records === 'all',
     onProgress: onProgress && ((ended) => onProgress(ended, source.total)),
   });
   const wallTimeMs = performance.now() - startedMs;

@@ -28,6 +28,8 @@ interface Flags {
   [flag: string]: unknown;
   reportJson?: string;
   reportJsonl?: string;
+  records?: string;
+  plannerConfig?: string;
   quiet?: boolean;
 }
 
@@ -103,17 +105,22 @@ function addOutputFlags(command: Command): void {
     .option('--sla-itl-ms <ms>', 'goodput bound on mean inter-token latency', float)
     .option('--sla-e2e-ms <ms>', 'goodput bound on request latency', float)
     .option('--report-json <path>', 'report file, or a folder for it (default: a timestamped name here)')
-    .option('--report-jsonl <path>', 'per-request records, one JSON object a line')
+    .option('--report-jsonl <path>', 'per-request records of a trace replay, one JSON object a line')
+    .option('--records <path>', 'the same for every request of every run, unfinished ones included')
     .option('--check', 'check conservation laws after every pass (slow)')
     .option('--quiet', 'print nothing but errors');
 }
 
 async function runReplay(files: string[], flags: Flags): Promise<void> {
-  const outputs = { report: reportPath(flags.reportJson), records: flags.reportJsonl };
+  const path = reportPath(flags.reportJson);
+  if (flags.reportJsonl !== undefined && files.length === 0)
+    throw new InputError('--report-jsonl is for trace replay; use --records, which works for every run');
+  if (flags.reportJsonl !== undefined && flags.plannerConfig !== undefined)
+    throw new InputError('--report-jsonl cannot be used with --planner-config; use --records');
   const bar = new ProgressBar(flags.quiet === true);
   const options: ReplayOptions = {
     ...toOptions(files, flags),
-    keepRecords: outputs.records !== undefined,
+    records: flags.records !== undefined ? 'all' : flags.reportJsonl !== undefined ? 'ended' : undefined,
     onProgress: bar.callback,
   };
   let result: Awaited<ReturnType<typeof replay>>;
@@ -122,14 +129,16 @@ async function runReplay(files: string[], flags: Flags): Promise<void> {
   } finally {
     bar.stop();
   }
-  const contents = new Map<string, Iterable<string>>([[outputs.report, [reportJson(result.report)]]]);
-  if (outputs.records !== undefined) contents.set(outputs.records, recordLines(result.records));
+  const contents = new Map<string, Iterable<string>>([[path, [reportJson(result.report)]]]);
+  const ended = result.records.filter((record) => record.status !== 'unfinished');
+  if (flags.reportJsonl !== undefined && ended.length > 0) contents.set(flags.reportJsonl, recordLines(ended));
+  if (flags.records !== undefined) contents.set(flags.records, recordLines(result.records));
   await writeOutputs(contents);
   if (flags.quiet) return;
   for (const warning of (result.report.warnings as string[] | undefined) ?? [])
     process.stderr.write(`dynosim: warning: ${warning}\n`);
   process.stdout.write(summaryTable(result.report, process.stdout.isTTY === true));
-  process.stdout.write(`Saved full report to: ${outputs.report}\n`);
+  process.stdout.write(`Saved full report to: ${path}\n`);
 }
 
 function* recordLines(records: Awaited<ReturnType<typeof replay>>['records']): Generator<string> {

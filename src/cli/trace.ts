@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { Command, Option } from 'commander';
 import { InputError } from '../config/input-error.js';
 import { type GenerateOptions, generateTrace, type Spread } from '../workload/generate.js';
@@ -61,8 +63,9 @@ async function runGenerate(flags: Flags): Promise<void> {
   const options = toOptions(flags);
   const { output } = flags;
   if (output === undefined) {
-    for (const row of generateTrace(options))
-      if (!process.stdout.write(`${row}\n`)) await new Promise((resume) => process.stdout.once('drain', resume));
+    await pipeline(Readable.from(lines(options)), process.stdout, { end: false }).catch((error) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
     return;
   }
   if (existsSync(output) && !flags.force)

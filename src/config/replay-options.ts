@@ -56,8 +56,8 @@ export interface ReplayOptions {
   slaItlMs?: number | undefined;
   slaE2eMs?: number | undefined;
 
-  /** Whether every outcome is kept for the per-request file. */
-  keepRecords?: boolean | undefined;
+  /** Which outcomes are kept: of requests that ended, or of all, unfinished ones included. */
+  records?: 'ended' | 'all' | undefined;
   /** Checks conservation laws after every pass. */
   check?: boolean | undefined;
   onProgress?: ((ended: number, total: number) => void) | undefined;
@@ -146,7 +146,6 @@ function checkUsage(options: ReplayOptions): void {
   if (format === 'applied_compute_agentic' && replayConcurrency === undefined)
     refuse('--trace-format applied_compute_agentic needs --replay-concurrency, as its traces hold no start times');
   const isPlanned = options.plannerConfig !== undefined;
-  if (options.keepRecords && isPlanned) refuse('--report-jsonl cannot be used with --planner-config');
   if (options.maxSimTimeSeconds !== undefined && isPlanned)
     refuse('--max-sim-time-seconds cannot be used with --planner-config');
   if (options.maxSimTimeSeconds !== undefined && isSynthetic)

@@ -28,6 +28,8 @@ export interface FleetOptions {
   /** Whether records name sessions, turns and workers, as the reference does in all runtimes but its smallest. */
   namesWorkers: boolean;
   namesSessions: boolean;
+  /** Whether requests that are still in flight when the run stops are recorded. */
+  recordsUnfinished: boolean;
   /** Called as requests end, with how many have. */
   onProgress: ((ended: number) => void) | undefined;
 }
@@ -134,6 +136,17 @@ export class Fleet {
     this.blocks.leave(slot);
     slots.give(slot);
     if (++this.endedCount % PROGRESS_STEP === 0) onProgress?.(this.endedCount);
+  }
+
+  /** Records what was left unfinished when the run stopped. */
+  endUnfinished(): void {
+    const { slots, outcome } = this;
+    for (const slot of slots.inUse()) {
+      this.describe(slot, outcome);
+      outcome.terminalMs = Number.NaN;
+      outcome.status = 'unfinished';
+      this.options.collector.ended(outcome);
+    }
   }
 
   private describe(slot: number, outcome: RequestOutcome): void {

@@ -27,5 +27,6 @@ export function simulate(options: SimulationOptions): WorkerUse {
   } else if (!source.hasFeedback && !isCapped && args.ranks === 1) {
     use.decodeSeconds = (workers * new IndependentRun(fleet).run()) / 1000;
   } else use.decodeSeconds = new HarnessRun(fleet, capMs).run();
+  if (options.recordsUnfinished) fleet.endUnfinished();
   return use;
 }

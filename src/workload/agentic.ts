@@ -158,7 +158,7 @@ export class AgenticSource implements RequestSource {
   }
 
   take(nowMs: number, draft: RequestDraft): boolean {
-    if (!(this.ready.timeMs <= nowMs)) return false;
+    if (this.ready.timeMs > nowMs || this.ready.size === 0) return false;
     draft.row = this.ready.row;
     draft.session = draft.row;
     draft.turn = 0;

@@ -82,7 +82,7 @@ export class SessionDriver implements RequestSource {
 
   take(nowMs: number, draft: RequestDraft): boolean {
     const readyMs = this.nextReadyMs();
-    if (!(readyMs <= nowMs)) return false;
+    if (readyMs > nowMs || readyMs === Number.POSITIVE_INFINITY) return false;
     const startMs = this.peekStart();
     const starts =
       startMs < this.ready.timeMs || (startMs === this.ready.timeMs && this.startingSession() < this.ready.session);
