@@ -1,3 +1,4 @@
+import { InputError } from './config/input-error.js';
 import { planReplay, type ReplayOptions, type ReplayPlan } from './config/replay-options.js';
 import { GridTiming } from './engine/timing/grid.js';
 import { polynomialTiming, type TimingModel } from './engine/timing/timing-model.js';
@@ -37,6 +38,8 @@ function runPlan(
 ): ReplayResult {
   const { options } = plan;
   const { source } = workload;
+  if (source.isGraph && plan.capMs !== Number.POSITIVE_INFINITY)
+    warnings.push('--max-sim-time-seconds has no effect on traces of dependent requests, as in the reference');
   const collector = new Collector(serviceLevel(options), options.records !== undefined);
   const { onProgress } = options;
   const startedMs = performance.now();
@@ -47,7 +50,7 @@ function runPlan(
     source,
     collector,
     isOpenLoop: options.replayConcurrency === undefined,
-    capMs: plan.capMs,
+    capMs: source.isGraph ? Number.POSITIVE_INFINITY : plan.capMs,
     checks: options.check ?? false,
     namesSessions: workload.namesSessions,
     recordsUnfinished: options.records === 'all',
@@ -67,6 +70,8 @@ function serviceLevel(options: ReplayOptions) {
 function loadTiming(plan: ReplayPlan, warnings: string[]): TimingModel {
   const path = plan.engine.timingGridPath;
   if (path === undefined) return polynomialTiming;
+  if (!path.endsWith('.npz'))
+    throw new InputError(`planner_profile_data: ${path} is not an .npz timing grid (folders of a profiler are not read)`);
   try {
     return GridTiming.load(path);
   } catch (error) {

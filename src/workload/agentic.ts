@@ -87,6 +87,7 @@ export class AgenticSource implements RequestSource {
   readonly total: number;
   readonly hasTokens: boolean;
   readonly hasFeedback = true;
+  readonly isGraph = true;
   private readonly dependents: number[][];
   private readonly missing: Int32Array;
   private readonly ready = new ReadyHeap();

@@ -40,6 +40,7 @@ export class SessionDriver implements RequestSource {
   readonly hashBlockTokens: number;
   readonly hasTokens: boolean;
   readonly hasFeedback: boolean;
+  readonly isGraph = false;
   private readonly order: Int32Array | undefined;
   private readonly ready = new ReadyHeap();
   private readonly sessionOf = new Map<number, number>();

@@ -40,6 +40,8 @@ export interface RequestSource {
   readonly hasTokens: boolean;
   /** Whether the end of a request can make another one ready. */
   readonly hasFeedback: boolean;
+  /** Whether requests depend on each other as a graph. */
+  readonly isGraph: boolean;
   /** Infinity when nothing is waiting for a time to come. */
   nextReadyMs(): number;
   /** Fills `draft` with the next request that is ready at `nowMs`; false when there is none. */
