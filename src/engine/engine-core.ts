@@ -1,3 +1,8 @@
+/** A scheduler goes round in circles: requests take blocks from each other and none emits a token any more. */
+export class StallError extends Error {
+  override readonly name = 'StallError';
+}
+
 /**
  * One rank of a worker: a scheduler with its KV cache, advanced pass by pass by whoever owns the clock. Requests are
  * named by slot numbers; the owner fills the tables that belong to a slot before it hands the slot over.

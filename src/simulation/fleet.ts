@@ -10,7 +10,7 @@ import type { VllmOptions } from '../engine/vllm/options.js';
 import { VllmRequests } from '../engine/vllm/requests.js';
 import { VllmScheduler } from '../engine/vllm/scheduler.js';
 import type { Collector, RequestOutcome } from '../report/collector.js';
-import type { RequestDraft, RequestSource } from '../workload/source.js';
+import type { EndedDraft, RequestDraft, RequestSource } from '../workload/source.js';
 import { OwnGaps } from './own-gaps.js';
 import { RunError } from './run-error.js';
 import { RequestSlots } from './slots.js';
@@ -46,6 +46,7 @@ export class Fleet {
   private readonly ownGaps: OwnGaps | undefined;
   private endedCount = 0;
   private readonly outcome: RequestOutcome;
+  private readonly ended: EndedDraft = { row: 0, session: 0, turn: 0, nowMs: 0, rejected: false, emittedTokens: 0 };
 
   constructor(readonly options: FleetOptions) {
     const { args, source, isCapped, collector, workers } = options;
@@ -132,7 +133,14 @@ export class Fleet {
     outcome.status = rejected ? 'rejected' : 'completed';
     collector.ended(outcome);
     if (this.ownGaps) for (const gap of this.ownGaps.take(slot)) collector.gaps.add(gap, 1);
-    source.ended(slots.row[slot], nowMs, rejected, log.emittedTokens[slot]);
+    const { ended } = this;
+    ended.row = slots.row[slot];
+    ended.session = slots.session[slot];
+    ended.turn = slots.turn[slot];
+    ended.nowMs = nowMs;
+    ended.rejected = rejected;
+    ended.emittedTokens = log.emittedTokens[slot];
+    source.ended(ended);
     this.blocks.leave(slot);
     slots.give(slot);
     if (++this.endedCount % PROGRESS_STEP === 0) onProgress?.(this.endedCount);

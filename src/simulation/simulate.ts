@@ -1,8 +1,12 @@
 import type { WorkerUse } from '../report/report.js';
+import { StallError } from '../engine/engine-core.js';
 import { Fleet, type FleetOptions } from './fleet.js';
 import { HarnessRun } from './harness.js';
 import { IndependentRun } from './independent.js';
 import { SingleWorkerRun } from './single.js';
+
+/** Worker time of a run in which nothing completed, as the reference has it. */
+const MIN_SECONDS = 1e-9;
 
 export interface SimulationOptions extends Omit<FleetOptions, 'isCapped' | 'namesWorkers'> {
   isOpenLoop: boolean;
@@ -15,18 +19,29 @@ export interface SimulationOptions extends Omit<FleetOptions, 'isCapped' | 'name
  * @throws {RunError} when the run comes to a dead end
  */
 export function simulate(options: SimulationOptions): WorkerUse {
-  const { args, workers, source, capMs, collector } = options;
-  const isCapped = capMs !== Number.POSITIVE_INFINITY;
+  const { args, workers, collector } = options;
   const isSingle = workers === 1 && args.ranks === 1;
-  const fleet = new Fleet({ ...options, isCapped, namesWorkers: !isSingle, namesSessions: options.namesSessions && !isSingle });
-  const gpus = args.tensorParallel * args.ranks;
-  const use = { prefillSeconds: 0, decodeSeconds: 0, prefillGpus: 0, decodeGpus: gpus };
-  if (isSingle) {
-    new SingleWorkerRun(fleet, options.isOpenLoop, capMs).run();
-    use.decodeSeconds = Math.max(collector.durationMs / 1000, 1e-9);
-  } else if (!source.hasFeedback && !isCapped && args.ranks === 1) {
-    use.decodeSeconds = (workers * new IndependentRun(fleet).run()) / 1000;
-  } else use.decodeSeconds = new HarnessRun(fleet, capMs).run();
-  if (options.recordsUnfinished) fleet.endUnfinished();
-  return use;
+  const fleet = new Fleet({
+    ...options,
+    isCapped: options.capMs !== Number.POSITIVE_INFINITY,
+    namesWorkers: !isSingle,
+    namesSessions: options.namesSessions && !isSingle,
+  });
+  try {
+    const decodeSeconds = isSingle ? runSingle(fleet, options) : runMany(fleet, options);
+    if (options.recordsUnfinished) fleet.endUnfinished();
+    return { prefillSeconds: 0, decodeSeconds, prefillGpus: 0, decodeGpus: args.tensorParallel * args.ranks };
+  } catch (error) {
+    throw error instanceof StallError ? fleet.deadEnd() : error;
+  }
+
+  function runSingle(fleet: Fleet, { isOpenLoop, capMs }: SimulationOptions): number {
+    new SingleWorkerRun(fleet, isOpenLoop, capMs).run();
+    return Math.max(collector.durationMs / 1000, MIN_SECONDS);
+  }
+
+  function runMany(fleet: Fleet, { source, capMs }: SimulationOptions): number {
+    const isIndependent = !source.hasFeedback && capMs === Number.POSITIVE_INFINITY && args.ranks === 1;
+    return isIndependent ? (workers * new IndependentRun(fleet).run()) / 1000 : new HarnessRun(fleet, capMs).run();
+  }
 }

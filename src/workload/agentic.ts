@@ -2,7 +2,7 @@ import { InputError } from '../config/input-error.js';
 import { MooncakeRow } from './mooncake-row.js';
 import { PromptTokens } from './prompt-tokens.js';
 import { ReadyHeap } from './ready-heap.js';
-import type { RequestDraft, RequestSource } from './source.js';
+import type { EndedDraft, RequestDraft, RequestSource } from './source.js';
 import type { TextFile } from './text-file.js';
 
 /** One request of a dependency graph. Hash ids as 64-bit halves; times in milliseconds. */
@@ -182,7 +182,7 @@ export class AgenticSource implements RequestSource {
     return true;
   }
 
-  ended(row: number, nowMs: number): void {
+  ended({ row, nowMs }: EndedDraft): void {
     this.remaining--;
     for (const dependent of this.dependents[row])
       if (--this.missing[dependent] === 0) {

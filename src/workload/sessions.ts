@@ -1,5 +1,5 @@
 import { ReadyHeap } from './ready-heap.js';
-import type { RequestDraft, RequestSource } from './source.js';
+import type { EndedDraft, RequestDraft, RequestSource } from './source.js';
 
 /** What a session workload knows about its turns; rows are turns, numbered over the whole workload. */
 export interface SessionTable {
@@ -43,8 +43,6 @@ export class SessionDriver implements RequestSource {
   readonly isGraph = false;
   private readonly order: Int32Array | undefined;
   private readonly ready = new ReadyHeap();
-  private readonly sessionOf = new Map<number, number>();
-  private readonly turnOf = new Map<number, number>();
   private nextSession = 0;
   private inFlight = 0;
   private openSessions = 0;
@@ -101,15 +99,11 @@ export class SessionDriver implements RequestSource {
     }
     draft.arrivalMs = this.concurrency === undefined ? readyMs : nowMs;
     this.inFlight++;
-    if (this.hasFeedback) {
-      this.sessionOf.set(draft.row, draft.session);
-      this.turnOf.set(draft.row, draft.turn);
-    }
     this.table.fill(draft.row, draft);
     return true;
   }
 
-  ended(row: number, nowMs: number, rejected: boolean, emittedTokens: number): void {
+  ended({ row, session, turn, nowMs, rejected, emittedTokens }: EndedDraft): void {
     this.inFlight--;
     this.table.ended?.(row, rejected, emittedTokens);
     if (!this.hasFeedback) {
@@ -117,15 +111,12 @@ export class SessionDriver implements RequestSource {
       return;
     }
     const next = this.table.nextRow(row);
-    const session = this.sessionOf.get(row)!;
     if (next >= 0) {
-      this.ready.push(nowMs + this.table.delayMs(next), session, next, this.turnOf.get(row)! + 1);
+      this.ready.push(nowMs + this.table.delayMs(next), session, next, turn + 1);
     } else {
       this.openSessions--;
       if (this.concurrency !== undefined && this.nextSession < this.table.sessionCount) this.openSession(nowMs);
     }
-    this.sessionOf.delete(row);
-    this.turnOf.delete(row);
   }
 
   isDrained(): boolean {

@@ -30,6 +30,16 @@ export class RequestDraft {
   }
 }
 
+/** A request that ended, named as its draft was. */
+export interface EndedDraft {
+  row: number;
+  session: number;
+  turn: number;
+  nowMs: number;
+  rejected: boolean;
+  emittedTokens: number;
+}
+
 /** Where requests come from: releases them in time order and hears when they end. Times in milliseconds. */
 export interface RequestSource {
   /** Requests to expect in all, where known. */
@@ -46,8 +56,7 @@ export interface RequestSource {
   nextReadyMs(): number;
   /** Fills `draft` with the next request that is ready at `nowMs`; false when there is none. */
   take(nowMs: number, draft: RequestDraft): boolean;
-  /** A request ended with this many tokens emitted. */
-  ended(row: number, nowMs: number, rejected: boolean, emittedTokens: number): void;
+  ended(request: EndedDraft): void;
   /** True when no request will come any more. */
   isDrained(): boolean;
   /** Name of a session for records; null where the format has none. */

@@ -1,67 +1,65 @@
 const EMPTY = -2147483648;
 
-/** A hash map from int32 keys to int32 values in two typed arrays: linear probing, deletion by shifting back. */
+/**
+ * A hash map from int32 keys to int32 values in one typed array of pairs: linear probing, deletion by shifting back.
+ * -2147483648 cannot be a key.
+ */
 export class IntMap {
   size = 0;
   private mask: number;
-  private keys: Int32Array;
-  private values: Int32Array;
+  private cells: Int32Array;
 
   constructor(expected = 16) {
     let capacity = 16;
     while (capacity < expected * 2) capacity *= 2;
     this.mask = capacity - 1;
-    this.keys = new Int32Array(capacity).fill(EMPTY);
-    this.values = new Int32Array(capacity);
+    this.cells = new Int32Array(capacity * 2).fill(EMPTY);
   }
 
   /** The value of a key, or -1. */
   get(key: number): number {
-    const { keys, mask } = this;
+    const { cells, mask } = this;
     for (let slot = home(key, mask); ; slot = (slot + 1) & mask) {
-      const found = keys[slot];
-      if (found === key) return this.values[slot];
+      const found = cells[slot << 1];
+      if (found === key) return cells[(slot << 1) + 1];
       if (found === EMPTY) return -1;
     }
   }
 
   set(key: number, value: number): void {
     if (this.size * 2 > this.mask) this.grow();
-    const { keys, mask } = this;
+    const { cells, mask } = this;
     let slot = home(key, mask);
-    while (keys[slot] !== EMPTY && keys[slot] !== key) slot = (slot + 1) & mask;
-    if (keys[slot] === EMPTY) {
-      keys[slot] = key;
+    while (cells[slot << 1] !== EMPTY && cells[slot << 1] !== key) slot = (slot + 1) & mask;
+    if (cells[slot << 1] === EMPTY) {
+      cells[slot << 1] = key;
       this.size++;
     }
-    this.values[slot] = value;
+    cells[(slot << 1) + 1] = value;
   }
 
   /** Removes a key that is present. */
   delete(key: number): void {
-    const { keys, values, mask } = this;
+    const { cells, mask } = this;
     let hole = home(key, mask);
-    while (keys[hole] !== key) hole = (hole + 1) & mask;
-    for (let slot = (hole + 1) & mask; keys[slot] !== EMPTY; slot = (slot + 1) & mask) {
-      const distance = (slot - home(keys[slot], mask)) & mask;
-      if (distance >= ((slot - hole) & mask)) {
-        keys[hole] = keys[slot];
-        values[hole] = values[slot];
-        hole = slot;
-      }
+    while (cells[hole << 1] !== key) hole = (hole + 1) & mask;
+    for (let slot = (hole + 1) & mask; cells[slot << 1] !== EMPTY; slot = (slot + 1) & mask) {
+      const distance = (slot - home(cells[slot << 1], mask)) & mask;
+      if (distance < ((slot - hole) & mask)) continue;
+      cells[hole << 1] = cells[slot << 1];
+      cells[(hole << 1) + 1] = cells[(slot << 1) + 1];
+      hole = slot;
     }
-    keys[hole] = EMPTY;
+    cells[hole << 1] = EMPTY;
     this.size--;
   }
 
   private grow(): void {
-    const { keys, values } = this;
-    const capacity = keys.length * 2;
-    this.mask = capacity - 1;
-    this.keys = new Int32Array(capacity).fill(EMPTY);
-    this.values = new Int32Array(capacity);
+    const { cells } = this;
+    this.mask = this.mask * 2 + 1;
+    this.cells = new Int32Array(cells.length * 2).fill(EMPTY);
     this.size = 0;
-    for (let slot = 0; slot < keys.length; slot++) if (keys[slot] !== EMPTY) this.set(keys[slot], values[slot]);
+    for (let cell = 0; cell < cells.length; cell += 2) if (cells[cell] !== EMPTY) this.set(cells[cell], cells[cell + 1]);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { BlockPool, KvEventSink } from './block-pool.js';
-import { IntMap } from './int-map.js';
+import { IdTable } from './id-table.js';
 import { Lineage } from './lineage.js';
 import type { PromptBlocks } from './prompt-blocks.js';
 
@@ -14,7 +14,7 @@ export class KvbmPool implements BlockPool {
   private inactive = 0;
   private named = 0;
   private reserved = 0;
-  private readonly byId = new IntMap();
+  private readonly byId: IdTable;
   private readonly lineage = new Lineage();
   private readonly ids: number[] = [];
   private readonly refs: number[] = [];
@@ -23,9 +23,11 @@ export class KvbmPool implements BlockPool {
 
   constructor(
     readonly capacity: number,
-    private readonly blocks: PromptBlocks,
+    blocks: PromptBlocks,
     private readonly events: KvEventSink | undefined,
-  ) {}
+  ) {
+    this.byId = new IdTable(blocks, capacity);
+  }
 
   get active(): number {
     return this.named + this.plain - this.inactive + this.reserved;
@@ -86,7 +88,6 @@ export class KvbmPool implements BlockPool {
     this.refs[entry] = 1;
     this.parents[entry] = parentId ?? Lineage.NO_PARENT;
     this.byId.set(id, entry);
-    this.blocks.retain(id);
     this.named++;
     this.events?.stored(id);
     return entry;
@@ -104,7 +105,6 @@ export class KvbmPool implements BlockPool {
 
   private drop(id: number): void {
     if (this.byId.get(id) < 0) this.events?.removed(id);
-    this.blocks.release(id);
   }
 
   publish(): void {

@@ -1,5 +1,5 @@
 import { type BlockPool, EntryList, type KvEventSink } from './block-pool.js';
-import { IntMap } from './int-map.js';
+import { IdTable } from './id-table.js';
 import type { PromptBlocks } from './prompt-blocks.js';
 
 /** Identity of an entry that is owned but cannot be found yet. */
@@ -25,14 +25,14 @@ export class NativePool implements BlockPool {
   private duplicates = new Int32Array(64);
   private used = 0;
   private firstFree = -1;
-  private readonly byId: IntMap;
+  private readonly byId: IdTable;
 
   constructor(
     readonly capacity: number,
-    private readonly blocks: PromptBlocks,
+    blocks: PromptBlocks,
     private readonly events: KvEventSink | undefined,
   ) {
-    this.byId = new IntMap(Math.min(capacity, 4096));
+    this.byId = new IdTable(blocks, capacity);
   }
 
   get active(): number {
@@ -82,7 +82,6 @@ export class NativePool implements BlockPool {
     if (this.ids[entry] !== PRIVATE) return;
     this.ids[entry] = id;
     this.duplicates[entry] = -1;
-    this.blocks.retain(id);
     let copy = this.byId.get(id);
     if (copy < 0) {
       this.byId.set(id, entry);
@@ -172,7 +171,6 @@ export class NativePool implements BlockPool {
       this.byId.delete(id);
       this.events?.removed(id);
     }
-    this.blocks.release(id);
   }
 
   private create(): number {

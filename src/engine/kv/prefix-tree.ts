@@ -1,18 +1,21 @@
 const ROOT = 0;
 const NONE = -1;
 
+/** Cells of a node: its parent, its 64-bit key, its references, and the next node of its bucket (or next free one). */
+const CELLS = 8;
+const PARENT = 0;
+const LOW = 1;
+const HIGH = 2;
+const REFS = 3;
+const LINK = 4;
+
 /**
  * Gives every distinct (parent, content) a small integer, so that equal prefixes have equal nodes. A node lives while
  * something refers to it (a request, a cached block, a child); its number is then used again, which keeps the tree as
  * large as what is in flight or cached. Content is a 64-bit key: a trace's hash id, or a hash of tokens.
  */
 export class PrefixTree {
-  private parents = new Int32Array(1024);
-  private lows = new Uint32Array(1024);
-  private highs = new Uint32Array(1024);
-  private refs = new Int32Array(1024);
-  /** Next node in the same bucket, or next free node. */
-  private links = new Int32Array(1024);
+  private cells = new Int32Array(1024 * CELLS);
   private buckets = new Int32Array(1024).fill(NONE);
   private used = 1;
   private live = 0;
@@ -28,58 +31,71 @@ export class PrefixTree {
   }
 
   /** The child of `parent` with this content; made with no reference when new. */
-  child(parent: number, low: number, high: number): number {
+  child(parent: number, lowKey: number, highKey: number): number {
+    const { cells } = this;
+    const low = lowKey | 0;
+    const high = highKey | 0;
     const bucket = this.bucketOf(parent, low, high);
-    for (let node = this.buckets[bucket]; node !== NONE; node = this.links[node])
-      if (this.parents[node] === parent && this.lows[node] === low && this.highs[node] === high) return node;
-    return this.create(parent, low, high);
+    for (let node = this.buckets[bucket]; node !== NONE; node = cells[node * CELLS + LINK]) {
+      const at = node * CELLS;
+      if (cells[at + LOW] === low && cells[at + PARENT] === parent && cells[at + HIGH] === high) return node;
+    }
+    return this.create(parent, low, high, bucket);
   }
 
   retain(node: number): void {
-    this.refs[node]++;
+    this.cells[node * CELLS + REFS]++;
   }
 
   /** Drops a reference; a node that nothing refers to any more goes, and so may its ancestors. */
   release(node: number): void {
+    const { cells } = this;
     let at = node;
-    while (at !== ROOT && --this.refs[at] === 0) {
-      const parent = this.parents[at];
+    while (at !== ROOT && --cells[at * CELLS + REFS] === 0) {
+      const parent = cells[at * CELLS + PARENT];
       this.unlink(at);
-      this.links[at] = this.firstFree;
+      cells[at * CELLS + LINK] = this.firstFree;
       this.firstFree = at;
       this.live--;
       at = parent;
     }
   }
 
-  private create(parent: number, low: number, high: number): number {
+  private create(parent: number, low: number, high: number, knownBucket: number): number {
+    let bucket = knownBucket;
     let node = this.firstFree;
-    if (node !== NONE) this.firstFree = this.links[node];
+    if (node !== NONE) this.firstFree = this.cells[node * CELLS + LINK];
     else {
-      if (this.used === this.parents.length) this.grow();
+      if ((this.used + 1) * CELLS > this.cells.length) {
+        this.grow();
+        bucket = this.bucketOf(parent, low, high);
+      }
       node = this.used++;
     }
-    this.parents[node] = parent;
-    this.lows[node] = low;
-    this.highs[node] = high;
-    this.refs[node] = 0;
-    if (parent !== ROOT) this.refs[parent]++;
-    const bucket = this.bucketOf(parent, low, high);
-    this.links[node] = this.buckets[bucket];
+    const { cells } = this;
+    const at = node * CELLS;
+    cells[at + PARENT] = parent;
+    cells[at + LOW] = low;
+    cells[at + HIGH] = high;
+    cells[at + REFS] = 0;
+    cells[at + LINK] = this.buckets[bucket];
+    if (parent !== ROOT) cells[parent * CELLS + REFS]++;
     this.buckets[bucket] = node;
     this.live++;
     return node;
   }
 
   private unlink(node: number): void {
-    const bucket = this.bucketOf(this.parents[node], this.lows[node], this.highs[node]);
+    const { cells } = this;
+    const at = node * CELLS;
+    const bucket = this.bucketOf(cells[at + PARENT], cells[at + LOW], cells[at + HIGH]);
     if (this.buckets[bucket] === node) {
-      this.buckets[bucket] = this.links[node];
+      this.buckets[bucket] = cells[at + LINK];
       return;
     }
     let before = this.buckets[bucket];
-    while (this.links[before] !== node) before = this.links[before];
-    this.links[before] = this.links[node];
+    while (cells[before * CELLS + LINK] !== node) before = cells[before * CELLS + LINK];
+    cells[before * CELLS + LINK] = cells[at + LINK];
   }
 
   private bucketOf(parent: number, low: number, high: number): number {
@@ -90,21 +106,14 @@ export class PrefixTree {
   }
 
   private grow(): void {
-    const length = this.parents.length * 2;
-    const grown = <T extends Int32Array | Uint32Array>(old: T, array: T): T => {
-      array.set(old);
-      return array;
-    };
-    this.parents = grown(this.parents, new Int32Array(length));
-    this.lows = grown(this.lows, new Uint32Array(length));
-    this.highs = grown(this.highs, new Uint32Array(length));
-    this.refs = grown(this.refs, new Int32Array(length));
-    const links = new Int32Array(length);
-    this.buckets = new Int32Array(length).fill(NONE);
-    this.links = links;
+    const cells = new Int32Array(this.cells.length * 2);
+    cells.set(this.cells);
+    this.cells = cells;
+    this.buckets = new Int32Array(cells.length / CELLS).fill(NONE);
     for (let node = 1; node < this.used; node++) {
-      const bucket = this.bucketOf(this.parents[node], this.lows[node], this.highs[node]);
-      links[node] = this.buckets[bucket];
+      const at = node * CELLS;
+      const bucket = this.bucketOf(cells[at + PARENT], cells[at + LOW], cells[at + HIGH]);
+      cells[at + LINK] = this.buckets[bucket];
       this.buckets[bucket] = node;
     }
   }

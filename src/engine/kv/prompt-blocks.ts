@@ -37,7 +37,7 @@ export class PromptBlocks {
   readonly ids: Int32Array[] = [];
   counts = new Int32Array(0);
   /** Identities per tree node. */
-  private readonly stride: number;
+  readonly stride: number;
   private readonly lastNode: number[] = [];
   private readonly contents: (Uint32Array | undefined)[] = [];
   private nextUnique = -2;
@@ -153,14 +153,5 @@ export class PromptBlocks {
       this.ids[slot] = ids;
     }
     return ids;
-  }
-
-  /** A cached copy of a block came to be: its identity must outlive the request. */
-  retain(id: number): void {
-    if (id >= 0) this.tree.retain(this.stride === 1 ? id : Math.floor(id / this.stride));
-  }
-
-  release(id: number): void {
-    if (id >= 0) this.tree.release(this.stride === 1 ? id : Math.floor(id / this.stride));
   }
 }

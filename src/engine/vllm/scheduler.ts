@@ -1,6 +1,6 @@
 import type { BlockPool } from '../kv/block-pool.js';
 import type { PromptBlocks } from '../kv/prompt-blocks.js';
-import type { EndedRequest, EngineCore, StuckRequest } from '../engine-core.js';
+import { type EndedRequest, type EngineCore, StallError, type StuckRequest } from '../engine-core.js';
 import type { GapSink, RequestLog } from '../request-log.js';
 import { SlotQueue } from '../slot-queue.js';
 import type { PassClock } from '../timing/pass-clock.js';
@@ -19,6 +19,9 @@ const SELF_PREEMPTED = 2;
 const ADMIT = 0;
 const WAIT = 1;
 const REJECT = 2;
+
+/** Preemptions without a token in between after which the scheduler counts as stuck. */
+const MAX_FRUITLESS_PREEMPTIONS = 10_000;
 
 /** The tables that the schedulers of one pool share. */
 export interface VllmTables {
@@ -63,6 +66,7 @@ export class VllmScheduler implements EngineCore {
   private batchTokens = 0;
   private batchPrefix = 0;
   private admissions = 0;
+  private fruitlessPreemptions = 0;
   private scheduledAny = false;
   private readonly rejected: number[] = [];
   private readonly finished: number[] = [];
@@ -390,6 +394,7 @@ export class VllmScheduler implements EngineCore {
     requests.allocated[victim] = 0;
     requests.status[victim] = PREEMPTED;
     this.log.preemptions[victim]++;
+    if (++this.fruitlessPreemptions > MAX_FRUITLESS_PREEMPTIONS) throw new StallError();
     this.waiting.pushFront(victim);
     this.headWaits = false;
     this.preemptedAny = true;
@@ -517,6 +522,7 @@ export class VllmScheduler implements EngineCore {
     for (const slot of finished) this.ended.push({ slot, rejected: false });
     finished.length = 0;
     if (this.readyCount > 0) {
+      this.fruitlessPreemptions = 0;
       if (this.groupIsScheduled) this.emitGroup(endMs);
       if (this.speculation) this.emitBursts(endMs, this.speculation);
       else this.emitSingles(endMs);

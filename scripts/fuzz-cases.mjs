@@ -1,0 +1,125 @@
+/** Random replays for differential fuzzing; a seed names a case. */
+
+class Dice {
+  constructor(seed) {
+    this.state = (seed * 2654435761) >>> 0;
+  }
+
+  /** Uniform in [0, 1): the mulberry32 generator. */
+  roll() {
+    this.state = (this.state + 0x6d2b79f5) >>> 0;
+    let t = this.state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  }
+
+  chance(p) {
+    return this.roll() < p;
+  }
+
+  from(min, max) {
+    return min + Math.floor(this.roll() * (max - min + 1));
+  }
+
+  pick(list) {
+    return list[Math.floor(this.roll() * list.length)];
+  }
+}
+
+function makeEngine(dice, hashBlock) {
+  const engineType = dice.pick(['vllm', 'vllm', 'vllm', 'trtllm']);
+  const isVllm = engineType === 'vllm';
+  const engine = { engine_type: engineType, block_size: dice.pick([2, 3, 4, 8, 16, 16, 64, 100, hashBlock]) };
+  const isTight = dice.chance(0.5);
+  engine.num_gpu_blocks = isTight ? dice.from(3, 60) * Math.ceil(64 / engine.block_size) : dice.from(500, 5000);
+  const maybe = (p, name, make) => {
+    if (dice.chance(p)) engine[name] = make();
+  };
+  maybe(0.4, 'max_num_seqs', () => dice.from(1, 12));
+  maybe(0.5, 'max_num_batched_tokens', () => dice.pick([8, 37, 64, 200, 512, 2048]));
+  maybe(0.2, 'enable_prefix_caching', () => false);
+  maybe(0.15, 'enable_chunked_prefill', () => false);
+  maybe(0.3, 'preemption_mode', () => 'fifo');
+  maybe(isVllm ? 0.15 : 0, 'max_model_len', () => dice.from(50, 1500));
+  maybe(0.15, 'speedup_ratio', () => dice.pick([0, 0.5, 1.7, 3.3, 1e5, 1e12]));
+  if (dice.chance(0.2)) {
+    engine.aic_nextn = dice.from(1, 5);
+    maybe(0.5, 'aic_nextn_accept_rates', () => dice.pick(['0.7,0.4', '1,1,0.5', '0', '0.9,0.9,0.9,0.9,0.9']));
+    maybe(0.3, 'aic_mtp_seed', () => dice.from(0, 1000));
+  } else maybe(0.15, 'decode_speedup_ratio', () => dice.pick([0, 0.3, 2.5]));
+  maybe(0.2, 'dp_size', () => dice.from(2, 3));
+  if (dice.chance(0.2) && [2, 4, 8, 16, 64].includes(engine.block_size)) engine.g1_backend = 'kvbm';
+  return engine;
+}
+
+/** Hash ids that share prefixes with other rows now and then. */
+function makeHashes(dice, count, history) {
+  const hashes = [];
+  if (history.length > 0 && dice.chance(0.7)) {
+    const base = dice.pick(history);
+    hashes.push(...base.slice(0, dice.from(0, Math.min(count, base.length))));
+  }
+  while (hashes.length < count) hashes.push(dice.from(0, 400));
+  history.push(hashes);
+  return hashes;
+}
+
+function makeRows(dice, hashBlock, format, isAuthored) {
+  const history = [];
+  const rows = [];
+  const count = dice.from(1, 60);
+  const sessions = dice.chance(0.4) ? dice.from(1, 10) : 0;
+  const seen = new Set();
+  const gapMs = dice.pick([0, 1, 20, 200]);
+  let timestamp = dice.from(0, 100);
+  for (let i = 0; i < count; i++) {
+    const blocks = dice.from(1, dice.pick([3, 12]));
+    const row = { hash_ids: makeHashes(dice, blocks, history) };
+    if (dice.chance(0.9)) row.input_length = Math.max(1, blocks * hashBlock - dice.from(0, hashBlock));
+    row.output_length = dice.chance(0.05) ? 0 : dice.from(1, dice.pick([3, 30, 150]));
+    if (isAuthored && dice.chance(0.7))
+      row.output_token_ids = Array.from({ length: row.output_length }, () => dice.from(0, dice.pick([1, 5])));
+    timestamp += dice.chance(0.3) ? 0 : dice.roll() * gapMs;
+    if (format === 'agentic_mooncake') {
+      row.request_id = `r${i}`;
+      if (i > 0 && dice.chance(0.5)) row.wait_for = [`r${dice.from(0, i - 1)}`, `r${dice.from(0, i - 1)}`];
+      if (dice.chance(0.3)) row.tool_wait_ms = dice.from(0, 50);
+    }
+    const session = sessions > 0 && format !== 'agentic_mooncake' ? `s${dice.from(1, sessions)}` : undefined;
+    if (session !== undefined) row.session_id = session;
+    const isLater = session !== undefined && seen.has(session);
+    if (session !== undefined) seen.add(session);
+    if (!isLater || dice.chance(0.5)) row.timestamp = timestamp;
+    if (isLater && dice.chance(0.5)) row.delay = dice.pick([0, 3.5, 40]);
+    rows.push(row);
+  }
+  return rows;
+}
+
+/** @returns {{engine?: object, options: object, rows?: object[]}} */
+export function makeCase(seed) {
+  const dice = new Dice(seed);
+  const hashBlock = dice.pick([4, 16, 48, 64, 128]);
+  const engine = makeEngine(dice, hashBlock);
+  const options = { numWorkers: dice.pick([1, 1, 2, 3]) };
+  if (dice.chance(0.15)) {
+    options.inputTokens = dice.from(1, 400);
+    options.outputTokens = dice.from(1, 60);
+    options.requestCount = dice.from(1, 60);
+    if (dice.chance(0.5)) options.replayConcurrency = dice.from(1, 20);
+    else options.arrivalIntervalMs = dice.pick([0, 2, 12.75]);
+    if (dice.chance(0.5)) options.turnsPerSession = dice.from(1, 4);
+    if (dice.chance(0.5)) Object.assign(options, { sharedPrefixRatio: dice.roll(), numPrefixGroups: dice.from(1, 3) });
+    if (dice.chance(0.3)) options.interTurnDelayMs = dice.from(0, 30);
+    return { engine, options };
+  }
+  const format = dice.pick(['mooncake', 'mooncake', 'mooncake', 'mooncake-delta', 'agentic_mooncake']);
+  options.traceFormat = format;
+  options.traceBlockSize = hashBlock;
+  if (format !== 'agentic_mooncake' && dice.chance(0.4)) options.replayConcurrency = dice.from(1, 12);
+  if (dice.chance(0.2)) options.arrivalSpeedupRatio = dice.pick([0.5, 3]);
+  if (format === 'mooncake' && dice.chance(0.1)) options.maxSimTimeSeconds = dice.pick([0, 0.05, 0.5, 3]);
+  if (dice.chance(0.2)) Object.assign(options, { slaTtftMs: 60, slaItlMs: 12 });
+  return { engine, options, rows: makeRows(dice, hashBlock, format, dice.chance(0.15)) };
+}

@@ -1,0 +1,31 @@
+"""Answers replay requests with the reference: one JSON object a line in, one out. Run by scripts/fuzz.mjs."""
+
+import json
+import os
+import sys
+
+os.environ.setdefault("DYN_LOG", "off")
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+
+from dynamo.replay import run_synthetic_trace_replay, run_trace_replay  # noqa: E402
+from dynamo.mocker import MockEngineArgs  # noqa: E402
+
+
+def answer(case):
+    options = dict(case["options"])
+    engine = options.pop("extra_engine_args", None)
+    if engine is not None:
+        options["extra_engine_args"] = MockEngineArgs.from_json(engine)
+    if "trace_file" in case:
+        return run_trace_replay(case["trace_file"], **options)
+    return run_synthetic_trace_replay(*case["lengths"], **options)
+
+
+for line in sys.stdin:
+    try:
+        reply = {"report": answer(json.loads(line))}
+    except BaseException as error:  # a panic of the reference is no Exception
+        reply = {"error": f"{type(error).__name__}: {error}"}
+    answers.write(json.dumps(reply) + "\n")
+    answers.flush()

@@ -1,0 +1,88 @@
+import { IntMap } from './int-map.js';
+import type { PromptBlocks } from './prompt-blocks.js';
+
+const ABSENT = -1;
+
+/**
+ * Finds a pool entry by block identity. The identities of one node of the prefix tree are neighbours, so they share a
+ * row of a table and the rows are found by node: one hash lookup serves all blocks of a hash block. A node is kept
+ * alive while it has a row.
+ */
+export class IdTable {
+  private readonly rowOf: IntMap;
+  private readonly stride: number;
+  /** Entries by row; the last cell of a row counts the others that are set. */
+  private cells: Int32Array;
+  private rows = 0;
+  private readonly freeRows: number[] = [];
+  private lastNode = -2147483647;
+  private lastRow = ABSENT;
+
+  constructor(
+    private readonly blocks: PromptBlocks,
+    capacity: number,
+  ) {
+    this.stride = blocks.stride;
+    this.rowOf = new IntMap(Math.min(Math.ceil(capacity / this.stride), 4096));
+    this.cells = new Int32Array(64 * (this.stride + 1));
+  }
+
+  /** The entry of an identity, or -1. */
+  get(id: number): number {
+    const { stride } = this;
+    const node = id < 0 ? id : Math.floor(id / stride);
+    const row = this.findRow(node);
+    if (row === ABSENT) return ABSENT;
+    return this.cells[row * (stride + 1) + (id < 0 ? 0 : id - node * stride)];
+  }
+
+  set(id: number, entry: number): void {
+    const { stride } = this;
+    const node = id < 0 ? id : Math.floor(id / stride);
+    let row = this.findRow(node);
+    if (row === ABSENT) row = this.addRow(node);
+    const base = row * (stride + 1);
+    const cell = base + (id < 0 ? 0 : id - node * stride);
+    if (this.cells[cell] === ABSENT) this.cells[base + stride]++;
+    this.cells[cell] = entry;
+  }
+
+  /** Removes an identity that is present. */
+  delete(id: number): void {
+    const { stride } = this;
+    const node = id < 0 ? id : Math.floor(id / stride);
+    const row = this.findRow(node);
+    const base = row * (stride + 1);
+    this.cells[base + (id < 0 ? 0 : id - node * stride)] = ABSENT;
+    if (--this.cells[base + stride] > 0) return;
+    this.rowOf.delete(node);
+    this.freeRows.push(row);
+    this.lastRow = ABSENT;
+    this.lastNode = -2147483647;
+    if (node >= 0) this.blocks.tree.release(node);
+  }
+
+  private findRow(node: number): number {
+    if (node === this.lastNode) return this.lastRow;
+    const row = this.rowOf.get(node);
+    if (row === ABSENT) return ABSENT;
+    this.lastNode = node;
+    this.lastRow = row;
+    return row;
+  }
+
+  private addRow(node: number): number {
+    const width = this.stride + 1;
+    const row = this.freeRows.pop() ?? this.rows++;
+    if ((row + 1) * width > this.cells.length) {
+      const grown = new Int32Array(this.cells.length * 2);
+      grown.set(this.cells);
+      this.cells = grown;
+    }
+    this.cells.fill(ABSENT, row * width, (row + 1) * width - 1);
+    this.cells[(row + 1) * width - 1] = 0;
+    this.rowOf.set(node, row);
+    if (node >= 0) this.blocks.tree.retain(node);
+    return row;
+  }
+}
