@@ -32,7 +32,9 @@ function makeEngine(dice, hashBlock) {
   const isVllm = engineType === 'vllm';
   const engine = { engine_type: engineType, block_size: dice.pick([2, 3, 4, 8, 16, 16, 64, 100, hashBlock]) };
   const isTight = dice.chance(0.5);
-  engine.num_gpu_blocks = isTight ? dice.from(3, 60) * Math.ceil(64 / engine.block_size) : dice.from(500, 5000);
+  engine.num_gpu_blocks = isTight
+    ? dice.from(3, 60) * Math.ceil(64 / engine.block_size)
+    : dice.from(500, 5000);
   const maybe = (p, name, make) => {
     if (dice.chance(p)) engine[name] = make();
   };
@@ -110,7 +112,8 @@ export function makeCase(seed) {
     if (dice.chance(0.5)) options.replayConcurrency = dice.from(1, 20);
     else options.arrivalIntervalMs = dice.pick([0, 2, 12.75]);
     if (dice.chance(0.5)) options.turnsPerSession = dice.from(1, 4);
-    if (dice.chance(0.5)) Object.assign(options, { sharedPrefixRatio: dice.roll(), numPrefixGroups: dice.from(1, 3) });
+    if (dice.chance(0.5))
+      Object.assign(options, { sharedPrefixRatio: dice.roll(), numPrefixGroups: dice.from(1, 3) });
     if (dice.chance(0.3)) options.interTurnDelayMs = dice.from(0, 30);
     return { engine, options };
   }

@@ -54,7 +54,9 @@ const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCas
 
 async function runReference(reference, test) {
   rmSync(recordsPath, { force: true });
-  const options = Object.fromEntries(Object.entries(test.options).map(([name, value]) => [snake(name), value]));
+  const options = Object.fromEntries(
+    Object.entries(test.options).map(([name, value]) => [snake(name), value]),
+  );
   const request = { options };
   if (test.engine) options.extra_engine_args = JSON.stringify(test.engine);
   if (options.max_sim_time_seconds !== undefined) {
@@ -101,11 +103,15 @@ function sorted(lines) {
 
 function differs(key, expected, actual, scale) {
   if (typeof expected !== 'number' || typeof actual !== 'number') return expected !== actual;
-  const tolerance = (SKETCHED.test(key) ? 0.0021 : 1e-9) * Math.max(Math.abs(expected), Math.abs(actual), scale);
+  const tolerance =
+    (SKETCHED.test(key) ? 0.0021 : 1e-9) * Math.max(Math.abs(expected), Math.abs(actual), scale);
   return Math.abs(expected - actual) > tolerance + 1e-9;
 }
 
+const tally = { answered: 0, failed: 0, hung: 0 };
+
 function compare(expected, actual) {
+  tally[expected.gone ? 'hung' : expected.error ? 'failed' : 'answered']++;
   if (expected.gone) return undefined;
   if (actual.isBug) return `ours broke: ${actual.error}`;
   if (expected.error || actual.error) {
@@ -115,7 +121,8 @@ function compare(expected, actual) {
   for (const [key, value] of Object.entries(expected.report)) {
     if (HOST_TIME.test(key)) continue;
     const scale = key.startsWith('std_') ? Math.abs(expected.report[key.replace('std_', 'mean_')]) : 0;
-    if (differs(key, value, actual.report[key], scale)) return `report.${key}: ${value}, ours ${actual.report[key]}`;
+    if (differs(key, value, actual.report[key], scale))
+      return `report.${key}: ${value}, ours ${actual.report[key]}`;
   }
   if (expected.records.length === 0) return undefined;
   if (expected.records.length !== actual.records.length)
@@ -153,7 +160,8 @@ function* smallerCases(test) {
   if (test.rows)
     for (let size = test.rows.length >> 1; size >= 1; size >>= 1)
       for (let from = 0; from + size <= test.rows.length; from += size)
-        if (test.rows.length > size) yield { ...test, rows: test.rows.filter((_, i) => i < from || i >= from + size) };
+        if (test.rows.length > size)
+          yield { ...test, rows: test.rows.filter((_, i) => i < from || i >= from + size) };
   for (const name of Object.keys(test.engine ?? {})) {
     const { [name]: _, ...engine } = test.engine;
     yield { ...test, engine };
@@ -166,7 +174,6 @@ let seed = Number(flags.seed);
 let count = 0;
 let found;
 while (!found && Date.now() - started < Number(flags.seconds) * 1000) {
-  if (process.env.FUZZ_TRACE) console.error(seed);
   const test = makeCase(seed++);
   const problem = await verdict(reference, test, count % 4 === 0);
   count++;
@@ -178,7 +185,12 @@ if (found) {
   console.log(`shrunk: ${await verdict(reference, test, false)}`);
   console.log(JSON.stringify({ engine: test.engine, options: test.options }));
   for (const row of test.rows ?? []) console.log(JSON.stringify(row));
-} else console.log(`${count} cases in ${flags.seconds} s, no difference`);
+} else {
+  const { answered, failed, hung } = tally;
+  console.log(
+    `${count} cases in ${flags.seconds} s, no difference (reference: ${answered} answered, ${failed} failed, ${hung} hung)`,
+  );
+}
 reference.process.kill();
 rmSync(folder, { recursive: true });
 process.exitCode = found ? 1 : 0;

@@ -6,4 +6,4 @@ export type { RequestOutcome } from './report/collector.js';
 export { recordJson, reportJson } from './report/json.js';
 export type { Report } from './report/report.js';
 export { RunError } from './simulation/run-error.js';
-export { generateTrace, type GenerateOptions } from './workload/generate.js';
+export { type GenerateOptions, generateTrace } from './workload/generate.js';

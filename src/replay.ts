@@ -39,7 +39,9 @@ function runPlan(
   const { options } = plan;
   const { source } = workload;
   if (source.isGraph && plan.capMs !== Number.POSITIVE_INFINITY)
-    warnings.push('--max-sim-time-seconds has no effect on traces of dependent requests, as in the reference');
+    warnings.push(
+      '--max-sim-time-seconds has no effect on traces of dependent requests, as in the reference',
+    );
   const collector = new Collector(serviceLevel(options), options.records !== undefined);
   const { onProgress } = options;
   const startedMs = performance.now();
@@ -63,7 +65,9 @@ function runPlan(
 
 function serviceLevel(options: ReplayOptions) {
   const { slaTtftMs: ttftMs, slaItlMs: itlMs, slaE2eMs: e2eMs } = options;
-  return ttftMs === undefined && itlMs === undefined && e2eMs === undefined ? undefined : { ttftMs, itlMs, e2eMs };
+  return ttftMs === undefined && itlMs === undefined && e2eMs === undefined
+    ? undefined
+    : { ttftMs, itlMs, e2eMs };
 }
 
 /** The timing model of the engine; like the reference, a grid that cannot be used gives way to the polynomial. */
@@ -71,11 +75,15 @@ function loadTiming(plan: ReplayPlan, warnings: string[]): TimingModel {
   const path = plan.engine.timingGridPath;
   if (path === undefined) return polynomialTiming;
   if (!path.endsWith('.npz'))
-    throw new InputError(`planner_profile_data: ${path} is not an .npz timing grid (folders of a profiler are not read)`);
+    throw new InputError(
+      `planner_profile_data: ${path} is not an .npz timing grid (folders of a profiler are not read)`,
+    );
   try {
     return GridTiming.load(path);
   } catch (error) {
-    warnings.push(`planner_profile_data ${path} cannot be used, default timing is: ${(error as Error).message}`);
+    warnings.push(
+      `planner_profile_data ${path} cannot be used, default timing is: ${(error as Error).message}`,
+    );
     return polynomialTiming;
   }
 }

@@ -7,7 +7,8 @@ export function integer(text: string): number {
 
 export function wholeNumber(text: string): bigint {
   const trimmed = text.trim();
-  if (!/^[+-]?\d+(_\d+)*$/.test(trimmed)) throw new InvalidArgumentError(`expected an integer, found '${text}'.`);
+  if (!/^[+-]?\d+(_\d+)*$/.test(trimmed))
+    throw new InvalidArgumentError(`expected an integer, found '${text}'.`);
   const digits = trimmed.replaceAll('_', '');
   return digits.startsWith('-') ? -BigInt(digits.slice(1)) : BigInt(digits.replace('+', ''));
 }

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { InputError } from '../config/input-error.js';
-import { RunError } from '../simulation/run-error.js';
 import { DurationError } from '../engine/timing/pass-clock.js';
+import { RunError } from '../simulation/run-error.js';
 import { expandPrefixes } from './flags.js';
 import { replayCommand } from './replay.js';
 import { traceCommand } from './trace.js';

@@ -1,4 +1,4 @@
-import { type SingleBar, SingleBar as Bar } from 'cli-progress';
+import { SingleBar as Bar, type SingleBar } from 'cli-progress';
 
 /** A progress bar on standard error; nothing where that is not a terminal. */
 export class ProgressBar {

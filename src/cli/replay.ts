@@ -36,7 +36,10 @@ interface Flags {
 export function replayCommand(): Command {
   const command = new Command('replay')
     .description('Replay a trace, or synthetic load, through a simulated fleet')
-    .argument('[trace_files...]', 'trace to replay (several for --trace-format dynamo); .gz and .zst are unpacked')
+    .argument(
+      '[trace_files...]',
+      'trace to replay (several for --trace-format dynamo); .gz and .zst are unpacked',
+    )
     .addHelpText('after', EXAMPLES);
   addTraceFlags(command);
   addSyntheticFlags(command);
@@ -48,11 +51,28 @@ export function replayCommand(): Command {
 function addTraceFlags(command: Command): void {
   command
     .optionsGroup('Trace:')
-    .addOption(new Option('--trace-format <format>', 'format of the trace').choices(TRACE_FORMATS).default('mooncake'))
+    .addOption(
+      new Option('--trace-format <format>', 'format of the trace').choices(TRACE_FORMATS).default('mooncake'),
+    )
     .option('--trace-block-size <tokens>', 'tokens per hash id (default: 512, embedded for dynamo)', integer)
-    .option('--trace-shared-prefix-ratio <ratio>', 'shared part of prompts (applied_compute_agentic)', float, 0)
-    .option('--trace-num-prefix-groups <n>', 'groups that share a prefix (applied_compute_agentic)', integer, 0)
-    .option('--arrival-speedup-ratio <ratio>', 'divide arrival times and delays by this (open loop)', float, 1)
+    .option(
+      '--trace-shared-prefix-ratio <ratio>',
+      'shared part of prompts (applied_compute_agentic)',
+      float,
+      0,
+    )
+    .option(
+      '--trace-num-prefix-groups <n>',
+      'groups that share a prefix (applied_compute_agentic)',
+      integer,
+      0,
+    )
+    .option(
+      '--arrival-speedup-ratio <ratio>',
+      'divide arrival times and delays by this (open loop)',
+      float,
+      1,
+    )
     .option('--replay-concurrency <n>', 'closed loop: sessions, or requests, in flight at once', integer)
     .option('--max-sim-time-seconds <s>', 'stop after this much simulated time', float);
 }
@@ -89,7 +109,8 @@ function addFleetFlags(command: Command): void {
     .option('--planner-config <json>', 'autoscaling planner, as a path or JSON text')
     .option('--benchmark-granularity <n>', 'sweep points of the planner’s bootstrap', integer, 8)
     .optionsGroup('Timing of the KV router’s load estimate:');
-  for (const name of AIC_TEXT) command.option(`--aic-${name} <value>`, `AI Configurator ${name.replaceAll('-', ' ')}`);
+  for (const name of AIC_TEXT)
+    command.option(`--aic-${name} <value>`, `AI Configurator ${name.replaceAll('-', ' ')}`);
   for (const name of AIC_COUNTS)
     command.option(`--aic-${name} <n>`, `AI Configurator ${name.replaceAll('-', ' ')}`, integer);
 }
@@ -131,7 +152,8 @@ async function runReplay(files: string[], flags: Flags): Promise<void> {
   }
   const contents = new Map<string, Iterable<string>>([[path, [reportJson(result.report)]]]);
   const ended = result.records.filter((record) => record.status !== 'unfinished');
-  if (flags.reportJsonl !== undefined && ended.length > 0) contents.set(flags.reportJsonl, recordLines(ended));
+  if (flags.reportJsonl !== undefined && ended.length > 0)
+    contents.set(flags.reportJsonl, recordLines(ended));
   if (flags.records !== undefined) contents.set(flags.records, recordLines(result.records));
   await writeOutputs(contents);
   if (flags.quiet) return;
@@ -166,7 +188,8 @@ function freeName(folder: string): string {
 
 function toOptions(files: string[], flags: Flags): ReplayOptions {
   const aic: Record<string, string | number | undefined> = {};
-  for (const name of [...AIC_TEXT, ...AIC_COUNTS]) aic[name] = aicValue(name, flags[camelCase(`aic-${name}`)]);
+  for (const name of [...AIC_TEXT, ...AIC_COUNTS])
+    aic[name] = aicValue(name, flags[camelCase(`aic-${name}`)]);
   return {
     ...(flags as ReplayOptions),
     traceFiles: files,
@@ -177,7 +200,11 @@ function toOptions(files: string[], flags: Flags): ReplayOptions {
 }
 
 function aicValue(name: string, value: unknown): string | number | undefined {
-  if (DTYPE_FLAGS.includes(name) && typeof value === 'string' && NO_DTYPE.includes(value.trim().toLowerCase()))
+  if (
+    DTYPE_FLAGS.includes(name) &&
+    typeof value === 'string' &&
+    NO_DTYPE.includes(value.trim().toLowerCase())
+  )
     return undefined;
   return value === 0 ? undefined : (value as string | number | undefined);
 }

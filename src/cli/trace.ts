@@ -44,7 +44,9 @@ function generateCommand(): Command {
     .option('--input-tokens <n>', 'mean new input tokens of a turn', float, 600)
     .option('--output-tokens <n>', 'mean output tokens of a turn', float, 200)
     .addOption(
-      new Option('--spread <kind>', 'how lengths vary').choices(['constant', 'uniform', 'lognormal']).default('lognormal'),
+      new Option('--spread <kind>', 'how lengths vary')
+        .choices(['constant', 'uniform', 'lognormal'])
+        .default('lognormal'),
     )
     .option('--spread-width <x>', 'uniform: part of the mean either way; lognormal: sigma', float, 0.8)
     .option('--think-time-ms <ms>', 'mean time between turns', float, 8000)

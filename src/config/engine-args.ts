@@ -40,7 +40,13 @@ export interface EngineArgs {
 }
 
 const unset = 'unset';
-const DTYPES = ['aic_gemm_dtype', 'aic_moe_dtype', 'aic_fmha_dtype', 'aic_kv_cache_dtype', 'aic_comm_dtype'] as const;
+const DTYPES = [
+  'aic_gemm_dtype',
+  'aic_moe_dtype',
+  'aic_fmha_dtype',
+  'aic_kv_cache_dtype',
+  'aic_comm_dtype',
+] as const;
 
 const count = { type: 'uint', null: unset } as const;
 const bandwidth = { type: 'float', min: 0, null: unset } as const;
@@ -103,7 +109,11 @@ const RULES: FieldRules = {
   reasoning: {
     type: 'object',
     null: unset,
-    fields: { start_thinking_token_id: token, end_thinking_token_id: token, thinking_ratio: { type: 'float' } },
+    fields: {
+      start_thinking_token_id: token,
+      end_thinking_token_id: token,
+      thinking_ratio: { type: 'float' },
+    },
     required: ['start_thinking_token_id', 'end_thinking_token_id', 'thinking_ratio'],
   },
   response_replay_trace_path: text,
@@ -172,13 +182,16 @@ function checkRoles(json: Map<string, JsonValue>, where: string): void {
 
 function resolve(values: FieldValues, json: Map<string, JsonValue>, where: string): EngineArgs {
   const pick = <T>(name: string, fallback: T): T => (values[name] as T | undefined) ?? fallback;
-  const nullable = (name: string, fallback: number) => (json.get(name) === null ? Infinity : pick(name, fallback));
+  const nullable = (name: string, fallback: number) =>
+    json.get(name) === null ? Infinity : pick(name, fallback);
   const engineType = pick<EngineType>('engine_type', 'vllm');
   const sglang = pick<FieldValues>('sglang', {});
   const pageTokens = sglang.page_size as number | undefined;
   const blockTokens =
     pick('block_size', 0) ||
-    (engineType === 'sglang' ? (pageTokens ?? DEFAULT_BLOCK_TOKENS.sglang) : DEFAULT_BLOCK_TOKENS[engineType]);
+    (engineType === 'sglang'
+      ? (pageTokens ?? DEFAULT_BLOCK_TOKENS.sglang)
+      : DEFAULT_BLOCK_TOKENS[engineType]);
   const offload = {
     g2Blocks: pick('num_g2_blocks', 0),
     g3Blocks: pick('num_g3_blocks', 0),
@@ -225,7 +238,9 @@ function acceptRates(values: FieldValues, where: string): number[] | undefined {
   const rates = (given?.trim() || DEFAULT_ACCEPT_RATES).split(',').map((part, index) => {
     const rate = part.trim() === '' ? Number.NaN : Number(part);
     if (!(rate >= 0 && rate <= 1))
-      throw new InputError(`${field}: entry ${index + 1} must be a number from 0 to 1, found "${part.trim()}"`);
+      throw new InputError(
+        `${field}: entry ${index + 1} must be a number from 0 to 1, found "${part.trim()}"`,
+      );
     return rate;
   });
   if (drafts === undefined) throw new InputError(`${field}: needs aic_nextn`);
@@ -242,8 +257,11 @@ function checkCombinations(args: EngineArgs, values: FieldValues, where: string)
     refuse(`block_size must be at least 2 for engine_type=${args.engineType}, found 1`);
   const { g2Blocks, g3Blocks, g4 } = args.offload;
   if (args.engineType !== 'sglang' && args.pool === 'native' && (g2Blocks > 0 || g3Blocks > 0 || g4))
-    refuse('g1_backend=native cannot be combined with G2/G3/G4 offload; leave g1_backend out or set it to kvbm');
-  if (g3Blocks > 0 && g2Blocks === 0) refuse('num_g3_blocks needs num_g2_blocks, because G3 is staged through G2');
+    refuse(
+      'g1_backend=native cannot be combined with G2/G3/G4 offload; leave g1_backend out or set it to kvbm',
+    );
+  if (g3Blocks > 0 && g2Blocks === 0)
+    refuse('num_g3_blocks needs num_g2_blocks, because G3 is staged through G2');
   if (args.maxModelTokens !== undefined && args.engineType !== 'vllm')
     refuse(`max_model_len is supported only for engine_type=vllm, found ${args.engineType}`);
   if (g4 && g2Blocks === 0) refuse('enable_g4_storage needs num_g2_blocks, because G4 is staged through G2');
@@ -251,7 +269,9 @@ function checkCombinations(args: EngineArgs, values: FieldValues, where: string)
     refuse(`aic_nextn needs decode_speedup_ratio=1, found ${args.decodeSpeedup}`);
   const policy = (values.trtllm as FieldValues | undefined)?.capacity_scheduler_policy;
   if (policy !== undefined && policy !== 'guaranteed_no_evict')
-    refuse(`trtllm.capacity_scheduler_policy: only guaranteed_no_evict is supported, found ${String(policy)}`);
+    refuse(
+      `trtllm.capacity_scheduler_policy: only guaranteed_no_evict is supported, found ${String(policy)}`,
+    );
   if (args.engineType === 'sglang') {
     const { page_size: page, chunked_prefill_size: chunk } = sglang;
     if (page !== undefined && page !== args.blockTokens)

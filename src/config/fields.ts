@@ -68,7 +68,8 @@ function readField(value: JsonValue, rule: FieldRule, where: string): FieldValue
       throw new InputError(`${where}: found ${describeJson(value)}, allowed are ${rule.choices.join(', ')}`);
     }
     case 'object': {
-      if (!(value instanceof Map)) throw new InputError(`${where}: expected an object, found ${describeJson(value)}`);
+      if (!(value instanceof Map))
+        throw new InputError(`${where}: expected an object, found ${describeJson(value)}`);
       const values = readFields(value, rule.fields, where, true);
       for (const name of rule.required ?? [])
         if (values[name] === undefined) throw new InputError(`${where}: ${name} is missing`);
@@ -85,7 +86,12 @@ function readField(value: JsonValue, rule: FieldRule, where: string): FieldValue
  * @param unknownAllowed nested objects accept unknown keys, as the reference does
  * @throws {InputError} naming the field, what was found and what is allowed
  */
-export function readFields(object: JsonObject, rules: FieldRules, where: string, unknownAllowed = false): FieldValues {
+export function readFields(
+  object: JsonObject,
+  rules: FieldRules,
+  where: string,
+  unknownAllowed = false,
+): FieldValues {
   const values: FieldValues = {};
   for (const [name, value] of object) {
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;

@@ -161,6 +161,11 @@ export class JsonCursor {
     return true;
   }
 
+  private readWord<T>(word: string, value: T): T {
+    this.word(word);
+    return value;
+  }
+
   private word(word: string): void {
     if (ascii(this.bytes, this.position, Math.min(this.end, this.position + word.length)) !== word)
       this.fail('unknown word');
@@ -174,7 +179,8 @@ export class JsonCursor {
     if (bytes[p] === MINUS) p++;
     const first = p;
     while (p < end && bytes[p] >= ZERO && bytes[p] <= NINE) p++;
-    if (p === first || (bytes[first] === ZERO && p > first + 1)) this.fail(`expected a number, found ${this.describe()}`);
+    if (p === first || (bytes[first] === ZERO && p > first + 1))
+      this.fail(`expected a number, found ${this.describe()}`);
     let integer = true;
     if (p < end && bytes[p] === DOT) {
       integer = false;
@@ -238,7 +244,8 @@ export class JsonCursor {
     const text = ascii(this.bytes, start, this.position);
     const value = Number(text);
     if (!integer || (min === 0 && c === MINUS)) this.fail(`expected ${expected}, found ${text}`, start);
-    if (value < min || value > max) this.fail(`expected ${expected} from ${min} to ${max}, found ${text}`, start);
+    if (value < min || value > max)
+      this.fail(`expected ${expected} from ${min} to ${max}, found ${text}`, start);
     return value;
   }
 
@@ -262,10 +269,11 @@ export class JsonCursor {
         while (this.nextElement());
       return list;
     }
-    if (c === 0x74) return this.word('true'), true;
-    if (c === 0x66) return this.word('false'), false;
-    if (c === 0x6e) return this.word('null'), null;
-    if (c !== MINUS && (c < ZERO || c > NINE)) this.fail(c === -1 ? 'the text ends too early' : 'expected a value');
+    if (c === 0x74) return this.readWord('true', true);
+    if (c === 0x66) return this.readWord('false', false);
+    if (c === 0x6e) return this.readWord('null', null);
+    if (c !== MINUS && (c < ZERO || c > NINE))
+      this.fail(c === -1 ? 'the text ends too early' : 'expected a value');
     const start = this.position;
     this.skimNumber();
     const number = new JsonNumber(ascii(this.bytes, start, this.position));
@@ -285,7 +293,14 @@ export class JsonCursor {
     }
     if (c === OPEN_BRACE) return 'an object';
     if (c === OPEN_BRACKET) return 'a list';
-    while (p < end && bytes[p] > 0x20 && bytes[p] !== COMMA && bytes[p] !== CLOSE_BRACE && bytes[p] !== CLOSE_BRACKET) p++;
+    while (
+      p < end &&
+      bytes[p] > 0x20 &&
+      bytes[p] !== COMMA &&
+      bytes[p] !== CLOSE_BRACE &&
+      bytes[p] !== CLOSE_BRACKET
+    )
+      p++;
     return ascii(bytes, this.position, Math.min(p, this.position + 40)) || `'${String.fromCharCode(c)}'`;
   }
 }

@@ -87,7 +87,8 @@ export function planReplay(options: ReplayOptions): ReplayPlan {
   if (options.modelName === '') throw new InputError('--model-name: must not be empty');
   checkCap(options);
   checkLevels(options);
-  if (options.replayConcurrency === 0) throw new InputError('--replay-concurrency: must be at least 1, found 0');
+  if (options.replayConcurrency === 0)
+    throw new InputError('--replay-concurrency: must be at least 1, found 0');
   checkFleet(options, engines);
   refuseUnavailable(options, engines);
   const isSynthetic = asksForSynthetic(options);
@@ -96,7 +97,9 @@ export function planReplay(options: ReplayOptions): ReplayPlan {
   const arrivalSpeedup = options.arrivalSpeedupRatio ?? 1;
   if (isSynthetic) checkSynthetic(options);
   if (options.replayConcurrency === undefined && !(arrivalSpeedup > 0 && Number.isFinite(arrivalSpeedup)))
-    throw new InputError(`--arrival-speedup-ratio: must be a finite positive number, found ${arrivalSpeedup}`);
+    throw new InputError(
+      `--arrival-speedup-ratio: must be a finite positive number, found ${arrivalSpeedup}`,
+    );
   const cap = options.maxSimTimeSeconds;
   return {
     options,
@@ -126,11 +129,13 @@ function checkUsage(options: ReplayOptions): void {
   const files = options.traceFiles ?? [];
   const format = options.traceFormat ?? 'mooncake';
   const isSynthetic = asksForSynthetic(options);
-  const { inputTokens, outputTokens, requestCount, replayConcurrency, requestRate, arrivalIntervalMs } = options;
+  const { inputTokens, outputTokens, requestCount, replayConcurrency, requestRate, arrivalIntervalMs } =
+    options;
   const refuse = (problem: string): never => {
     throw new InputError(problem);
   };
-  if (format === 'dynamo' && files.length === 0) refuse('--trace-format dynamo needs at least one trace file');
+  if (format === 'dynamo' && files.length === 0)
+    refuse('--trace-format dynamo needs at least one trace file');
   if (format !== 'dynamo' && files.length > 1)
     refuse(`--trace-format ${format} takes one trace file, found ${files.length}`);
   if (files.length > 0 === isSynthetic)
@@ -138,13 +143,19 @@ function checkUsage(options: ReplayOptions): void {
   if (isSynthetic) {
     if (inputTokens === undefined || outputTokens === undefined || requestCount === undefined)
       refuse('synthetic load needs all of --input-tokens, --output-tokens and --request-count');
-    const controllers = [replayConcurrency, requestRate, arrivalIntervalMs].filter((value) => value !== undefined);
+    const controllers = [replayConcurrency, requestRate, arrivalIntervalMs].filter(
+      (value) => value !== undefined,
+    );
     if (controllers.length !== 1)
-      refuse('synthetic load needs exactly one of --replay-concurrency, --request-rate and --arrival-interval-ms');
+      refuse(
+        'synthetic load needs exactly one of --replay-concurrency, --request-rate and --arrival-interval-ms',
+      );
   } else if (requestRate !== undefined || arrivalIntervalMs !== undefined)
     refuse('--request-rate and --arrival-interval-ms apply to synthetic load only');
   if (format === 'applied_compute_agentic' && replayConcurrency === undefined)
-    refuse('--trace-format applied_compute_agentic needs --replay-concurrency, as its traces hold no start times');
+    refuse(
+      '--trace-format applied_compute_agentic needs --replay-concurrency, as its traces hold no start times',
+    );
   const isPlanned = options.plannerConfig !== undefined;
   if (options.maxSimTimeSeconds !== undefined && isPlanned)
     refuse('--max-sim-time-seconds cannot be used with --planner-config');
@@ -162,7 +173,8 @@ function readEngines(options: ReplayOptions): Engines {
   const read = (source: string | undefined, flag: string) =>
     source === undefined ? undefined : parseEngineArgs(source, flag);
   return {
-    aggregated: read(options.extraEngineArgs, '--extra-engine-args') ?? parseEngineArgs('{}', '--extra-engine-args'),
+    aggregated:
+      read(options.extraEngineArgs, '--extra-engine-args') ?? parseEngineArgs('{}', '--extra-engine-args'),
     prefill: read(options.prefillEngineArgs, '--prefill-engine-args'),
     decode: read(options.decodeEngineArgs, '--decode-engine-args'),
   };
@@ -173,7 +185,9 @@ function checkEstimatorFlags(options: ReplayOptions): void {
   if (Object.values(aic).every((value) => value === undefined)) return;
   const missing = ['backend', 'system', 'model-path'].filter((name) => aic[name] === undefined);
   if (missing.length > 0)
-    throw new InputError(`timing from AI Configurator also needs ${missing.map((name) => `--aic-${name}`).join(', ')}`);
+    throw new InputError(
+      `timing from AI Configurator also needs ${missing.map((name) => `--aic-${name}`).join(', ')}`,
+    );
 }
 
 function checkPlanner(options: ReplayOptions): void {
@@ -201,7 +215,8 @@ function checkUnsigned(options: ReplayOptions): void {
   for (const [flag, value] of Object.entries(flags)) {
     if (value === undefined) continue;
     const limit = flag === '--arrival-seed' ? (1n << 64n) - 1n : 2147483647;
-    if (value < 0 || value > limit) throw new InputError(`${flag}: must be from 0 to ${limit}, found ${value}`);
+    if (value < 0 || value > limit)
+      throw new InputError(`${flag}: must be from 0 to ${limit}, found ${value}`);
   }
 }
 
@@ -209,13 +224,19 @@ function checkTopologyFlags(options: ReplayOptions): void {
   const { extraEngineArgs, prefillEngineArgs, decodeEngineArgs } = options;
   const isSplit = prefillEngineArgs !== undefined || decodeEngineArgs !== undefined;
   if (isSplit && extraEngineArgs !== undefined)
-    throw new InputError('--extra-engine-args cannot be combined with --prefill-engine-args or --decode-engine-args');
+    throw new InputError(
+      '--extra-engine-args cannot be combined with --prefill-engine-args or --decode-engine-args',
+    );
   if (isSplit && (prefillEngineArgs === undefined || decodeEngineArgs === undefined))
     throw new InputError('--prefill-engine-args and --decode-engine-args must be given together');
   if (isSplit && (options.numWorkers ?? 1) !== 1)
-    throw new InputError('--num-workers is for aggregated fleets; use --num-prefill-workers and --num-decode-workers');
+    throw new InputError(
+      '--num-workers is for aggregated fleets; use --num-prefill-workers and --num-decode-workers',
+    );
   if (!isSplit && ((options.numPrefillWorkers ?? 1) !== 1 || (options.numDecodeWorkers ?? 1) !== 1))
-    throw new InputError('--num-prefill-workers and --num-decode-workers need a disaggregated fleet; use --num-workers');
+    throw new InputError(
+      '--num-prefill-workers and --num-decode-workers need a disaggregated fleet; use --num-workers',
+    );
 }
 
 function checkEstimator(options: ReplayOptions): void {
@@ -234,7 +255,8 @@ function checkCap(options: ReplayOptions): void {
   if (cap === undefined) return;
   if (!(cap >= 0 && Number.isFinite(cap)))
     throw new InputError(`--max-sim-time-seconds: must be finite and not negative, found ${cap}`);
-  if (options.replayMode === 'online') throw new InputError('--max-sim-time-seconds needs --replay-mode offline');
+  if (options.replayMode === 'online')
+    throw new InputError('--max-sim-time-seconds needs --replay-mode offline');
 }
 
 function checkLevels(options: ReplayOptions): void {
@@ -252,11 +274,20 @@ function checkFleet(options: ReplayOptions, engines: Engines): void {
   }
   const workers = options.numWorkers ?? 1;
   const isOnline = options.replayMode === 'online';
-  if (options.routerMode === 'kv_router' && workers * aggregated.ranks <= 1 && !isOnline && !options.plannerConfig)
-    throw new InputError('--router-mode kv_router needs more than one worker or rank (--num-workers, dp_size)');
+  if (
+    options.routerMode === 'kv_router' &&
+    workers * aggregated.ranks <= 1 &&
+    !isOnline &&
+    !options.plannerConfig
+  )
+    throw new InputError(
+      '--router-mode kv_router needs more than one worker or rank (--num-workers, dp_size)',
+    );
   if (workers === 0) throw new InputError('--num-workers: must be at least 1, found 0');
   if (aggregated.workerType !== 'aggregated')
-    throw new InputError(`--extra-engine-args: worker_type must be aggregated here, found ${aggregated.workerType}`);
+    throw new InputError(
+      `--extra-engine-args: worker_type must be aggregated here, found ${aggregated.workerType}`,
+    );
   if (isOnline && aggregated.ranks !== 1)
     throw new InputError(`--replay-mode online supports dp_size 1 only, found ${aggregated.ranks}`);
 }
@@ -269,7 +300,9 @@ function checkSplitFleet(options: ReplayOptions, prefill: EngineArgs, decode: En
   if (prefill.engineType === 'trtllm' || decode.engineType === 'trtllm')
     refuse('a disaggregated fleet does not support engine_type=trtllm');
   if (prefill.engineType !== decode.engineType)
-    refuse(`prefill and decode engine_type must be equal, found ${prefill.engineType} and ${decode.engineType}`);
+    refuse(
+      `prefill and decode engine_type must be equal, found ${prefill.engineType} and ${decode.engineType}`,
+    );
   if (options.numPrefillWorkers === 0) refuse('--num-prefill-workers: must be at least 1, found 0');
   if (options.numDecodeWorkers === 0) refuse('--num-decode-workers: must be at least 1, found 0');
   if (prefill.workerType !== 'prefill')
@@ -277,9 +310,13 @@ function checkSplitFleet(options: ReplayOptions, prefill: EngineArgs, decode: En
   if (decode.workerType !== 'decode')
     refuse(`--decode-engine-args: worker_type must be decode, found ${decode.workerType}`);
   if (prefill.ranks !== 1 || decode.ranks !== 1)
-    refuse(`a disaggregated fleet needs dp_size 1, found ${prefill.ranks} (prefill) and ${decode.ranks} (decode)`);
+    refuse(
+      `a disaggregated fleet needs dp_size 1, found ${prefill.ranks} (prefill) and ${decode.ranks} (decode)`,
+    );
   if (prefill.blockTokens !== decode.blockTokens)
-    refuse(`prefill and decode block_size must be equal, found ${prefill.blockTokens} and ${decode.blockTokens}`);
+    refuse(
+      `prefill and decode block_size must be equal, found ${prefill.blockTokens} and ${decode.blockTokens}`,
+    );
 }
 
 /** Parts of the program that are still to come say so, rather than being ignored. */
@@ -310,7 +347,9 @@ function checkSynthetic(options: ReplayOptions): void {
   if (requestRate !== undefined && !(requestRate > 0 && Number.isFinite(requestRate)))
     throw new InputError(`--request-rate: must be a finite positive number, found ${requestRate}`);
   if (arrivalIntervalMs !== undefined && !(arrivalIntervalMs >= 0 && Number.isFinite(arrivalIntervalMs)))
-    throw new InputError(`--arrival-interval-ms: must be finite and not negative, found ${arrivalIntervalMs}`);
+    throw new InputError(
+      `--arrival-interval-ms: must be finite and not negative, found ${arrivalIntervalMs}`,
+    );
   const lengths = {
     '--input-tokens': options.inputTokens,
     '--output-tokens': options.outputTokens,
@@ -326,5 +365,6 @@ function checkSynthetic(options: ReplayOptions): void {
   if (turns < 1) throw new InputError(`--turns-per-session: must be at least 1, found ${turns}`);
   if (!(delay >= 0 && Number.isFinite(delay)))
     throw new InputError(`--inter-turn-delay-ms: must be finite and not negative, found ${delay}`);
-  if (!(ratio >= 0 && ratio <= 1)) throw new InputError(`--shared-prefix-ratio: must be from 0 to 1, found ${ratio}`);
+  if (!(ratio >= 0 && ratio <= 1))
+    throw new InputError(`--shared-prefix-ratio: must be from 0 to 1, found ${ratio}`);
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { type FieldRules, type FieldValues, readFields } from './fields.js';
 import { InputError } from './input-error.js';
-import { JsonSyntaxError, type JsonObject, type JsonValue, parseJson } from './json.js';
+import { type JsonObject, JsonSyntaxError, type JsonValue, parseJson } from './json.js';
 
 const unset = 'unset';
 const atLeastZero = { type: 'float', min: 0 } as const;
@@ -82,7 +82,8 @@ function readJson(source: string): JsonValue {
 function asObject(json: JsonValue): JsonObject {
   const names = Object.keys(RULES);
   if (!Array.isArray(json)) throw new InputError(`${WHERE}: expected a JSON object`);
-  if (json.length > names.length) throw new InputError(`${WHERE}: a list may have ${names.length} entries at most`);
+  if (json.length > names.length)
+    throw new InputError(`${WHERE}: a list may have ${names.length} entries at most`);
   return new Map(json.map((value, index) => [names[index], value]));
 }
 
@@ -96,7 +97,8 @@ function checkCombinations(values: FieldValues): void {
   const keyId = values.router_tracking_key_id;
   if (!isKeyed && (keyFile !== undefined || keyId !== undefined))
     refuse('router_tracking_key_file and router_tracking_key_id need router_tracking_hash=keyed-xxh3-v1');
-  if (isKeyed && keyFile === undefined) refuse('router_tracking_hash=keyed-xxh3-v1 needs router_tracking_key_file');
+  if (isKeyed && keyFile === undefined)
+    refuse('router_tracking_hash=keyed-xxh3-v1 needs router_tracking_key_file');
   if (isKeyed && (typeof keyId !== 'string' || keyId === '' || keyId.trim() !== keyId))
     refuse('router_tracking_hash=keyed-xxh3-v1 needs a router_tracking_key_id without outer blanks');
   if (values.router_track_output_blocks && values.router_track_active_blocks === false)

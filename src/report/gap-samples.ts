@@ -1,4 +1,4 @@
-import { type Distribution, EMPTY_DISTRIBUTION, percentileRank, PERCENTILES } from './statistics.js';
+import { type Distribution, EMPTY_DISTRIBUTION, PERCENTILES, percentileRank } from './statistics.js';
 
 const EMPTY = -1;
 /** Relative width of half a bin once samples are sketched. */
@@ -92,7 +92,7 @@ export class GapSamples {
 function binned(value: number): number {
   if (value === 0) return 0;
   const width = 2 * SKETCH_ERROR;
-  return Math.exp((Math.round(Math.log(value) / width)) * width);
+  return Math.exp(Math.round(Math.log(value) / width) * width);
 }
 
 /** Statistics of weighted samples given by ascending value. */

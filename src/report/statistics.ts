@@ -41,5 +41,15 @@ export function distribution(samples: Float64Array): Distribution {
   for (const sample of samples) squares += (sample - mean) ** 2;
   samples.sort();
   const [median, p75, p90, p95, p99] = PERCENTILES.map((p) => samples[percentileRank(n, p)]);
-  return { mean, min: samples[0], max: samples[n - 1], median, p75, p90, p95, p99, std: Math.sqrt(squares / n) };
+  return {
+    mean,
+    min: samples[0],
+    max: samples[n - 1],
+    median,
+    p75,
+    p90,
+    p95,
+    p99,
+    std: Math.sqrt(squares / n),
+  };
 }

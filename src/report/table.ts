@@ -31,7 +31,10 @@ export function summaryTable(report: Report, isColored: boolean): string {
     style: { head: [], border: [], compact: true },
   });
   for (const [title, name] of DISTRIBUTIONS)
-    table.push([title, ...STATISTICS.map((statistic) => amount.format(report[`${statistic}_${name}`] as number))]);
+    table.push([
+      title,
+      ...STATISTICS.map((statistic) => amount.format(report[`${statistic}_${name}`] as number)),
+    ]);
   for (const [title, key] of TOTALS)
     table.push([title, amount.format(report[key] as number), ...STATISTICS.slice(1).map(() => 'N/A')]);
   const lines = [color.bold('dynosim | LLM Metrics'), table.toString(), ...notes(report)];

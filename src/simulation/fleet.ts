@@ -46,7 +46,14 @@ export class Fleet {
   private readonly ownGaps: OwnGaps | undefined;
   private endedCount = 0;
   private readonly outcome: RequestOutcome;
-  private readonly ended: EndedDraft = { row: 0, session: 0, turn: 0, nowMs: 0, rejected: false, emittedTokens: 0 };
+  private readonly ended: EndedDraft = {
+    row: 0,
+    session: 0,
+    turn: 0,
+    nowMs: 0,
+    rejected: false,
+    emittedTokens: 0,
+  };
 
   constructor(readonly options: FleetOptions) {
     const { args, source, isCapped, collector, workers } = options;
@@ -65,15 +72,24 @@ export class Fleet {
     this.ownGaps = isCapped ? new OwnGaps() : undefined;
     const gaps = this.ownGaps ?? collectGaps(collector);
     this.outcome = emptyOutcome();
-    const clock = new PassClock(options.timing, args.speedup, args.decodeSpeedup, args.blockTokens, args.gpuBlocks);
-    this.cores = Array.from({ length: workers * args.ranks }, (_, rank) => this.createCore(rank, clock, gaps));
+    const clock = new PassClock(
+      options.timing,
+      args.speedup,
+      args.decodeSpeedup,
+      args.blockTokens,
+      args.gpuBlocks,
+    );
+    this.cores = Array.from({ length: workers * args.ranks }, (_, rank) =>
+      this.createCore(rank, clock, gaps),
+    );
   }
 
   private createCore(rank: number, clock: PassClock, gaps: GapSink): EngineCore {
     const { args, source, isCapped } = this.options;
     const Pool = args.pool === 'kvbm' ? KvbmPool : NativePool;
     const pool = new Pool(args.gpuBlocks, this.blocks, undefined);
-    const naming = args.pool === 'kvbm' ? 'emitted' : source.hasTokens && args.prefixCaching ? 'computed' : 'lost';
+    const naming =
+      args.pool === 'kvbm' ? 'emitted' : source.hasTokens && args.prefixCaching ? 'computed' : 'lost';
     const options: VllmOptions = {
       policy: args.engineType === 'trtllm' ? 'trtllm' : 'vllm',
       role: args.workerType,
@@ -187,7 +203,9 @@ export class Fleet {
     const what = first
       ? `: request ${slots.row[first.slot] + 1} (${slots.inputTokens[first.slot]} tokens in, ${slots.requestedTokens[first.slot]} out) ${first.problem}; ${first.remedy}`
       : '';
-    return new RunError(`the replay reached a dead end with ${slots.inFlight} in-flight requests remaining${what}`);
+    return new RunError(
+      `the replay reached a dead end with ${slots.inFlight} in-flight requests remaining${what}`,
+    );
   }
 }
 

@@ -44,7 +44,8 @@ export class IndependentRun {
   private advance(rank: number, untilMs: number): void {
     const { fleet, clocks } = this;
     const core = fleet.cores[rank];
-    while (core.requestCount > 0 && clocks[rank] < untilMs && !this.isStuck[rank]) this.step(core, rank, untilMs);
+    while (core.requestCount > 0 && clocks[rank] < untilMs && !this.isStuck[rank])
+      this.step(core, rank, untilMs);
   }
 
   private step(core: EngineCore, rank: number, untilMs: number): void {

@@ -1,5 +1,5 @@
-import type { WorkerUse } from '../report/report.js';
 import { StallError } from '../engine/engine-core.js';
+import type { WorkerUse } from '../report/report.js';
 import { Fleet, type FleetOptions } from './fleet.js';
 import { HarnessRun } from './harness.js';
 import { IndependentRun } from './independent.js';
@@ -42,6 +42,8 @@ export function simulate(options: SimulationOptions): WorkerUse {
 
   function runMany(fleet: Fleet, { source, capMs }: SimulationOptions): number {
     const isIndependent = !source.hasFeedback && capMs === Number.POSITIVE_INFINITY && args.ranks === 1;
-    return isIndependent ? (workers * new IndependentRun(fleet).run()) / 1000 : new HarnessRun(fleet, capMs).run();
+    return isIndependent
+      ? (workers * new IndependentRun(fleet).run()) / 1000
+      : new HarnessRun(fleet, capMs).run();
   }
 }

@@ -56,7 +56,9 @@ function toRequest(
   const capacity = row.hashCount * hashBlockTokens;
   const inputTokens = row.inputTokens ?? capacity;
   if (inputTokens > capacity)
-    fail(`input_length: ${inputTokens} is more than the ${capacity} tokens of ${row.hashCount} hash_ids (block size ${hashBlockTokens})`);
+    fail(
+      `input_length: ${inputTokens} is more than the ${capacity} tokens of ${row.hashCount} hash_ids (block size ${hashBlockTokens})`,
+    );
   if (row.outputTokens === undefined) return fail('output_length: missing');
   if (row.plannedOutput && row.plannedOutput.length !== row.outputTokens)
     fail(`output_length: ${row.outputTokens} does not match ${row.plannedOutput.length} output_token_ids`);
@@ -118,15 +120,20 @@ export class AgenticSource implements RequestSource {
       for (const id of request.waitFor) {
         const dependency = indexOf.get(id);
         if (dependency === undefined)
-          throw new InputError(`${name}: request ${request.id}: wait_for names the unknown request ${JSON.stringify(id)}`);
-        if (dependency === index) throw new InputError(`${name}: request ${request.id}: wait_for names the request itself`);
+          throw new InputError(
+            `${name}: request ${request.id}: wait_for names the unknown request ${JSON.stringify(id)}`,
+          );
+        if (dependency === index)
+          throw new InputError(`${name}: request ${request.id}: wait_for names the request itself`);
         unique.add(dependency);
       }
       return [...unique];
     });
     const cycle = findCycle(waits);
     if (cycle !== undefined)
-      throw new InputError(`${name}: request ${this.requests[cycle].id}: wait_for makes a cycle that leads back to it`);
+      throw new InputError(
+        `${name}: request ${this.requests[cycle].id}: wait_for makes a cycle that leads back to it`,
+      );
     waits.forEach((dependencies, index) => {
       this.missing[index] = dependencies.length;
       for (const dependency of dependencies) this.dependents[dependency].push(index);
@@ -139,7 +146,12 @@ export class AgenticSource implements RequestSource {
     this.requests.forEach((request, index) => {
       if (this.missing[index] > 0) return;
       const { timestampMs } = request;
-      this.ready.push(Number.isNaN(timestampMs) ? 0 : (timestampMs - first) / this.arrivalSpeedup, index, index, 0);
+      this.ready.push(
+        Number.isNaN(timestampMs) ? 0 : (timestampMs - first) / this.arrivalSpeedup,
+        index,
+        index,
+        0,
+      );
     });
   }
 

@@ -75,7 +75,9 @@ export class AppliedComputeTable implements SessionTable {
       const isLast = turn === row.num_turns;
       this.rowSession.push(session);
       this.inputTokens.push(context);
-      this.outputTokens.push(isLast ? row.final_assistant_response_length : row.assistant_response_length[turn]);
+      this.outputTokens.push(
+        isLast ? row.final_assistant_response_length : row.assistant_response_length[turn],
+      );
       this.latencyMs.push(turn === 0 ? 0 : row.tool_call_latency[turn - 1] * 1000);
       if (!isLast) context += row.assistant_response_length[turn] + row.tool_call_output_length[turn];
     }
@@ -86,7 +88,9 @@ export class AppliedComputeTable implements SessionTable {
   }
 
   nextRow(row: number): number {
-    return row + 1 < this.rowCount && this.rowSession.data[row + 1] === this.rowSession.data[row] ? row + 1 : -1;
+    return row + 1 < this.rowCount && this.rowSession.data[row + 1] === this.rowSession.data[row]
+      ? row + 1
+      : -1;
   }
 
   startMs(): number {
@@ -127,7 +131,8 @@ function readRow(file: TextFile, line: number): Row {
       fail(`${name}: has ${row[name].length} entries, num_turns is ${row.num_turns}`);
   if (row.input_prompt_length === 0) fail('input_prompt_length: must be positive');
   row.tool_call_latency.forEach((seconds, index) => {
-    if (!(seconds >= 0)) fail(`tool_call_latency: entry ${index} must be a finite non-negative number, found ${seconds}`);
+    if (!(seconds >= 0))
+      fail(`tool_call_latency: entry ${index} must be a finite non-negative number, found ${seconds}`);
   });
   return row;
 }
@@ -152,7 +157,8 @@ function readFields(file: TextFile, fail: (problem: string) => never): Row {
         if (field in row) fail(`${field}: given twice`);
         const name = field as keyof Row;
         if ((UINTS as readonly string[]).includes(name)) row[name as (typeof UINTS)[number]] = uint();
-        else if ((UINT_LISTS as readonly string[]).includes(name)) row[name as (typeof UINT_LISTS)[number]] = list(uint);
+        else if ((UINT_LISTS as readonly string[]).includes(name))
+          row[name as (typeof UINT_LISTS)[number]] = list(uint);
         else if (name === 'tool_call_latency') row.tool_call_latency = list(() => cursor.readFloat());
         else cursor.readValue();
       } while (cursor.nextKey());

@@ -8,7 +8,11 @@ import type { DynamoRequest, DynamoTool } from './dynamo.js';
  * parent requests that spawned and joined it; the recorded gap after the last dependency becomes the delay.
  * @param requests in start order
  */
-export function linkDynamoRequests(requests: DynamoRequest[], tools: DynamoTool[], name: string): AgenticRequest[] {
+export function linkDynamoRequests(
+  requests: DynamoRequest[],
+  tools: DynamoTool[],
+  name: string,
+): AgenticRequest[] {
   return new Graph(requests, tools, name).lower();
 }
 
@@ -63,12 +67,15 @@ class Graph {
     for (const tool of this.tools) {
       if (tool.executionMode === undefined) continue;
       if (tool.executionMode !== 'blocking' && tool.executionMode !== 'background')
-        this.fail(`tool ${tool.id}: execution_mode must be blocking or background, found "${tool.executionMode}"`);
+        this.fail(
+          `tool ${tool.id}: execution_mode must be blocking or background, found "${tool.executionMode}"`,
+        );
       this.checkToolRequest(tool, tool.sourceRequestId);
       if (tool.consumerRequestId !== undefined) this.checkToolRequest(tool, tool.consumerRequestId);
       const child = tool.childSessionId;
       if (child === undefined || !this.sessions.has(child)) continue;
-      if (this.explicitTool.has(child)) this.fail(`session ${child}: several tools name it as their child session`);
+      if (this.explicitTool.has(child))
+        this.fail(`session ${child}: several tools name it as their child session`);
       this.explicitTool.set(child, tool);
     }
   }
@@ -76,7 +83,8 @@ class Graph {
   private checkToolRequest(tool: DynamoTool, id: string | undefined): void {
     const request = id === undefined ? undefined : this.byId.get(id);
     if (!request) this.fail(`tool ${tool.id}: unknown request ${id}`);
-    else if (request.sessionId !== tool.sessionId) this.fail(`tool ${tool.id}: request ${id} belongs to another session`);
+    else if (request.sessionId !== tool.sessionId)
+      this.fail(`tool ${tool.id}: request ${id} belongs to another session`);
   }
 
   private wait(request: DynamoRequest, dependency: DynamoRequest): void {
@@ -105,7 +113,8 @@ class Graph {
 
   private parentRequest(tool: DynamoTool, id: string, parent: string): DynamoRequest {
     const request = this.byId.get(id)!;
-    if (request.sessionId !== parent) this.fail(`tool ${tool.id}: request ${id} is not in parent session ${parent}`);
+    if (request.sessionId !== parent)
+      this.fail(`tool ${tool.id}: request ${id} is not in parent session ${parent}`);
     return request;
   }
 
@@ -117,7 +126,9 @@ class Graph {
       missing.set(request.id, waits.size);
       for (const id of waits) dependents.set(id, [...(dependents.get(id) ?? []), request.id]);
     }
-    const free = this.requests.filter((request) => missing.get(request.id) === 0).map((request) => request.id);
+    const free = this.requests
+      .filter((request) => missing.get(request.id) === 0)
+      .map((request) => request.id);
     for (const id of free)
       for (const dependent of dependents.get(id) ?? []) {
         const left = missing.get(dependent)! - 1;

@@ -1,5 +1,5 @@
 import { InputError } from '../config/input-error.js';
-import { JsonCursor, JsonNumber, type JsonObject, type JsonValue, describeJson } from '../config/json.js';
+import { describeJson, JsonCursor, JsonNumber, type JsonObject, type JsonValue } from '../config/json.js';
 import type { AgenticRequest } from './agentic.js';
 import { linkDynamoRequests } from './dynamo-graph.js';
 import type { SessionTable } from './sessions.js';
@@ -49,7 +49,8 @@ export interface DynamoOptions {
 export function readDynamoTrace(files: TextFile[], options: DynamoOptions): DynamoTrace {
   const { requests, tools } = new DynamoReader().read(files);
   const name = files[0].path;
-  if (requests.length === 0) throw new InputError(`${name}: no request_end record with replay fields in the trace`);
+  if (requests.length === 0)
+    throw new InputError(`${name}: no request_end record with replay fields in the trace`);
   const [{ blockTokens }] = requests;
   for (const request of requests)
     if (request.blockTokens !== blockTokens)
@@ -65,7 +66,9 @@ export function readDynamoTrace(files: TextFile[], options: DynamoOptions): Dyna
   const agentic = inSession > 0 ? linkDynamoRequests(requests, tools, name) : undefined;
   const wanted = options.hashBlockTokens;
   if (wanted !== undefined && wanted !== blockTokens)
-    throw new InputError(`${name}: --trace-block-size ${wanted} does not match trace_block_size ${blockTokens} of the trace`);
+    throw new InputError(
+      `${name}: --trace-block-size ${wanted} does not match trace_block_size ${blockTokens} of the trace`,
+    );
   if (agentic) return { kind: 'agentic', requests: agentic, blockTokens };
   return { kind: 'standard', table: new DynamoTable(requests, blockTokens, options.arrivalSpeedup, name) };
 }
@@ -98,8 +101,7 @@ class DynamoReader {
       value = this.cursor.readValue();
       this.cursor.expectEnd();
     } catch (error) {
-      if (error instanceof InputError) return this.fail(error.message);
-      throw error;
+      throw error instanceof InputError ? new InputError(`${this.where}: ${error.message}`) : error;
     }
     if (!(value instanceof Map)) return;
     const record = value.has('event') ? value.get('event') : value;
@@ -118,32 +120,38 @@ class DynamoReader {
     if (eventMs === undefined) this.fail('event_time_unix_ms: missing');
     const context = this.object(record, 'agent_context');
     if (type === 'request_end') this.readRequest(record, context, eventMs!);
-    else if ((type === 'tool_end' || type === 'tool_error') && context) this.readTool(record, context, eventMs!);
+    else if ((type === 'tool_end' || type === 'tool_error') && context)
+      this.readTool(record, context, eventMs!);
   }
 
   private readRequest(record: JsonObject, context: JsonObject | undefined, eventMs: number): void {
     const request = this.object(record, 'request') ?? this.fail('request: missing on a request_end record');
     const replay = this.object(request, 'replay') ?? this.fail('request.replay: missing');
     const id = this.text(request, 'request_id') ?? this.fail('request.request_id: missing');
-    if (this.ids.has(id)) this.fail(`request.request_id: ${JSON.stringify(id)} is given to an earlier record already`);
-    const blockTokens = this.integer(replay, 'trace_block_size') ?? this.fail('request.replay.trace_block_size: missing');
-    const inputTokens = this.integer(replay, 'input_length') ?? this.fail('request.replay.input_length: missing');
+    if (this.ids.has(id))
+      this.fail(`request.request_id: ${JSON.stringify(id)} is given to an earlier record already`);
+    const blockTokens =
+      this.integer(replay, 'trace_block_size') ?? this.fail('request.replay.trace_block_size: missing');
+    const inputTokens =
+      this.integer(replay, 'input_length') ?? this.fail('request.replay.input_length: missing');
     if (blockTokens === 0) this.fail('request.replay.trace_block_size: must be positive');
-    const hashes = replay.get('input_sequence_hashes');
-    if (!Array.isArray(hashes)) return this.fail('request.replay.input_sequence_hashes: expected a list');
+    const hashes = this.list(replay, 'input_sequence_hashes');
     if (hashes.length !== Math.ceil(inputTokens / blockTokens))
       this.fail(
         `request.replay.input_sequence_hashes: ${hashes.length} hashes for ${inputTokens} tokens in blocks of ${blockTokens}, expected ${Math.ceil(inputTokens / blockTokens)}`,
       );
-    const outputTokens = this.integer(request, 'output_tokens') ?? this.fail('request.output_tokens: missing');
-    const startMs = this.integer(request, 'request_received_ms') ?? this.fail('request.request_received_ms: missing');
+    const outputTokens =
+      this.integer(request, 'output_tokens') ?? this.fail('request.output_tokens: missing');
+    const startMs =
+      this.integer(request, 'request_received_ms') ?? this.fail('request.request_received_ms: missing');
     const totalMs = this.float(request, 'total_time_ms');
     const lastsMs = totalMs === undefined ? Math.max(0, eventMs - startMs) : Math.round(Math.max(0, totalMs));
     this.ids.add(id);
     const [hashLow, hashHigh] = this.splitHashes(hashes);
     this.requests.push({
       id,
-      sessionId: context && (this.text(context, 'session_id') ?? this.fail('agent_context.session_id: missing')),
+      sessionId:
+        context && (this.text(context, 'session_id') ?? this.fail('agent_context.session_id: missing')),
       parentSessionId: context && this.text(context, 'parent_session_id'),
       startMs,
       endMs: startMs + lastsMs,
@@ -160,7 +168,9 @@ class DynamoReader {
     const high = new Uint32Array(hashes.length);
     hashes.forEach((hash, index) => {
       if (!(hash instanceof JsonNumber) || !/^\d+$/.test(hash.text) || BigInt(hash.text) >> 64n)
-        this.fail(`request.replay.input_sequence_hashes: expected unsigned 64-bit integers, found ${describeJson(hash)}`);
+        this.fail(
+          `request.replay.input_sequence_hashes: expected unsigned 64-bit integers, found ${describeJson(hash)}`,
+        );
       const exact = BigInt((hash as JsonNumber).text);
       low[index] = Number(exact & 0xffffffffn);
       high[index] = Number(exact >> 32n);
@@ -193,19 +203,30 @@ class DynamoReader {
   private object(parent: JsonObject, name: string): JsonObject | undefined {
     const value = parent.get(name) ?? null;
     if (value === null) return undefined;
-    return value instanceof Map ? value : this.fail(`${name}: expected an object, found ${describeJson(value)}`);
+    return value instanceof Map
+      ? value
+      : this.fail(`${name}: expected an object, found ${describeJson(value)}`);
+  }
+
+  private list(parent: JsonObject, name: string): JsonValue[] {
+    const value = parent.get(name) ?? null;
+    return Array.isArray(value) ? value : this.fail(`${name}: expected a list, found ${describeJson(value)}`);
   }
 
   private text(parent: JsonObject, name: string): string | undefined {
     const value = parent.get(name) ?? null;
     if (value === null) return undefined;
-    return typeof value === 'string' ? value : this.fail(`${name}: expected a string, found ${describeJson(value)}`);
+    return typeof value === 'string'
+      ? value
+      : this.fail(`${name}: expected a string, found ${describeJson(value)}`);
   }
 
   private float(parent: JsonObject, name: string): number | undefined {
     const value = parent.get(name) ?? null;
     if (value === null) return undefined;
-    return value instanceof JsonNumber ? value.value : this.fail(`${name}: expected a number, found ${describeJson(value)}`);
+    return value instanceof JsonNumber
+      ? value.value
+      : this.fail(`${name}: expected a number, found ${describeJson(value)}`);
   }
 
   private integer(parent: JsonObject, name: string): number | undefined {
@@ -217,7 +238,7 @@ class DynamoReader {
 }
 
 /** A Dynamo trace without agent contexts: every request is a session of one turn, in start order. */
-export class DynamoTable implements SessionTable {
+class DynamoTable implements SessionTable {
   readonly sessionCount: number;
   readonly rowCount: number;
   readonly hasTokens = false;
@@ -232,7 +253,8 @@ export class DynamoTable implements SessionTable {
     this.sessionCount = requests.length;
     this.rowCount = requests.length;
     for (const request of requests)
-      if (request.inputTokens === 0) throw new InputError(`${name}: request ${request.id}: input_length must be positive`);
+      if (request.inputTokens === 0)
+        throw new InputError(`${name}: request ${request.id}: input_length must be positive`);
   }
 
   firstRow(session: number): number {

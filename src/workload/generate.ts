@@ -104,7 +104,8 @@ function makeSession(
 /** A whole number of tokens, at least 1, with the given mean. */
 function draw(mean: number, spread: Spread, random: SeededRandom): number {
   if (spread.kind === 'constant') return Math.max(1, Math.round(mean));
-  if (spread.kind === 'uniform') return Math.max(1, Math.round(mean * (1 + spread.ratio * (2 * random.nextFloat() - 1))));
+  if (spread.kind === 'uniform')
+    return Math.max(1, Math.round(mean * (1 + spread.ratio * (2 * random.nextFloat() - 1))));
   const radius = Math.sqrt(-2 * Math.log(1 - random.nextFloat()));
   const normal = radius * Math.cos(2 * Math.PI * random.nextFloat());
   const { sigma } = spread;

@@ -92,7 +92,9 @@ function loadTrace(plan: ReplayPlan, files: TextFile[]): Omit<Workload, 'close'>
       if (trace.kind === 'standard')
         return { source: new SessionDriver(trace.table, concurrency), namesSessions: !isOpenLoop };
       if (!isOpenLoop)
-        throw new InputError(`${file.path}: a Dynamo trace of agents cannot be used with --replay-concurrency`);
+        throw new InputError(
+          `${file.path}: a Dynamo trace of agents cannot be used with --replay-concurrency`,
+        );
       return {
         source: new AgenticSource(trace.requests, trace.blockTokens, plan.arrivalSpeedup, file.path),
         namesSessions: true,

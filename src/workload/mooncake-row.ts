@@ -50,7 +50,9 @@ export class MooncakeRow {
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       const column = error instanceof JsonSyntaxError ? ` (column ${error.offset - file.start + 1})` : '';
-      throw new InputError(`${file.path}:${line}: ${this.field && `${this.field}: `}${error.message}${column}`);
+      throw new InputError(
+        `${file.path}:${line}: ${this.field && `${this.field}: `}${error.message}${column}`,
+      );
     }
   }
 
@@ -80,7 +82,8 @@ export class MooncakeRow {
       const key = cursor.readKey();
       this.field = key;
       const name = ALIASES[key] ?? key;
-      if (seen.has(name)) throw new InputError(name === key ? 'given twice' : `given twice (also as ${name})`);
+      if (seen.has(name))
+        throw new InputError(name === key ? 'given twice' : `given twice (also as ${name})`);
       seen.add(name);
       if (!cursor.readNull()) this.readField(name);
     } while (cursor.nextKey());

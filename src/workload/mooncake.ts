@@ -40,7 +40,10 @@ export class MooncakeTable implements SessionTable {
   private hashLow = wordColumn();
   private hashHigh = wordColumn();
   private isResident = true;
-  private readonly priorities = new Map<number, { priority: number; strict: number; policy: string | undefined }>();
+  private readonly priorities = new Map<
+    number,
+    { priority: number; strict: number; policy: string | undefined }
+  >();
   private readonly authored = new Map<number, Uint32Array>();
   private readonly blankLines: number[] = [];
   private readonly row = new MooncakeRow(false);
@@ -115,7 +118,6 @@ export class MooncakeTable implements SessionTable {
     return row + 1 + this.blankLines.filter((before) => before <= row).length;
   }
 
-
   private fail(row: number, problem: string): never {
     throw new InputError(`${this.file.path}:${this.lineOf(row)}: ${problem}`);
   }
@@ -127,7 +129,8 @@ export class MooncakeTable implements SessionTable {
     let first = Number.POSITIVE_INFINITY;
     for (let s = 0; s < this.sessionCount; s++) {
       const row = this.sessionRow.data[s];
-      if (Number.isNaN(data[row])) this.fail(row, 'timestamp: missing on the first row of a session (open loop needs it)');
+      if (Number.isNaN(data[row]))
+        this.fail(row, 'timestamp: missing on the first row of a session (open loop needs it)');
       first = Math.min(first, data[row]);
     }
     for (let s = 0; s < this.sessionCount; s++) data[this.sessionRow.data[s]] -= first;
@@ -259,10 +262,13 @@ class MooncakeScan {
     if (row.hashCount < 0) this.fail('hash_ids: missing');
     const capacity = row.hashCount * table.hashBlockTokens;
     const inputTokens = Math.min(row.inputTokens ?? capacity, capacity);
-    if (inputTokens > MAX_TOKENS) this.fail(`input_length: at most ${MAX_TOKENS} tokens, found ${inputTokens}`);
+    if (inputTokens > MAX_TOKENS)
+      this.fail(`input_length: at most ${MAX_TOKENS} tokens, found ${inputTokens}`);
     if (row.outputTokens === undefined) this.fail('output_length: missing');
     if (row.plannedOutput && row.plannedOutput.length !== row.outputTokens)
-      this.fail(`output_length: ${row.outputTokens} does not match ${row.plannedOutput.length} output_token_ids`);
+      this.fail(
+        `output_length: ${row.outputTokens} does not match ${row.plannedOutput.length} output_token_ids`,
+      );
     const session = this.sessionIndex();
     if (session === table.sessionCount) this.startSession(offset, inputTokens);
     else this.continueSession(session, offset, inputTokens);
@@ -282,12 +288,15 @@ class MooncakeScan {
     const last = this.lastTimestampMs.data[session];
     let delay = row.delayMs;
     if (delay === undefined && row.timestampMs !== undefined) {
-      if (Number.isNaN(last)) this.fail('timestamp: the delay cannot be inferred, as no earlier turn has a timestamp');
+      if (Number.isNaN(last))
+        this.fail('timestamp: the delay cannot be inferred, as no earlier turn has a timestamp');
       delay = row.timestampMs - last;
     }
     delay ??= 0;
     if (!(delay >= 0 && Number.isFinite(delay)))
-      this.fail(`${row.delayMs === undefined ? 'timestamp: the inferred delay' : 'delay:'} must be finite and not negative, found ${delay}`);
+      this.fail(
+        `${row.delayMs === undefined ? 'timestamp: the inferred delay' : 'delay:'} must be finite and not negative, found ${delay}`,
+      );
     const previous = this.lastRow.data[session];
     this.lastRow.data[session] = table.rowCount;
     if (row.timestampMs !== undefined) this.lastTimestampMs.data[session] = row.timestampMs;

@@ -46,6 +46,7 @@ export class SessionIds {
     this.values = new Int32Array(this.capacity).fill(-1);
     this.size = 0;
     for (let slot = 0; slot < values.length; slot++)
-      if (values[slot] >= 0) this.insert(keys[slot * 3], keys[slot * 3 + 1], keys[slot * 3 + 2], values[slot]);
+      if (values[slot] >= 0)
+        this.insert(keys[slot * 3], keys[slot * 3 + 1], keys[slot * 3 + 2], values[slot]);
   }
 }

@@ -66,7 +66,8 @@ export class SessionDriver implements RequestSource {
   }
 
   private peekStart(): number {
-    if (this.concurrency !== undefined || this.nextSession >= this.table.sessionCount) return Number.POSITIVE_INFINITY;
+    if (this.concurrency !== undefined || this.nextSession >= this.table.sessionCount)
+      return Number.POSITIVE_INFINITY;
     return this.table.startMs(this.startingSession());
   }
 
@@ -84,7 +85,8 @@ export class SessionDriver implements RequestSource {
     if (readyMs > nowMs || readyMs === Number.POSITIVE_INFINITY) return false;
     const startMs = this.peekStart();
     const starts =
-      startMs < this.ready.timeMs || (startMs === this.ready.timeMs && this.startingSession() < this.ready.session);
+      startMs < this.ready.timeMs ||
+      (startMs === this.ready.timeMs && this.startingSession() < this.ready.session);
     if (starts) {
       draft.session = this.startingSession();
       draft.row = this.table.firstRow(draft.session);
@@ -115,7 +117,8 @@ export class SessionDriver implements RequestSource {
       this.ready.push(nowMs + this.table.delayMs(next), session, next, turn + 1);
     } else {
       this.openSessions--;
-      if (this.concurrency !== undefined && this.nextSession < this.table.sessionCount) this.openSession(nowMs);
+      if (this.concurrency !== undefined && this.nextSession < this.table.sessionCount)
+        this.openSession(nowMs);
     }
   }
 

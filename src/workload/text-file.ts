@@ -137,10 +137,10 @@ async function gunzip(packed: number, sink: (chunk: Uint8Array) => void): Promis
     stream.on('end', resolve);
     stream.on('error', reject);
   });
-  feed: for (const chunk of chunks(packed))
+  for (const chunk of chunks(packed))
     if (!stream.write(Buffer.from(chunk))) {
       const drained = new Promise((resume) => stream.once('drain', resume));
-      if ((await Promise.race([drained, done.then(() => 'ended')])) === 'ended') break feed;
+      if ((await Promise.race([drained, done.then(() => 'ended')])) === 'ended') break;
     }
   stream.end();
   await done;

@@ -24,11 +24,12 @@ export interface BlockPool {
    * below `named` get entries in `own`.
    */
   allocate(own: Int32Array, ids: Int32Array, named: number, from: number, to: number, hits: number): boolean;
-  /** Makes a named block findable. */
-  publish(entry: number, id: number): void;
+  /** Makes named blocks findable, `from` to `to` of a request. */
+  publish(own: Int32Array, ids: Int32Array, from: number, to: number): void;
   /** Turns one plain block into a named one that can be found. Returns its entry. */
   adopt(id: number, parentId: number): number;
-  releaseNamed(entry: number): void;
+  /** Gives back the first `count` blocks of a request, last to first. */
+  releaseNamed(own: Int32Array, count: number): void;
   /** Gives back plain blocks: `cached` of them stay as evictable content that nobody will ask for. */
   releasePlain(cached: number, dropped: number): void;
   /** Takes plain blocks that `headroom` covers. */
@@ -75,4 +76,3 @@ export class EntryList {
     else this.tail = before;
   }
 }
-

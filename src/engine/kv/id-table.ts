@@ -47,6 +47,21 @@ export class IdTable {
     this.cells[cell] = entry;
   }
 
+  /** The entry of an identity, or -1 after giving it this one. */
+  getOrSet(id: number, entry: number): number {
+    const { stride } = this;
+    const node = id < 0 ? id : Math.floor(id / stride);
+    let row = this.findRow(node);
+    if (row === ABSENT) row = this.addRow(node);
+    const base = row * (stride + 1);
+    const cell = base + (id < 0 ? 0 : id - node * stride);
+    const known = this.cells[cell];
+    if (known !== ABSENT) return known;
+    this.cells[cell] = entry;
+    this.cells[base + stride]++;
+    return ABSENT;
+  }
+
   /** Removes an identity that is present. */
   delete(id: number): void {
     const { stride } = this;
@@ -82,6 +97,8 @@ export class IdTable {
     this.cells.fill(ABSENT, row * width, (row + 1) * width - 1);
     this.cells[(row + 1) * width - 1] = 0;
     this.rowOf.set(node, row);
+    this.lastNode = node;
+    this.lastRow = row;
     if (node >= 0) this.blocks.tree.retain(node);
     return row;
   }

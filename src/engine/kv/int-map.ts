@@ -59,7 +59,8 @@ export class IntMap {
     this.mask = this.mask * 2 + 1;
     this.cells = new Int32Array(cells.length * 2).fill(EMPTY);
     this.size = 0;
-    for (let cell = 0; cell < cells.length; cell += 2) if (cells[cell] !== EMPTY) this.set(cells[cell], cells[cell + 1]);
+    for (let cell = 0; cell < cells.length; cell += 2)
+      if (cells[cell] !== EMPTY) this.set(cells[cell], cells[cell + 1]);
   }
 }
 

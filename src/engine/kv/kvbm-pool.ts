@@ -122,10 +122,13 @@ export class KvbmPool implements BlockPool {
     return entry;
   }
 
-  releaseNamed(entry: number): void {
-    if (--this.refs[entry] > 0) return;
-    this.lineage.insert(this.ids[entry], this.parents[entry]);
-    this.inactive++;
+  releaseNamed(own: Int32Array, count: number): void {
+    for (let i = count - 1; i >= 0; i--) {
+      const entry = own[i];
+      if (--this.refs[entry] > 0) continue;
+      this.lineage.insert(this.ids[entry], this.parents[entry]);
+      this.inactive++;
+    }
   }
 
   releasePlain(cached: number, dropped: number): void {
@@ -156,6 +159,7 @@ export class KvbmPool implements BlockPool {
   check(): void {
     if (this.lineage.size !== this.inactive)
       throw new Error(`${this.lineage.size} idle blocks are linked, ${this.inactive} are counted`);
-    if (this.unused < 0) throw new Error(`the pool of ${this.capacity} blocks is overdrawn by ${-this.unused}`);
+    if (this.unused < 0)
+      throw new Error(`the pool of ${this.capacity} blocks is overdrawn by ${-this.unused}`);
   }
 }

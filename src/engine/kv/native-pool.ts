@@ -78,13 +78,15 @@ export class NativePool implements BlockPool {
     return true;
   }
 
-  publish(entry: number, id: number): void {
-    if (this.ids[entry] !== PRIVATE) return;
+  publish(own: Int32Array, ids: Int32Array, from: number, to: number): void {
+    for (let i = from; i < to; i++) if (this.ids[own[i]] === PRIVATE) this.name(own[i], ids[i]);
+  }
+
+  private name(entry: number, id: number): void {
     this.ids[entry] = id;
     this.duplicates[entry] = -1;
-    let copy = this.byId.get(id);
+    let copy = this.byId.getOrSet(id, entry);
     if (copy < 0) {
-      this.byId.set(id, entry);
       this.events?.stored(id);
       return;
     }
@@ -94,17 +96,21 @@ export class NativePool implements BlockPool {
 
   adopt(id: number): number {
     const entry = this.create();
-    this.publish(entry, id);
+    this.name(entry, id);
     return entry;
   }
 
-  releaseNamed(entry: number): void {
-    if (this.ids[entry] === PRIVATE) {
-      this.copies--;
-      this.free(entry);
-    } else if (--this.refs[entry] === 0) {
-      this.lru.append(entry);
-      this.inactive++;
+  releaseNamed(own: Int32Array, count: number): void {
+    const { ids, refs, lru } = this;
+    for (let i = count - 1; i >= 0; i--) {
+      const entry = own[i];
+      if (ids[entry] === PRIVATE) {
+        this.copies--;
+        this.free(entry);
+      } else if (--refs[entry] === 0) {
+        lru.append(entry);
+        this.inactive++;
+      }
     }
   }
 
@@ -208,12 +214,16 @@ export class NativePool implements BlockPool {
   check(): void {
     let idle = 0;
     for (let entry = this.lru.head; entry >= 0; entry = this.lru.next[entry]) {
-      if (this.ids[entry] !== PRIVATE && this.refs[entry] !== 0) throw new Error('a block in use is on the idle list');
+      if (this.ids[entry] !== PRIVATE && this.refs[entry] !== 0)
+        throw new Error('a block in use is on the idle list');
       idle += this.sizes[entry];
     }
-    if (idle !== this.inactive) throw new Error(`${idle} idle blocks are listed, ${this.inactive} are counted`);
+    if (idle !== this.inactive)
+      throw new Error(`${idle} idle blocks are listed, ${this.inactive} are counted`);
     if (this.copies + this.reserved > this.capacity)
-      throw new Error(`${this.copies} blocks and ${this.reserved} promised exceed the pool of ${this.capacity}`);
+      throw new Error(
+        `${this.copies} blocks and ${this.reserved} promised exceed the pool of ${this.capacity}`,
+      );
     if (this.inactive > this.copies || this.reserved < 0) throw new Error('block counts are out of range');
   }
 }

@@ -7,7 +7,13 @@ interface NumberArray {
   values: Float64Array;
 }
 
-const MEMBERS = ['prefill_isl', 'prefill_ttft_ms', 'decode_active_kv_tokens', 'decode_context_length', 'decode_itl'];
+const MEMBERS = [
+  'prefill_isl',
+  'prefill_ttft_ms',
+  'decode_active_kv_tokens',
+  'decode_context_length',
+  'decode_itl',
+];
 
 /**
  * A measured grid: prefill time by new tokens, decode time by active KV tokens and context length; linear between
@@ -32,9 +38,12 @@ export class GridTiming implements TimingModel {
       if (!bytes) throw new Error(`member ${name} is missing`);
       return readNpy(bytes, name);
     });
-    if (x.values.length !== y.values.length) throw new Error('prefill_isl and prefill_ttft_ms differ in length');
+    if (x.values.length !== y.values.length)
+      throw new Error('prefill_isl and prefill_ttft_ms differ in length');
     if (itl.shape.length !== 2 || itl.shape[0] !== kv.values.length || itl.shape[1] !== context.values.length)
-      throw new Error(`decode_itl must be ${kv.values.length} x ${context.values.length}, found ${itl.shape.join(' x ')}`);
+      throw new Error(
+        `decode_itl must be ${kv.values.length} x ${context.values.length}, found ${itl.shape.join(' x ')}`,
+      );
     checkAxis(x.values, 'prefill_isl');
     checkAxis(kv.values, 'decode_active_kv_tokens');
     checkAxis(context.values, 'decode_context_length');
@@ -90,13 +99,15 @@ function checkAxis(axis: Float64Array, name: string): void {
 /** A float64 array in NumPy's `.npy` format, any byte order, C or Fortran layout; returned in C layout. */
 function readNpy(bytes: Uint8Array, name: string): NumberArray {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < 12 || bytes[0] !== 0x93 || bytes[1] !== 0x4e) throw new Error(`${name} is not a NumPy array`);
+  if (bytes.length < 12 || bytes[0] !== 0x93 || bytes[1] !== 0x4e)
+    throw new Error(`${name} is not a NumPy array`);
   const isLong = bytes[6] >= 2;
   const headerBytes = isLong ? view.getUint32(8, true) : view.getUint16(8, true);
   const start = isLong ? 12 : 10;
   const header = new TextDecoder('latin1').decode(bytes.subarray(start, start + headerBytes));
   const dtype = /'descr':\s*'([<>=|]?)(\w+)'/.exec(header);
-  if (dtype?.[2] !== 'f8') throw new Error(`${name} must be float64, found ${dtype ? dtype[1] + dtype[2] : 'a structure'}`);
+  if (dtype?.[2] !== 'f8')
+    throw new Error(`${name} must be float64, found ${dtype ? dtype[1] + dtype[2] : 'a structure'}`);
   const shape = (/'shape':\s*\(([^)]*)\)/.exec(header)?.[1] ?? '')
     .split(',')
     .filter((part) => part.trim() !== '')

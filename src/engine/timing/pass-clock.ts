@@ -82,7 +82,7 @@ export class PassClock {
     const newTokens = Math.max(0, inputTokens - prefixTokens);
     if (batch === 0 || newTokens === 0) return 0;
     const predicted = this.model.prefillMs(batch, newTokens, prefixTokens);
-    return this.toClock(predicted > 0 ? predicted : 0, this.prefillRatio);
+    return this.toClock(atLeast(predicted, 0), this.prefillRatio);
   }
 
   decodeMs(batch: number, activeBlocks: number, contextTokens: number): number {
@@ -99,7 +99,7 @@ export class PassClock {
   /** Decode time by active tokens, for engines that do not count in blocks. */
   predictDecode(batch: number, activeTokens: number, contextTokens: number): number {
     const predicted = this.model.decodeMs(batch, activeTokens, contextTokens, this.totalTokens);
-    return this.toClock(predicted > 1 ? predicted : 1, this.decodeRatio);
+    return this.toClock(atLeast(predicted, 1), this.decodeRatio);
   }
 
   private toClock(ms: number, ratio: number): number {
@@ -107,4 +107,9 @@ export class PassClock {
     if (ratio > 0 && ns > 0) ns = secondsToNs(nsToSeconds(ns) / ratio);
     return nsToSeconds(ns) * 1000;
   }
+}
+
+/** The larger of both; the floor where the prediction is no number. */
+function atLeast(predicted: number, floor: number): number {
+  return Number.isNaN(predicted) ? floor : Math.max(predicted, floor);
 }

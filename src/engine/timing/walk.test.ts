@@ -31,7 +31,8 @@ describe('clock walk', () => {
         (start, add, max, span) => {
           const limit = start + span;
           const gaps = new Map<number, number>();
-          const t = walk.run(start, add, max, limit, (gap, n) => gaps.set(gap, (gaps.get(gap) ?? 0) + n));
+          const sink = { addPasses: (gap: number, n: number) => gaps.set(gap, (gaps.get(gap) ?? 0) + n) };
+          const t = walk.run(start, add, max, limit, sink);
           const expected = oneByOne(start, add, max, limit);
           expect({ t, passes: walk.passes, gaps }).toEqual(expected);
         },

@@ -1,5 +1,7 @@
 /** Takes the gap between passes and how many passes had it. */
-export type GapListener = (gapMs: number, passes: number) => void;
+export interface PassGaps {
+  addPasses(gapMs: number, passes: number): void;
+}
 
 const exponentView = new DataView(new ArrayBuffer(8));
 
@@ -20,38 +22,43 @@ function binadeTop(x: number): number {
 export class ClockWalk {
   /** Passes made by the last `run`. */
   passes = 0;
+  /** End of the binade in which the clock was last. */
+  private top = 1;
 
   /**
    * @param limitMs passes begin before it
    * @returns the time after the passes made
    */
-  run(startMs: number, addMs: number, maxPasses: number, limitMs: number, listener?: GapListener): number {
+  run(startMs: number, addMs: number, maxPasses: number, limitMs: number, gaps?: PassGaps): number {
     let t = startMs;
     let left = maxPasses;
     while (left > 0 && t < limitMs) {
       const next = t + addMs;
       const step = next - t;
-      const many = left > 3 && t > 0 ? Math.min(left, steadySteps(t, addMs, step, limitMs)) : 0;
+      const many = left > 3 ? this.steadySteps(t, addMs, step, left, limitMs) : 0;
       if (many > 3) {
         t += many * step;
         left -= many;
-        listener?.(step, many);
+        gaps?.addPasses(step, many);
       } else {
         t = next;
         left--;
-        listener?.(step, 1);
+        gaps?.addPasses(step, 1);
       }
     }
     this.passes = maxPasses - left;
     return t;
   }
-}
 
-/** Steps from t that certainly all add `step` and begin before the limit. */
-function steadySteps(t: number, addMs: number, step: number, limitMs: number): number {
-  if (step === 0) return Number.POSITIVE_INFINITY;
-  const top = binadeTop(t);
-  const halfUlp = top * 2 ** -54;
-  if (Math.abs(addMs - step) === halfUlp) return 0;
-  return Math.floor(Math.min(top - t, limitMs - t) / step) - 1;
+  /** Steps from t, at most `most`, that certainly all add `step` and begin before the limit. */
+  private steadySteps(t: number, addMs: number, step: number, most: number, limitMs: number): number {
+    if (t >= this.top || t < this.top / 2) {
+      if (t <= 0) return 0;
+      this.top = binadeTop(t);
+    }
+    const { top } = this;
+    if (step === 0) return most;
+    if (Math.abs(addMs - step) === top * 2 ** -54) return 0;
+    return Math.min(most, Math.floor(Math.min(top - t, limitMs - t) / step) - 1);
+  }
 }

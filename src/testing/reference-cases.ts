@@ -1,0 +1,74 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** A stored answer of the reference: the command line it was given, its input files, and what it reported. */
+export interface ReferenceCase {
+  args: string[];
+  files?: Record<string, string>;
+  files_b64?: Record<string, string>;
+  exit: number;
+  report?: Record<string, number>;
+  per_request_records?: Record<string, unknown>[];
+}
+
+type Json = number | string | boolean | null | undefined | Json[] | { [key: string]: Json };
+
+const SKETCHED = /^(median|p75|p90|p95|p99)_(itl_ms|output_token_throughput_per_user)$/;
+const TOLERANCE = 1e-9;
+/** Twice the error of the sketch that the reference uses for these percentiles. */
+const SKETCH_TOLERANCE = 0.0021;
+
+/** Writes the input files of a case to a scratch folder and returns its arguments with paths filled in. */
+export function prepareCase(test: ReferenceCase): { args: string[]; folder: string; remove: () => void } {
+  const folder = mkdtempSync(join(tmpdir(), 'dynosim-case-'));
+  mkdirSync(join(folder, 'files'));
+  for (const [name, text] of Object.entries(test.files ?? {})) writeFileSync(join(folder, 'files', name), text);
+  for (const [name, base64] of Object.entries(test.files_b64 ?? {}))
+    writeFileSync(join(folder, 'files', name), Buffer.from(base64, 'base64'));
+  const args = test.args.map((arg) => arg.replaceAll('@files/', `${folder}/files/`));
+  return { args, folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** Where a report differs from the reference's, by key. */
+export function reportDifferences(expected: Record<string, number>, actual: Record<string, Json>): string[] {
+  const isHostTime = (key: string) => /^(wall_time_ms|processed_.*_per_s)$/.test(key);
+  return Object.entries(expected)
+    .filter(([key]) => !isHostTime(key))
+    .filter(([key, value]) => {
+      const slack = key.startsWith('std_') ? TOLERANCE * Math.abs(expected[key.replace('std_', 'mean_')]) : 0;
+      return differs(value, actual[key], SKETCHED.test(key) ? SKETCH_TOLERANCE : TOLERANCE, slack);
+    })
+    .map(([key, value]) => `${key}: expected ${value}, got ${String(actual[key])}`);
+}
+
+function differs(expected: Json, actual: Json, tolerance: number, slack: number): boolean {
+  if (typeof expected !== 'number' || typeof actual !== 'number') return (expected ?? null) !== (actual ?? null);
+  const scale = Math.max(Math.abs(expected), Math.abs(actual));
+  return Math.abs(expected - actual) > tolerance * scale + TOLERANCE + slack;
+}
+
+/** Where per-request records differ; ids are ignored and equal arrivals may come in any order. */
+export function recordDifferences(expected: Record<string, unknown>[], actual: Record<string, unknown>[]): string[] {
+  if (expected.length !== actual.length) return [`expected ${expected.length} records, got ${actual.length}`];
+  const keys = Object.keys(expected[0] ?? {}).filter((key) => key !== 'uuid');
+  const sort = (records: Record<string, unknown>[]) =>
+    records
+      .map((record) => ({ record, text: keys.map((key) => stable(record[key])).join() }))
+      .sort((a, b) => arrival(a.record) - arrival(b.record) || (a.text < b.text ? -1 : 1))
+      .map(({ record }) => record);
+  const actualSorted = sort(actual);
+  return sort(expected).flatMap((record, index) =>
+    keys
+      .filter((key) => differs(record[key] as Json, actualSorted[index][key] as Json, TOLERANCE, 0))
+      .map((key) => `record ${index}, ${key}: expected ${record[key]}, got ${actualSorted[index][key]}`),
+  );
+}
+
+function arrival(record: Record<string, unknown>): number {
+  return record.arrival_time_ms as number;
+}
+
+function stable(value: unknown): string {
+  return typeof value === 'number' ? value.toPrecision(10) : String(value);
+}
