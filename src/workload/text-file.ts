@@ -81,12 +81,13 @@ export class TextFile {
     let newline = this.bytes.subarray(from, this.windowLength).indexOf(NEWLINE);
     while (newline < 0) {
       const known = this.windowLength - from;
-      if (!this.extend(offset)) {
+      const grew = this.extend(offset);
+      from = 0;
+      if (!grew) {
         if (known === 0) return false;
         newline = known;
         break;
       }
-      from = 0;
       const more = this.bytes.subarray(known, this.windowLength).indexOf(NEWLINE);
       if (more >= 0) newline = known + more;
     }
