@@ -2,7 +2,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { prepareCase, type ReferenceCase, recordDifferences, reportDifferences } from './testing/reference-cases.js';
+import {
+  prepareCase,
+  type ReferenceCase,
+  recordDifferences,
+  reportDifferences,
+} from './testing/reference-cases.js';
 import { runCli } from './testing/run-cli.js';
 
 const OWN_CASES = fileURLToPath(new URL('./testing/cases', import.meta.url));
@@ -20,7 +25,11 @@ async function checkCase(path: string): Promise<void> {
   try {
     const reportPath = join(folder, 'report.json');
     const recordsPath = join(folder, 'records.jsonl');
-    const outputs = ['--report-json', reportPath, ...(test.per_request_records ? ['--report-jsonl', recordsPath] : [])];
+    const outputs = [
+      '--report-json',
+      reportPath,
+      ...(test.per_request_records ? ['--report-jsonl', recordsPath] : []),
+    ];
     const result = await runCli(['replay', ...args, ...outputs], folder);
     if (NOT_YET.test(result.stderr)) return;
     if (test.exit !== 0) {
@@ -50,7 +59,8 @@ describe.skipIf(!existsSync(ALL_CASES))('all stored answers of the reference', (
     const files = readdirSync(join(ALL_CASES, area)).filter(
       (file) => file.endsWith('.json') && !BETTER.includes(file.replace('.json', '')),
     );
-    const withTraces = (file: string) => readFileSync(join(ALL_CASES, area, file), 'utf8').includes('@traces/');
+    const withTraces = (file: string) =>
+      readFileSync(join(ALL_CASES, area, file), 'utf8').includes('@traces/');
     it.concurrent.each(files.filter((file) => !withTraces(file)))(`${area}/%s`, (file) =>
       checkCase(join(ALL_CASES, area, file)),
     );

@@ -42,7 +42,7 @@ export function expandPrefixes(program: Command, argv: readonly string[]): strin
     if (sub) command = sub;
     if (!word.startsWith('--') || word === '--') return word;
     const [flag] = word.split('=', 1);
-    const known = command.options.map((option) => option.long ?? '');
+    const known = [...command.options.map((option) => option.long ?? ''), '--help'];
     if (known.includes(flag)) return word;
     const matches = known.filter((long) => long.startsWith(flag));
     return matches.length === 1 ? matches[0] + word.slice(flag.length) : word;

@@ -36,7 +36,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 function report(error: unknown): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0 || error.code === 'commander.help') return error.exitCode;
-    return complain(error.message.replace(/^error: /, ''), BAD_INPUT);
+    return complain(error.message.replace(/^error: /, '').replaceAll('\n', ' '), BAD_INPUT);
   }
   if (error instanceof InputError) return complain(error.message, BAD_INPUT);
   if (error instanceof RunError || error instanceof DurationError) return complain(error.message, FAILED);

@@ -2,8 +2,8 @@ import { type FieldRules, type FieldValues, readFields } from './fields.js';
 import { InputError } from './input-error.js';
 import { JsonNumber, JsonSyntaxError, type JsonValue, parseJson } from './json.js';
 
-export type EngineType = 'vllm' | 'trtllm' | 'sglang';
-export type WorkerType = 'aggregated' | 'prefill' | 'decode';
+type EngineType = 'vllm' | 'trtllm' | 'sglang';
+type WorkerType = 'aggregated' | 'prefill' | 'decode';
 
 /** One engine as the user described it, defaults filled in. Units: tokens, blocks, milliseconds where named. */
 export interface EngineArgs {
@@ -156,7 +156,7 @@ export function parseEngineArgs(source: string, where: string): EngineArgs {
 }
 
 /** Reads engine arguments from parsed JSON; see `parseEngineArgs`. */
-export function readEngineArgs(json: JsonValue, where: string): EngineArgs {
+function readEngineArgs(json: JsonValue, where: string): EngineArgs {
   if (!(json instanceof Map)) throw new InputError(`${where}: expected a JSON object`);
   checkRoles(json, where);
   const values = readFields(json, RULES, where);

@@ -16,7 +16,7 @@ type FieldRule =
 
 export type FieldRules = { readonly [name: string]: FieldRule };
 
-export type FieldValue = number | bigint | boolean | string | FieldValues | undefined;
+type FieldValue = number | bigint | boolean | string | FieldValues | undefined;
 export interface FieldValues {
   [name: string]: FieldValue;
 }
@@ -111,7 +111,7 @@ export function readFields(
 }
 
 /** `, did you mean X?` for the nearest known name, else the list of known names. */
-export function suggestion(name: string, known: readonly string[]): string {
+function suggestion(name: string, known: readonly string[]): string {
   const near = known
     .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
     .sort((a, b) => a.distance - b.distance)[0];

@@ -2,8 +2,3 @@
 export class InputError extends Error {
   override readonly name = 'InputError';
 }
-
-/** A name for `path` in messages: what the user typed. */
-export function at(path: string, line?: number): string {
-  return line === undefined ? path : `${path}:${line}`;
-}

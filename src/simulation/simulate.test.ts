@@ -121,7 +121,10 @@ describe('simulated fleets', () => {
 
   it('say what is stuck and what to change when nothing can move', async () => {
     const path = join(folder, 'stuck.jsonl');
-    writeFileSync(path, JSON.stringify({ timestamp: 0, input_length: 100, output_length: 60, hash_ids: [1] }));
+    writeFileSync(
+      path,
+      JSON.stringify({ timestamp: 0, input_length: 100, output_length: 60, hash_ids: [1] }),
+    );
     const options = { traceFiles: [path], extraEngineArgs: '{"block_size":16,"num_gpu_blocks":8}' };
     await expect(replay(options)).rejects.toThrow(
       /dead end with 1 in-flight.*request 1 \(100 tokens in, 60 out\) grows to 10 blocks.*num_gpu_blocks to 10/,

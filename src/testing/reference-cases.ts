@@ -23,7 +23,8 @@ const SKETCH_TOLERANCE = 0.0021;
 export function prepareCase(test: ReferenceCase): { args: string[]; folder: string; remove: () => void } {
   const folder = mkdtempSync(join(tmpdir(), 'dynosim-case-'));
   mkdirSync(join(folder, 'files'));
-  for (const [name, text] of Object.entries(test.files ?? {})) writeFileSync(join(folder, 'files', name), text);
+  for (const [name, text] of Object.entries(test.files ?? {}))
+    writeFileSync(join(folder, 'files', name), text);
   for (const [name, base64] of Object.entries(test.files_b64 ?? {}))
     writeFileSync(join(folder, 'files', name), Buffer.from(base64, 'base64'));
   const args = test.args.map((arg) => arg.replaceAll('@files/', `${folder}/files/`));
@@ -43,13 +44,17 @@ export function reportDifferences(expected: Record<string, number>, actual: Reco
 }
 
 function differs(expected: Json, actual: Json, tolerance: number, slack: number): boolean {
-  if (typeof expected !== 'number' || typeof actual !== 'number') return (expected ?? null) !== (actual ?? null);
+  if (typeof expected !== 'number' || typeof actual !== 'number')
+    return (expected ?? null) !== (actual ?? null);
   const scale = Math.max(Math.abs(expected), Math.abs(actual));
   return Math.abs(expected - actual) > tolerance * scale + TOLERANCE + slack;
 }
 
 /** Where per-request records differ; ids are ignored and equal arrivals may come in any order. */
-export function recordDifferences(expected: Record<string, unknown>[], actual: Record<string, unknown>[]): string[] {
+export function recordDifferences(
+  expected: Record<string, unknown>[],
+  actual: Record<string, unknown>[],
+): string[] {
   if (expected.length !== actual.length) return [`expected ${expected.length} records, got ${actual.length}`];
   const keys = Object.keys(expected[0] ?? {}).filter((key) => key !== 'uuid');
   const sort = (records: Record<string, unknown>[]) =>

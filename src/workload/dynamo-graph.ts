@@ -1,6 +1,30 @@
 import { InputError } from '../config/input-error.js';
 import type { AgenticRequest } from './agentic.js';
-import type { DynamoRequest, DynamoTool } from './dynamo.js';
+
+/** One finished request of a Dynamo request trace. Times in whole unix milliseconds. */
+export interface DynamoRequest {
+  id: string;
+  sessionId: string | undefined;
+  parentSessionId: string | undefined;
+  startMs: number;
+  endMs: number;
+  inputTokens: number;
+  outputTokens: number;
+  blockTokens: number;
+  hashLow: Uint32Array;
+  hashHigh: Uint32Array;
+}
+
+export interface DynamoTool {
+  id: string;
+  sessionId: string;
+  startMs: number;
+  endMs: number;
+  sourceRequestId: string | undefined;
+  consumerRequestId: string | undefined;
+  childSessionId: string | undefined;
+  executionMode: string | undefined;
+}
 
 /**
  * Turns the recorded requests of agent sessions into a dependency graph with delays, by the rules of the reference's

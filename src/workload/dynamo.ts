@@ -1,38 +1,13 @@
 import { InputError } from '../config/input-error.js';
 import { describeJson, JsonCursor, JsonNumber, type JsonObject, type JsonValue } from '../config/json.js';
 import type { AgenticRequest } from './agentic.js';
-import { linkDynamoRequests } from './dynamo-graph.js';
+import { type DynamoRequest, type DynamoTool, linkDynamoRequests } from './dynamo-graph.js';
 import type { SessionTable } from './sessions.js';
 import type { RequestDraft } from './source.js';
 import type { TextFile } from './text-file.js';
 
 const SCHEMA = 'dynamo.request.trace.v1';
 const EVENT_TYPES = ['request_end', 'tool_start', 'tool_end', 'tool_error', 'request_payload'];
-
-/** One finished request of a Dynamo request trace. Times in whole unix milliseconds. */
-export interface DynamoRequest {
-  id: string;
-  sessionId: string | undefined;
-  parentSessionId: string | undefined;
-  startMs: number;
-  endMs: number;
-  inputTokens: number;
-  outputTokens: number;
-  blockTokens: number;
-  hashLow: Uint32Array;
-  hashHigh: Uint32Array;
-}
-
-export interface DynamoTool {
-  id: string;
-  sessionId: string;
-  startMs: number;
-  endMs: number;
-  sourceRequestId: string | undefined;
-  consumerRequestId: string | undefined;
-  childSessionId: string | undefined;
-  executionMode: string | undefined;
-}
 
 export type DynamoTrace =
   | { kind: 'standard'; table: DynamoTable }

@@ -7,7 +7,7 @@ const GROUP_IDENTITY = 0xd00d0000;
 /** The reference draws prefix groups from a generator of this fixed seed. */
 const GROUP_SEED = 42n;
 
-export type ArrivalRule =
+type ArrivalRule =
   | { kind: 'closed' }
   | { kind: 'interval'; intervalMs: number }
   | { kind: 'poisson'; requestsPerSecond: number; seed: bigint };

@@ -10,7 +10,11 @@ import { PromptBlocks, type PromptContent } from './prompt-blocks.js';
 
 describe('int map', () => {
   it('behaves as a Map under random operations', () => {
-    const operation = fc.record({ key: fc.integer({ min: -40, max: 200 }), value: fc.nat(1000), drop: fc.boolean() });
+    const operation = fc.record({
+      key: fc.integer({ min: -40, max: 200 }),
+      value: fc.nat(1000),
+      drop: fc.boolean(),
+    });
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 400 }), (operations) => {
         const map = new IntMap();
@@ -41,18 +45,21 @@ describe('prefix tree', () => {
   it('holds ancestors while a descendant is referred to, and nothing afterwards', () => {
     const tree = new PrefixTree();
     fc.assert(
-      fc.property(fc.array(fc.array(fc.nat(3), { minLength: 1, maxLength: 6 }), { maxLength: 40 }), (paths) => {
-        const leaves = paths.map((path) => {
-          let node = tree.root;
-          for (const key of path) node = tree.child(node, key, 7);
-          tree.retain(node);
-          return node;
-        });
-        const distinct = new Set(paths.flatMap((path) => path.map((_, i) => path.slice(0, i + 1).join())));
-        expect(tree.size).toBe(distinct.size);
-        for (const leaf of leaves) tree.release(leaf);
-        expect(tree.size).toBe(0);
-      }),
+      fc.property(
+        fc.array(fc.array(fc.nat(3), { minLength: 1, maxLength: 6 }), { maxLength: 40 }),
+        (paths) => {
+          const leaves = paths.map((path) => {
+            let node = tree.root;
+            for (const key of path) node = tree.child(node, key, 7);
+            tree.retain(node);
+            return node;
+          });
+          const distinct = new Set(paths.flatMap((path) => path.map((_, i) => path.slice(0, i + 1).join())));
+          expect(tree.size).toBe(distinct.size);
+          for (const leaf of leaves) tree.release(leaf);
+          expect(tree.size).toBe(0);
+        },
+      ),
     );
   });
 });

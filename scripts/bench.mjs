@@ -1,0 +1,122 @@
+#!/usr/bin/env node
+// Times dynosim, and the reference beside it where it is installed, and prints the ratios.
+//
+//   npm run bench -- [--reference PYTHON] [--runs N] [--trace FILE] [--scale]
+//
+// Runs alternate, so that both see the same machine. `simulation` is `wall_time_ms` of the reports, `process` is from
+// start to exit; each is the minimum over the runs. The trace cases need a Mooncake conversation trace.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const program = fileURLToPath(new URL('../bin/dynosim.js', import.meta.url));
+const example = fileURLToPath(new URL('../examples/chat.jsonl', import.meta.url));
+const { values: flags } = parseArgs({
+  options: {
+    reference: { type: 'string', default: process.env.DYNOSIM_REFERENCE ?? '' },
+    runs: { type: 'string', default: '5' },
+    trace: {
+      type: 'string',
+      default: fileURLToPath(new URL('../../shared/traces/mooncake_conversation.jsonl', import.meta.url)),
+    },
+    scale: { type: 'boolean', default: false },
+  },
+});
+const folder = mkdtempSync(join(tmpdir(), 'dynosim-bench-'));
+const reportPath = join(folder, 'report.json');
+
+const synthetic = ['--input-tokens', '2048', '--output-tokens', '256', '--request-count', '20000'];
+const cases = [
+  [
+    'conversation, block 512, 8 workers',
+    [flags.trace, '--extra-engine-args', '{"block_size":512}', '--num-workers', '8'],
+  ],
+  [
+    'synthetic 2048/256, 256 in flight, 4 workers',
+    [...synthetic, '--replay-concurrency', '256', '--num-workers', '4'],
+  ],
+  [
+    'conversation, 2,400 blocks of 64, 8 workers',
+    [flags.trace, '--extra-engine-args', '{"block_size":64,"num_gpu_blocks":2400}', '--num-workers', '8'],
+  ],
+  ['bundled example, 4 workers', [example, '--num-workers', '4']],
+].filter(([, [file]]) => file.startsWith('--') || existsSync(file));
+
+function run(command, args) {
+  const started = performance.now();
+  const { status, stderr } = spawnSync(command, [...args, '--report-json', reportPath], {
+    env: { ...process.env, DYN_LOG: 'error' },
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(stderr);
+  const { wall_time_ms: simulation } = JSON.parse(readFileSync(reportPath, 'utf8'));
+  return { simulation, process: performance.now() - started };
+}
+
+function best(times) {
+  const least = (name) => Math.min(...times.map((time) => time[name]));
+  return { simulation: least('simulation'), process: least('process') };
+}
+
+const number = (value) => value.toFixed(value < 100 ? 1 : 0).padStart(8);
+const ratio = (theirs, ours) =>
+  theirs === undefined ? '       -' : `${(theirs / ours).toFixed(1)}x`.padStart(8);
+
+function compare() {
+  console.log(`${''.padEnd(46)}  simulation (ms)             process (ms)`);
+  console.log(`${''.padEnd(46)}    ours reference   ratio      ours reference   ratio`);
+  for (const [name, args] of cases) {
+    const ours = [];
+    const theirs = [];
+    for (let i = 0; i < Number(flags.runs); i++) {
+      ours.push(run(process.execPath, [program, 'replay', ...args]));
+      if (flags.reference) theirs.push(run(flags.reference, ['-m', 'dynamo.replay', ...args]));
+    }
+    const a = best(ours);
+    const b = theirs.length > 0 ? best(theirs) : undefined;
+    const part = (key) => `${number(a[key])}  ${b ? number(b[key]) : '       -'}${ratio(b?.[key], a[key])}`;
+    console.log(`${name.padEnd(46)}${part('simulation')}  ${part('process')}`);
+  }
+}
+
+/** Requests per second of simulation, and resident memory, from ten thousand requests to a million (or ten). */
+function scale() {
+  console.log('\nrequests   simulated/s   peak MiB');
+  for (const requests of [1e4, 1e5, 1e6]) {
+    const trace = join(folder, 'scale.jsonl');
+    const options = ['--rate', '20', '--turns', '3', '--force', '--output', trace];
+    spawnSync(process.execPath, [program, 'trace', 'generate', '--requests', String(requests), ...options]);
+    const args = [
+      '-v',
+      process.execPath,
+      program,
+      'replay',
+      trace,
+      '--num-workers',
+      '16',
+      '--quiet',
+      '--report-json',
+      reportPath,
+    ];
+    const { stderr } = spawnSync('/usr/bin/time', args, { encoding: 'utf8' });
+    const { wall_time_ms: ms } = JSON.parse(readFileSync(reportPath, 'utf8'));
+    const kib = Number(/Maximum resident set size.*: (\d+)/.exec(stderr)?.[1]);
+    console.log(
+      `${String(requests).padStart(8)}${Math.round((requests / ms) * 1000)
+        .toLocaleString()
+        .padStart(14)}${Math.round(kib / 1024)
+        .toString()
+        .padStart(11)}`,
+    );
+  }
+}
+
+try {
+  compare();
+  if (flags.scale) scale();
+} finally {
+  rmSync(folder, { recursive: true });
+}

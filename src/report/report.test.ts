@@ -1,0 +1,68 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { GapSamples, weightedDistribution } from './gap-samples.js';
+import { floatText, reportJson } from './json.js';
+import { distribution } from './statistics.js';
+
+describe('statistics', () => {
+  it('take percentiles at the nearest rank, halves away from zero', () => {
+    const samples = Float64Array.from([
+      23.218181, 38.560314000000005, 35.060314000000005, 24.204983, 23.22807,
+    ]);
+    const stats = distribution(samples);
+    expect([stats.median, stats.p75, stats.p90]).toEqual([24.204983, 35.060314000000005, 38.560314000000005]);
+    expect(stats.mean).toBeCloseTo(28.8543724, 12);
+  });
+
+  it('of weighted gaps equal those of the gaps one by one', () => {
+    const gaps = fc.array(
+      fc.tuple(fc.constantFrom(0, 1, 5.5, 98, 1e-9, 123456.789), fc.integer({ min: 1, max: 20 })),
+      { minLength: 1 },
+    );
+    fc.assert(
+      fc.property(gaps, (list) => {
+        const samples = new GapSamples();
+        for (const [value, count] of list) samples.add(value, count);
+        const { values, counts } = samples.sorted();
+        const one = distribution(
+          Float64Array.from(list.flatMap(([value, count]) => Array<number>(count).fill(value))),
+        );
+        const weighted = weightedDistribution(values, counts);
+        for (const key of ['min', 'max', 'median', 'p75', 'p90', 'p95', 'p99'] as const)
+          expect(weighted[key]).toBe(one[key]);
+        expect(weighted.mean).toBeCloseTo(one.mean, 8);
+        expect(weighted.std).toBeCloseTo(one.std, 6);
+      }),
+    );
+  });
+
+  it('of more distinct gaps than are kept exactly stay within 0.1 %', () => {
+    const samples = new GapSamples(1000);
+    const all = Float64Array.from({ length: 20000 }, (_, i) => 5 + ((i * 7919) % 20000) / 100);
+    for (const gap of all) samples.add(gap, 1);
+    expect(samples.isExact).toBe(false);
+    const { values, counts } = samples.sorted();
+    const sketched = weightedDistribution(values, counts);
+    const exact = distribution(all);
+    for (const key of ['mean', 'median', 'p75', 'p90', 'p95', 'p99'] as const)
+      expect(Math.abs(sketched[key] / exact[key] - 1)).toBeLessThan(0.001);
+  });
+});
+
+describe('the report file', () => {
+  it.each([
+    [0, '0.0'],
+    [1e16, '1e+16'],
+    [123456, '123456.0'],
+    [4.1140921388888895e-5, '4.1140921388888895e-05'],
+    [0.0001, '0.0001'],
+    [1e-9, '1e-09'],
+    [2.5, '2.5'],
+  ])('writes %d as %s', (value, text) => expect(floatText(value)).toBe(text));
+
+  it('sorts keys and keeps counts whole', () => {
+    expect(reportJson({ num_requests: 3, mean_ttft_ms: 4 })).toBe(
+      '{\n  "mean_ttft_ms": 4.0,\n  "num_requests": 3\n}\n',
+    );
+  });
+});
