@@ -85,7 +85,7 @@ function addSyntheticFlags(command: Command): void {
     .option('--request-count <n>', 'requests (sessions, with several turns)', integer)
     .option('--request-rate <rps>', 'Poisson arrivals per second', float)
     .option('--arrival-interval-ms <ms>', 'one arrival every so often', float)
-    .option('--arrival-seed <seed>', 'seed of Poisson arrivals', wholeNumber, 42n)
+    .option('--arrival-seed <seed>', 'seed of Poisson arrivals (default: 42)', wholeNumber)
     .option('--turns-per-session <n>', 'turns of each session', integer, 1)
     .option('--shared-prefix-ratio <ratio>', 'part of each prompt shared within its group', float, 0)
     .option('--num-prefix-groups <n>', 'groups that share a prefix', integer, 0)

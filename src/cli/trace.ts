@@ -17,7 +17,7 @@ interface Flags {
   output?: string;
   force?: boolean;
   requests: number;
-  seed: bigint;
+  seed?: bigint;
   rate: number;
   turns: number;
   inputTokens: number;
@@ -54,7 +54,7 @@ function generateCommand(): Command {
     .option('--prefix-groups <n>', 'groups of sessions', integer, 8)
     .option('--block-size <tokens>', 'tokens per hash id', positiveInteger, 512)
     .option('--max-context-tokens <n>', 'turns stop before the context exceeds this', positiveInteger, 32768)
-    .option('--seed <seed>', 'seed of everything random', wholeNumber, 1n)
+    .option('--seed <seed>', 'seed of everything random (default: 1)', wholeNumber)
     .option('-o, --output <path>', 'file to write (default: standard output)')
     .option('--force', 'write over an existing file')
     .addHelpText('after', EXAMPLES)
@@ -90,7 +90,7 @@ function toOptions(flags: Flags): GenerateOptions {
   const width = atLeast('spread-width', flags.spreadWidth, 0);
   return {
     requests: flags.requests,
-    seed: flags.seed,
+    seed: flags.seed ?? 1n,
     sessionsPerSecond: flags.rate,
     meanTurns: atLeast('turns', flags.turns, 1),
     inputTokens: atLeast('input-tokens', flags.inputTokens, 1),
