@@ -33,7 +33,7 @@ function roomOf(file: string): string {
 
 function importsOf(file: string): string[] {
   const text = readFileSync(join(SOURCE, file), 'utf8');
-  const paths = [...text.matchAll(/from '(\.[^']+)\.js'/g)].map((match) => match[1]);
+  const paths = [...text.matchAll(/(?:from |import\()'(\.[^']+)\.js'/g)].map((match) => match[1]);
   return paths.map((path) => `${relative(SOURCE, resolve(SOURCE, dirname(file), path))}.ts`);
 }
 

@@ -3,12 +3,9 @@ import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { InputError } from '../config/input-error.js';
 import { type ReplayOptions, TRACE_FORMATS, type TraceFormat } from '../config/replay-options.js';
-import { replay } from '../replay.js';
-import { recordJson, reportJson } from '../report/json.js';
-import { summaryTable } from '../report/table.js';
+import type { ReplayResult } from '../replay.js';
 import { float, integer, wholeNumber } from './flags.js';
 import { writeOutputs } from './output.js';
-import { ProgressBar } from './progress.js';
 
 const EXAMPLES = `
 Examples:
@@ -138,13 +135,20 @@ async function runReplay(files: string[], flags: Flags): Promise<void> {
     throw new InputError('--report-jsonl is for trace replay; use --records, which works for every run');
   if (flags.reportJsonl !== undefined && flags.plannerConfig !== undefined)
     throw new InputError('--report-jsonl cannot be used with --planner-config; use --records');
+  // Loaded here, so that help and errors in flags need not wait for it.
+  const [{ replay }, { recordJson, reportJson }, { summaryTable }, { ProgressBar }] = await Promise.all([
+    import('../replay.js'),
+    import('../report/json.js'),
+    import('../report/table.js'),
+    import('./progress.js'),
+  ]);
   const bar = new ProgressBar(flags.quiet === true);
   const options: ReplayOptions = {
     ...toOptions(files, flags),
     records: flags.records !== undefined ? 'all' : flags.reportJsonl !== undefined ? 'ended' : undefined,
     onProgress: bar.callback,
   };
-  let result: Awaited<ReturnType<typeof replay>>;
+  let result: ReplayResult;
   try {
     result = await replay(options);
   } finally {
@@ -153,8 +157,8 @@ async function runReplay(files: string[], flags: Flags): Promise<void> {
   const contents = new Map<string, Iterable<string>>([[path, [reportJson(result.report)]]]);
   const ended = result.records.filter((record) => record.status !== 'unfinished');
   if (flags.reportJsonl !== undefined && ended.length > 0)
-    contents.set(flags.reportJsonl, recordLines(ended));
-  if (flags.records !== undefined) contents.set(flags.records, recordLines(result.records));
+    contents.set(flags.reportJsonl, lines(ended, recordJson));
+  if (flags.records !== undefined) contents.set(flags.records, lines(result.records, recordJson));
   await writeOutputs(contents);
   if (flags.quiet) return;
   for (const warning of (result.report.warnings as string[] | undefined) ?? [])
@@ -163,8 +167,9 @@ async function runReplay(files: string[], flags: Flags): Promise<void> {
   process.stdout.write(`Saved full report to: ${path}\n`);
 }
 
-function* recordLines(records: Awaited<ReturnType<typeof replay>>['records']): Generator<string> {
-  for (const record of records) yield `${recordJson(record)}\n`;
+function* lines<T>(items: Iterable<T>, textOf: (item: T) => string): Generator<string> {
+  for (const item of items) yield `${textOf(item)}
+`;
 }
 
 function reportPath(given: string | undefined): string {

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Command, Option } from 'commander';
 import { InputError } from '../config/input-error.js';
-import { type GenerateOptions, generateTrace, type Spread } from '../workload/generate.js';
+import type { GenerateOptions, Spread } from '../workload/generate.js';
 import { float, integer, positiveInteger, wholeNumber } from './flags.js';
 import { writeOutputs } from './output.js';
 
@@ -62,21 +62,22 @@ function generateCommand(): Command {
 }
 
 async function runGenerate(flags: Flags): Promise<void> {
-  const options = toOptions(flags);
+  const { generateTrace } = await import('../workload/generate.js');
+  const rows = lines(generateTrace(toOptions(flags)));
   const { output } = flags;
   if (output === undefined) {
-    await pipeline(Readable.from(lines(options)), process.stdout, { end: false }).catch((error) => {
+    await pipeline(Readable.from(rows), process.stdout, { end: false }).catch((error) => {
       if (error.code !== 'EPIPE') throw error;
     });
     return;
   }
   if (existsSync(output) && !flags.force)
     throw new InputError(`--output: ${output} exists already; add --force to write over it`);
-  await writeOutputs(new Map([[output, lines(options)]]));
+  await writeOutputs(new Map([[output, rows]]));
 }
 
-function* lines(options: GenerateOptions): Generator<string> {
-  for (const row of generateTrace(options)) yield `${row}\n`;
+function* lines(rows: Iterable<string>): Generator<string> {
+  for (const row of rows) yield `${row}\n`;
 }
 
 function toOptions(flags: Flags): GenerateOptions {
