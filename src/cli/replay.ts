@@ -168,7 +168,8 @@ async function runReplay(files: string[], flags: Flags): Promise<void> {
 }
 
 function* lines<T>(items: Iterable<T>, textOf: (item: T) => string): Generator<string> {
-  for (const item of items) yield `${textOf(item)}
+  for (const item of items)
+    yield `${textOf(item)}
 `;
 }
 

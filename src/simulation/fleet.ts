@@ -42,7 +42,7 @@ export class Fleet {
   readonly slots: RequestSlots;
   readonly log = new RequestLog();
   private readonly blocks: PromptBlocks;
-  private readonly requests = new VllmRequests();
+  private readonly requests: VllmRequests;
   private readonly ownGaps: OwnGaps | undefined;
   private endedCount = 0;
   private readonly outcome: RequestOutcome;
@@ -64,6 +64,7 @@ export class Fleet {
       isShared: args.prefixCaching,
       namesUnique: args.pool === 'kvbm',
     });
+    this.requests = new VllmRequests(args.maxModelTokens);
     this.slots = new RequestSlots((slots) => {
       this.log.reserve(slots);
       this.blocks.reserve(slots);

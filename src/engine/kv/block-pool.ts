@@ -27,7 +27,7 @@ export interface BlockPool {
   /** Makes named blocks findable, `from` to `to` of a request. */
   publish(own: Int32Array, ids: Int32Array, from: number, to: number): void;
   /** Turns one plain block into a named one that can be found. Returns its entry. */
-  adopt(id: number, parentId: number): number;
+  adopt(id: number, parentId: number | undefined): number;
   /** Gives back the first `count` blocks of a request, last to first. */
   releaseNamed(own: Int32Array, count: number): void;
   /** Gives back plain blocks: `cached` of them stay as evictable content that nobody will ask for. */

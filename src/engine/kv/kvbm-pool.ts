@@ -111,7 +111,7 @@ export class KvbmPool implements BlockPool {
     // Registered when it was allocated.
   }
 
-  adopt(id: number, parentId: number): number {
+  adopt(id: number, parentId: number | undefined): number {
     this.plain--;
     const entry = this.byId.get(id);
     if (entry < 0) return this.register(id, parentId);

@@ -25,6 +25,16 @@ export class VllmRequests {
   /** Pool entries of the named blocks that are owned. */
   readonly own: Int32Array[] = [];
 
+  constructor(private readonly maxModelTokens: number | undefined) {}
+
+  /** Output tokens that a request may still emit. */
+  remaining(slot: number): number {
+    const length = this.length[slot];
+    const output = Math.max(0, this.maxOutputTokens[slot] - (length - this.promptTokens[slot]));
+    if (this.maxModelTokens === undefined) return output;
+    return Math.min(output, Math.max(0, this.maxModelTokens - length));
+  }
+
   reserve(slots: number): void {
     if (slots <= this.length.length) return;
     this.promptTokens = grownInts(this.promptTokens, slots);

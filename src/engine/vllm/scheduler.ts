@@ -4,9 +4,12 @@ import type { PromptBlocks } from '../kv/prompt-blocks.js';
 import type { GapSink, RequestLog } from '../request-log.js';
 import { SlotQueue } from '../slot-queue.js';
 import type { PassClock } from '../timing/pass-clock.js';
+import { Admission, REJECT, WAIT } from './admission.js';
 import { DecodeGroup } from './decode-group.js';
+import { explainStuck } from './diagnosis.js';
+import { Holdings } from './holdings.js';
 import type { VllmOptions } from './options.js';
-import { PREEMPTED, RUNNING, type VllmRequests, WAITING } from './requests.js';
+import { PREEMPTED, RUNNING, type VllmRequests } from './requests.js';
 import { Speculation } from './speculation.js';
 import { Stretch } from './stretch.js';
 
@@ -14,11 +17,6 @@ import { Stretch } from './stretch.js';
 const SCHEDULED = 0;
 const BLOCKED = 1;
 const SELF_PREEMPTED = 2;
-
-/** Outcomes of looking at the head of the waiting queue. */
-const ADMIT = 0;
-const WAIT = 1;
-const REJECT = 2;
 
 /** Preemptions without a token in between after which the scheduler counts as stuck. */
 const MAX_FRUITLESS_PREEMPTIONS = 10_000;
@@ -51,11 +49,12 @@ export class VllmScheduler implements EngineCore {
   private readonly stretch: Stretch;
   private readonly speculation: Speculation | undefined;
   private readonly requests: VllmRequests;
-  private readonly blocks: PromptBlocks;
+  private readonly holdings: Holdings;
+  private readonly admission: Admission;
   private readonly log: RequestLog;
   private readonly gaps: GapSink;
 
-  /** The head of the queue was told to wait, and nothing has been freed or cached since. */
+  /** The head of the queue was told to wait; that holds until holdings change. */
   private headWaits = false;
   private passNumber = 0;
   private nextOrder = 0;
@@ -70,11 +69,6 @@ export class VllmScheduler implements EngineCore {
   private scheduledAny = false;
   private readonly rejected: number[] = [];
   private readonly finished: number[] = [];
-  /** Blocks that running requests hold, and will hold at their end. */
-  private heldBlocks = 0;
-  private finalBlocks = 0;
-  private hitTokens = 0;
-  private activeHitTokens = 0;
   private readyCount = 0;
   /** Requests that emit in this pass and blocks promised to them, under speculation. */
   private ready: number[] = [];
@@ -87,7 +81,8 @@ export class VllmScheduler implements EngineCore {
     tables: VllmTables,
   ) {
     this.requests = tables.requests;
-    this.blocks = tables.blocks;
+    this.holdings = new Holdings(options, pool, tables.requests, tables.blocks);
+    this.admission = new Admission(options, pool, tables.requests, tables.blocks, this.holdings);
     this.log = tables.log;
     this.gaps = tables.gaps;
     this.group = new DecodeGroup(options.blockTokens);
@@ -127,7 +122,7 @@ export class VllmScheduler implements EngineCore {
       group.size > 0 &&
       group.size === running.length &&
       group.size < options.maxBatchedTokens &&
-      (waiting.size === 0 || this.headWaits || running.length >= options.maxSequences);
+      (waiting.size === 0 || this.headMustWait || running.length >= options.maxSequences);
     return isSteady ? this.stretch.plan(nowMs, limitMs) : -1;
   }
 
@@ -141,9 +136,13 @@ export class VllmScheduler implements EngineCore {
     this.endGroupMembers(stretch.endMs);
   }
 
+  private get headMustWait(): boolean {
+    return this.headWaits && !this.holdings.hasChanged;
+  }
+
   /** Blocks taken by the group outside `execute`. */
   noteGroupBlocks(blocks: number): void {
-    this.heldBlocks += blocks;
+    this.holdings.held += blocks;
   }
 
   // ---- One pass ----------------------------------------------------------------------------------------------
@@ -185,7 +184,7 @@ export class VllmScheduler implements EngineCore {
       const due = group.blocksDue;
       if (group.size <= this.budget && due <= pool.headroom) {
         pool.take(due);
-        this.heldBlocks += due;
+        this.holdings.held += due;
         this.budget -= group.size;
         this.groupIsScheduled = true;
         this.scheduledAny = true;
@@ -202,9 +201,9 @@ export class VllmScheduler implements EngineCore {
   private admitWaiting(nowMs: number): void {
     const { waiting, running, options } = this;
     while (!this.preemptedAny && running.length < options.maxSequences && waiting.size > 0) {
-      if (this.headWaits) return;
+      if (this.headMustWait) return;
       const slot = waiting.first;
-      const decision = this.decide(slot);
+      const decision = this.admission.decide(slot);
       if (decision === REJECT) {
         waiting.popFront();
         this.rejected.push(slot);
@@ -212,9 +211,10 @@ export class VllmScheduler implements EngineCore {
       }
       if (decision === WAIT) {
         this.headWaits = true;
+        this.holdings.hasChanged = false;
         return;
       }
-      const cached = this.hitTokens;
+      const cached = this.admission.hitTokens;
       const before = this.budget;
       const outcome = this.schedule(slot, true, cached);
       if (outcome !== SCHEDULED) return;
@@ -222,65 +222,6 @@ export class VllmScheduler implements EngineCore {
       this.log.admitted(slot, nowMs, cached);
       if (this.budget === before && this.budget === 0) return;
     }
-  }
-
-  /** Decides about the head of the queue, leaving its cache hits in `hitTokens`. */
-  private decide(slot: number): number {
-    const { options, requests, pool } = this;
-    const { blockTokens, gpuBlocks } = options;
-    const prompt = requests.promptTokens[slot];
-    const length = requests.length[slot];
-    const isVllm = options.policy === 'vllm';
-    if (isVllm && options.maxModelTokens !== undefined && prompt >= options.maxModelTokens) return REJECT;
-    const wanted = isVllm ? length : prompt + requests.maxOutputTokens[slot];
-    if (requests.status[slot] === WAITING && Math.ceil(wanted / blockTokens) > gpuBlocks) return REJECT;
-    const remaining = requests.maxOutputTokens[slot] - (length - prompt);
-    this.lookUp(slot, remaining);
-    const activeHits = this.activeHitTokens / blockTokens;
-    if (isVllm) {
-      const needed = Math.max(0, Math.ceil(length / blockTokens) - activeHits);
-      return needed > gpuBlocks - pool.active ? WAIT : ADMIT;
-    }
-    const available = Math.max(
-      0,
-      Math.max(0, gpuBlocks - pool.active) - (this.finalBlocks - this.heldBlocks),
-    );
-    return Math.ceil(wanted / blockTokens) - activeHits > available ? WAIT : ADMIT;
-  }
-
-  /** Finds cached leading blocks of a request; sets `hitTokens` and `activeHitTokens` after the recompute rules. */
-  private lookUp(slot: number, remaining: number): void {
-    const { options, pool, blocks } = this;
-    const { blockTokens } = options;
-    if (!options.prefixCaching) {
-      this.hitTokens = 0;
-      this.activeHitTokens = 0;
-      return;
-    }
-    pool.probe(blocks.ids[slot], blocks.counts[slot]);
-    let cached = pool.hits * blockTokens;
-    let active = pool.activeHits * blockTokens;
-    if (remaining > 0 && options.policy === 'vllm') {
-      const cap = Math.max(0, Math.floor((this.requests.length[slot] - 1) / blockTokens)) * blockTokens;
-      if (cached > cap) {
-        cached = cap;
-        active = Math.min(active, cap);
-      }
-      if (this.speculation && cached >= blockTokens) {
-        cached -= blockTokens;
-        active = Math.min(active, cached);
-      }
-    }
-    this.hitTokens = cached;
-    this.activeHitTokens = active;
-  }
-
-  private remainingOf(slot: number): number {
-    const { requests, options } = this;
-    const length = requests.length[slot];
-    const output = Math.max(0, requests.maxOutputTokens[slot] - (length - requests.promptTokens[slot]));
-    if (options.maxModelTokens === undefined) return output;
-    return Math.min(output, Math.max(0, options.maxModelTokens - length));
   }
 
   /** Gives a request tokens of this pass and the blocks for them, preempting others where it must. */
@@ -291,8 +232,8 @@ export class VllmScheduler implements EngineCore {
     const prompt = requests.promptTokens[slot];
     let cached = cachedTokens;
     if (!fromWaiting && requests.computed[slot] === 0) {
-      this.lookUp(slot, this.remainingOf(slot));
-      cached = this.hitTokens;
+      this.admission.lookUp(slot, requests.remaining(slot));
+      cached = this.admission.hitTokens;
     }
     const before = requests.computed[slot] + cached;
     const promptBefore = Math.min(before, prompt);
@@ -303,7 +244,7 @@ export class VllmScheduler implements EngineCore {
     if (want === 0 && known > 0) return BLOCKED;
     let after = before + want;
     while (after > requests.allocated[slot]) {
-      if (this.allocate(slot, after, cached / blockTokens)) break;
+      if (this.holdings.allocate(slot, after, cached / blockTokens)) break;
       const victim = this.preempt();
       if (victim < 0) {
         after = before;
@@ -314,26 +255,11 @@ export class VllmScheduler implements EngineCore {
     const used = after - before;
     if (used === 0 && after < length) return BLOCKED;
     requests.computed[slot] = after;
-    this.publishComputed(slot, before, after);
+    this.holdings.publishComputed(slot, before, after);
     this.record(slot, used, promptBefore, Math.max(0, Math.min(after, prompt) - promptBefore));
     if (fromWaiting) this.startRunning(slot);
     this.budget -= used;
     return SCHEDULED;
-  }
-
-  private allocate(slot: number, target: number, hits: number): boolean {
-    const { requests, blocks, pool } = this;
-    const { blockTokens } = this.options;
-    const from = Math.ceil(requests.allocated[slot] / blockTokens);
-    const to = Math.ceil(target / blockTokens);
-    if (to > from) {
-      const named = blocks.counts[slot];
-      const own = requests.ownedBlocks(slot, Math.min(named, to));
-      if (!pool.allocate(own, blocks.ids[slot], named, from, to, hits)) return false;
-      if (requests.status[slot] === RUNNING) this.heldBlocks += to - from;
-    }
-    requests.allocated[slot] = target;
-    return true;
   }
 
   private record(slot: number, tokens: number, prefix: number, promptTokens: number): void {
@@ -351,44 +277,12 @@ export class VllmScheduler implements EngineCore {
 
   private startRunning(slot: number): void {
     const { requests } = this;
-    const { blockTokens } = this.options;
     if (this.waiting.popFront() !== slot) throw new Error('only the head of the queue can be admitted');
     this.headWaits = false;
     requests.status[slot] = RUNNING;
     requests.order[slot] = this.nextOrder++;
     this.running.push(slot);
-    this.heldBlocks += Math.ceil(requests.allocated[slot] / blockTokens);
-    this.finalBlocks += Math.ceil(
-      (requests.promptTokens[slot] + requests.maxOutputTokens[slot]) / blockTokens,
-    );
-  }
-
-  /** Makes the named blocks findable that are complete now, and names a generated one where that happens here. */
-  private publishComputed(slot: number, before: number, after: number): void {
-    const { requests, blocks, pool, options } = this;
-    const { blockTokens } = options;
-    if (!options.prefixCaching) return;
-    const from = Math.floor(before / blockTokens);
-    const to = Math.min(Math.floor(after / blockTokens), blocks.counts[slot]);
-    if (to > from) {
-      const own = requests.own[slot];
-      const ids = blocks.ids[slot];
-      pool.publish(own, ids, from, to);
-      this.headWaits = false;
-    }
-    if (options.naming === 'computed' && after === requests.length[slot] && after % blockTokens === 0)
-      this.nameTail(slot, after);
-  }
-
-  /** Names the last block of a request, complete at `tokens`, unless it has a name. */
-  private nameTail(slot: number, tokens: number): void {
-    const { blocks, requests, pool } = this;
-    const index = tokens / this.options.blockTokens - 1;
-    if (blocks.counts[slot] !== index) return;
-    const id = blocks.nameGenerated(slot);
-    const own = requests.ownedBlocks(slot, index + 1);
-    own[index] = pool.adopt(id, index > 0 ? blocks.ids[slot][index - 1] : -2147483647);
-    this.headWaits = false;
+    this.holdings.begin(slot);
   }
 
   /** Takes the blocks of a running request away. @returns the victim, or -1 where nobody may be preempted */
@@ -399,8 +293,8 @@ export class VllmScheduler implements EngineCore {
     if (running.length === 0) return -1;
     const victim = this.options.preemption === 'lifo' ? running.pop()! : running.shift()!;
     if (requests.scheduledPass[victim] === this.passNumber) this.undo(victim);
-    this.nameLost(victim);
-    this.releaseBlocks(victim);
+    this.holdings.nameLost(victim);
+    this.holdings.release(victim);
     requests.computed[victim] = 0;
     requests.allocated[victim] = 0;
     requests.status[victim] = PREEMPTED;
@@ -422,34 +316,6 @@ export class VllmScheduler implements EngineCore {
     this.batch = Math.max(0, this.batch - 1);
     this.batchTokens = Math.max(0, this.batchTokens - prefix - promptTokens);
     this.batchPrefix = Math.max(0, this.batchPrefix - prefix);
-  }
-
-  /** Names the computed blocks of a request that loses them, so that it can find them again. */
-  private nameLost(slot: number): void {
-    const { requests, blocks, pool, options } = this;
-    if (options.naming === 'emitted' || !options.prefixCaching) return;
-    const complete = Math.floor(requests.computed[slot] / options.blockTokens);
-    const own = requests.ownedBlocks(slot, complete);
-    for (let index = blocks.counts[slot]; index < complete; index++)
-      own[index] = pool.adopt(blocks.nameGenerated(slot), 0);
-  }
-
-  /** Gives back all blocks of a running request, last to first. */
-  private releaseBlocks(slot: number): void {
-    const { requests, blocks, pool, options } = this;
-    const { blockTokens } = options;
-    const owned = Math.ceil(requests.allocated[slot] / blockTokens);
-    const named = Math.min(blocks.counts[slot], owned);
-    const complete = options.prefixCaching ? Math.floor(requests.computed[slot] / blockTokens) : 0;
-    const cached = Math.max(0, complete - named);
-    if (owned > named) pool.releasePlain(cached, owned - named - cached);
-    const own = requests.own[slot];
-    pool.releaseNamed(own, named);
-    this.heldBlocks -= owned;
-    this.finalBlocks -= Math.ceil(
-      (requests.promptTokens[slot] + requests.maxOutputTokens[slot]) / blockTokens,
-    );
-    this.headWaits = false;
   }
 
   /** Makes every member of the group a request like any other again. */
@@ -503,7 +369,7 @@ export class VllmScheduler implements EngineCore {
       let tokens = 0;
       for (const slot of this.ready) {
         const length = requests.length[slot];
-        const burst = Math.min(speculation.maxBurst, this.remainingOf(slot));
+        const burst = Math.min(speculation.maxBurst, requests.remaining(slot));
         required +=
           Math.ceil((length + burst) / options.blockTokens) - Math.ceil(length / options.blockTokens);
         tokens += length;
@@ -524,11 +390,11 @@ export class VllmScheduler implements EngineCore {
     const { requests, running, finished } = this;
     for (let i = this.group.size; i < running.length; i++) {
       const slot = running[i];
-      if (requests.computed[slot] >= requests.length[slot] && this.remainingOf(slot) === 0)
+      if (requests.computed[slot] >= requests.length[slot] && requests.remaining(slot) === 0)
         finished.push(slot);
     }
     if (finished.length === 0) return;
-    for (const slot of finished) this.releaseBlocks(slot);
+    for (const slot of finished) this.holdings.release(slot);
     this.running = running.filter((slot) => !finished.includes(slot));
   }
 
@@ -568,7 +434,7 @@ export class VllmScheduler implements EngineCore {
       requests.allocated[slot] = requests.computed[slot];
       log.lastTokenMs[slot] = endMs;
       log.emittedTokens[slot] = requests.length[slot] - requests.promptTokens[slot];
-      this.releaseBlocks(slot);
+      this.holdings.release(slot);
       this.ended.push({ slot, rejected: false });
     }
     if (this.ended.length > before) this.dropFromRunning(this.ended, before);
@@ -595,11 +461,10 @@ export class VllmScheduler implements EngineCore {
       }
       log.token(slot, endMs, this.gaps);
       const length = ++requests.length[slot];
-      const remaining = this.remainingOf(slot);
-      if (this.options.naming === 'emitted' && length % this.options.blockTokens === 1)
-        this.nameTail(slot, length - 1);
+      const remaining = requests.remaining(slot);
+      if (this.options.naming === 'emitted') this.holdings.nameEmitted(slot, length);
       if (remaining === 0) {
-        this.releaseBlocks(slot);
+        this.holdings.release(slot);
         this.ended.push({ slot, rejected: false });
         continue;
       }
@@ -615,24 +480,24 @@ export class VllmScheduler implements EngineCore {
   private emitBursts(endMs: number, speculation: Speculation): void {
     const { requests, log, pool, options } = this;
     const endedBefore = this.ended.length;
-    const bursts = this.ready.map((slot) => speculation.burst(this.remainingOf(slot)));
+    const bursts = this.ready.map((slot) => speculation.burst(requests.remaining(slot)));
     this.ready.forEach((slot, index) => {
       const wasSilent = log.emittedTokens[slot] === 0;
       for (let left = bursts[index]; left > 0; left--) {
         log.token(slot, endMs, this.gaps);
         const length = ++requests.length[slot];
         if (length % options.blockTokens === 1) {
-          if (options.naming !== 'lost') this.nameTail(slot, length - 1);
+          this.holdings.nameEmitted(slot, length);
           pool.commitReserved(1);
           this.reservedBlocks--;
-          this.heldBlocks++;
+          this.holdings.held++;
         }
       }
       const length = requests.length[slot];
       requests.allocated[slot] = length;
       requests.computed[slot] = length - 1;
-      if (this.remainingOf(slot) === 0) {
-        this.releaseBlocks(slot);
+      if (requests.remaining(slot) === 0) {
+        this.holdings.release(slot);
         this.ended.push({ slot, rejected: false });
       } else if (wasSilent) this.firstTokens.push(slot);
     });
@@ -646,33 +511,14 @@ export class VllmScheduler implements EngineCore {
   diagnose(): StuckRequest[] {
     const { waiting, running } = this;
     const slots = [...running, ...Array.from({ length: waiting.size }, (_, i) => waiting.at(i))];
-    return slots.map((slot) => ({ slot, ...this.explain(slot) }));
-  }
-
-  private explain(slot: number): { problem: string; remedy: string } {
-    const { requests, options } = this;
-    const { blockTokens, gpuBlocks } = options;
-    const length = requests.length[slot];
-    const atEnd = Math.ceil((length + this.remainingOf(slot) - 1) / blockTokens);
-    if (atEnd > gpuBlocks)
-      return {
-        problem: `grows to ${atEnd} blocks of ${blockTokens} tokens, the pool has ${gpuBlocks}`,
-        remedy: `raise num_gpu_blocks to ${atEnd} or lower max_model_len`,
-      };
-    const promptLeft = requests.promptTokens[slot] - requests.computed[slot];
-    if (!options.chunkedPrefill && promptLeft > options.maxBatchedTokens)
-      return {
-        problem: `needs ${promptLeft} prompt tokens in one pass, max_num_batched_tokens is ${options.maxBatchedTokens}`,
-        remedy: 'turn enable_chunked_prefill on or raise max_num_batched_tokens',
-      };
-    return { problem: 'waits behind requests that cannot go on', remedy: 'change what those need' };
+    return slots.map((slot) => ({ slot, ...explainStuck(slot, this.requests, this.options) }));
   }
 
   check(): void {
     this.pool.check();
-    const { running, group, pool, heldBlocks } = this;
+    const { running, group, pool, holdings } = this;
     if (group.size > running.length) throw new Error('the decode group is larger than the running list');
-    if (heldBlocks < 0) throw new Error(`requests hold ${heldBlocks} blocks`);
+    if (holdings.held < 0) throw new Error(`requests hold ${holdings.held} blocks`);
     if (running.length === 0 && this.waiting.size === 0 && pool.active !== 0)
       throw new Error(`${pool.active} blocks are in use though no request is there`);
   }

@@ -1,0 +1,76 @@
+import type { BlockPool } from '../kv/block-pool.js';
+import type { PromptBlocks } from '../kv/prompt-blocks.js';
+import type { Holdings } from './holdings.js';
+import type { VllmOptions } from './options.js';
+import { type VllmRequests, WAITING } from './requests.js';
+
+/** Outcomes of looking at the head of the waiting queue. */
+export const ADMIT = 0;
+export const WAIT = 1;
+export const REJECT = 2;
+
+/** Decides whether the head of the queue may run, and finds what the cache holds of a request. Counts are tokens. */
+export class Admission {
+  /** Leading tokens that the last `lookUp` found in the cache, and those in blocks in use. */
+  hitTokens = 0;
+  private activeHitTokens = 0;
+
+  constructor(
+    private readonly options: VllmOptions,
+    private readonly pool: BlockPool,
+    private readonly requests: VllmRequests,
+    private readonly blocks: PromptBlocks,
+    private readonly holdings: Holdings,
+  ) {}
+
+  /** Decides about the head of the queue, leaving its cache hits in `hitTokens`. */
+  decide(slot: number): number {
+    const { options, requests, pool, holdings } = this;
+    const { blockTokens, gpuBlocks } = options;
+    const prompt = requests.promptTokens[slot];
+    const length = requests.length[slot];
+    const isVllm = options.policy === 'vllm';
+    if (isVllm && options.maxModelTokens !== undefined && prompt >= options.maxModelTokens) return REJECT;
+    const wanted = isVllm ? length : prompt + requests.maxOutputTokens[slot];
+    if (requests.status[slot] === WAITING && Math.ceil(wanted / blockTokens) > gpuBlocks) return REJECT;
+    this.lookUp(slot, requests.maxOutputTokens[slot] - (length - prompt));
+    const activeHits = this.activeHitTokens / blockTokens;
+    if (isVllm) {
+      const needed = Math.max(0, Math.ceil(length / blockTokens) - activeHits);
+      return needed > gpuBlocks - pool.active ? WAIT : ADMIT;
+    }
+    const available = Math.max(0, Math.max(0, gpuBlocks - pool.active) - (holdings.final - holdings.held));
+    return Math.ceil(wanted / blockTokens) - activeHits > available ? WAIT : ADMIT;
+  }
+
+  /**
+   * Finds cached leading blocks of a request. vLLM computes the last block of a fully cached context again, and with
+   * speculation one block more, so that there is something to compute.
+   * @param remaining output tokens that the request still wants
+   */
+  lookUp(slot: number, remaining: number): void {
+    const { options, pool, blocks } = this;
+    const { blockTokens } = options;
+    if (!options.prefixCaching) {
+      this.hitTokens = 0;
+      this.activeHitTokens = 0;
+      return;
+    }
+    pool.probe(blocks.ids[slot], blocks.counts[slot]);
+    let cached = pool.hits * blockTokens;
+    let active = pool.activeHits * blockTokens;
+    if (remaining > 0 && options.policy === 'vllm') {
+      const cap = Math.max(0, Math.floor((this.requests.length[slot] - 1) / blockTokens)) * blockTokens;
+      if (cached > cap) {
+        cached = cap;
+        active = Math.min(active, cap);
+      }
+      if (options.acceptRates && cached >= blockTokens) {
+        cached -= blockTokens;
+        active = Math.min(active, cached);
+      }
+    }
+    this.hitTokens = cached;
+    this.activeHitTokens = active;
+  }
+}
