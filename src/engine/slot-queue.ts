@@ -31,6 +31,15 @@ export class SlotQueue {
     return slot;
   }
 
+  /** Takes out a slot that is in the queue, keeping the order of the others. */
+  remove(slot: number): void {
+    const mask = this.ring.length - 1;
+    let index = 0;
+    while (this.at(index) !== slot) index++;
+    for (; index > 0; index--) this.ring[(this.head + index) & mask] = this.at(index - 1);
+    this.popFront();
+  }
+
   private grow(): void {
     const ring = new Int32Array(this.ring.length * 2);
     for (let i = 0; i < this.size; i++) ring[i] = this.at(i);

@@ -277,7 +277,7 @@ export class VllmScheduler implements EngineCore {
 
   private startRunning(slot: number): void {
     const { requests } = this;
-    if (this.waiting.popFront() !== slot) throw new Error('only the head of the queue can be admitted');
+    this.waiting.remove(slot);
     this.headWaits = false;
     requests.status[slot] = RUNNING;
     requests.order[slot] = this.nextOrder++;
