@@ -3,12 +3,60 @@ import type { PromptBlocks } from './prompt-blocks.js';
 
 const ABSENT = -1;
 
+/** Finds a pool entry by block identity, and keeps the tree node of every identity in it alive. */
+export interface IdTable {
+  /** The entry of an identity, or -1. */
+  get(id: number): number;
+  set(id: number, entry: number): void;
+  /** The entry of an identity, or -1 after giving it this one. */
+  getOrSet(id: number, entry: number): number;
+  /** Removes an identity that is present. */
+  delete(id: number): void;
+}
+
+/** @param capacity blocks of the pool */
+export function createIdTable(blocks: PromptBlocks, capacity: number): IdTable {
+  return blocks.stride === 1 ? new PlainTable(blocks, capacity) : new RowTable(blocks, capacity);
+}
+
+/** Identities that are tree nodes themselves. */
+class PlainTable implements IdTable {
+  private readonly entries: IntMap;
+
+  constructor(
+    private readonly blocks: PromptBlocks,
+    capacity: number,
+  ) {
+    this.entries = new IntMap(Math.min(capacity, 4096));
+  }
+
+  get(id: number): number {
+    return this.entries.get(id);
+  }
+
+  set(id: number, entry: number): void {
+    const before = this.entries.size;
+    this.entries.set(id, entry);
+    if (id >= 0 && this.entries.size > before) this.blocks.tree.retain(id);
+  }
+
+  getOrSet(id: number, entry: number): number {
+    const known = this.entries.getOrSet(id, entry);
+    if (known < 0 && id >= 0) this.blocks.tree.retain(id);
+    return known;
+  }
+
+  delete(id: number): void {
+    this.entries.delete(id);
+    if (id >= 0) this.blocks.tree.release(id);
+  }
+}
+
 /**
- * Finds a pool entry by block identity. The identities of one node of the prefix tree are neighbours, so they share a
- * row of a table and the rows are found by node: one hash lookup serves all blocks of a hash block. A node is kept
- * alive while it has a row.
+ * Identities of which several belong to one tree node. They are neighbours, so they share a row of a table and the rows
+ * are found by node: one hash lookup serves all blocks of a hash block.
  */
-export class IdTable {
+class RowTable implements IdTable {
   private readonly rowOf: IntMap;
   private readonly stride: number;
   /** Entries by row; the last cell of a row counts the others that are set. */
@@ -27,7 +75,6 @@ export class IdTable {
     this.cells = new Int32Array(64 * (this.stride + 1));
   }
 
-  /** The entry of an identity, or -1. */
   get(id: number): number {
     const { stride } = this;
     const node = id < 0 ? id : Math.floor(id / stride);
@@ -37,17 +84,12 @@ export class IdTable {
   }
 
   set(id: number, entry: number): void {
+    if (this.getOrSet(id, entry) === ABSENT) return;
     const { stride } = this;
     const node = id < 0 ? id : Math.floor(id / stride);
-    let row = this.findRow(node);
-    if (row === ABSENT) row = this.addRow(node);
-    const base = row * (stride + 1);
-    const cell = base + (id < 0 ? 0 : id - node * stride);
-    if (this.cells[cell] === ABSENT) this.cells[base + stride]++;
-    this.cells[cell] = entry;
+    this.cells[this.findRow(node) * (stride + 1) + (id < 0 ? 0 : id - node * stride)] = entry;
   }
 
-  /** The entry of an identity, or -1 after giving it this one. */
   getOrSet(id: number, entry: number): number {
     const { stride } = this;
     const node = id < 0 ? id : Math.floor(id / stride);
@@ -62,7 +104,6 @@ export class IdTable {
     return ABSENT;
   }
 
-  /** Removes an identity that is present. */
   delete(id: number): void {
     const { stride } = this;
     const node = id < 0 ? id : Math.floor(id / stride);

@@ -38,6 +38,19 @@ export class IntMap {
     cells[(slot << 1) + 1] = value;
   }
 
+  /** The value of a key, or -1 after giving it this one. */
+  getOrSet(key: number, value: number): number {
+    if (this.size * 2 > this.mask) this.grow();
+    const { cells, mask } = this;
+    let slot = home(key, mask);
+    for (; cells[slot << 1] !== EMPTY; slot = (slot + 1) & mask)
+      if (cells[slot << 1] === key) return cells[(slot << 1) + 1];
+    cells[slot << 1] = key;
+    cells[(slot << 1) + 1] = value;
+    this.size++;
+    return -1;
+  }
+
   /** Removes a key that is present. */
   delete(key: number): void {
     const { cells, mask } = this;

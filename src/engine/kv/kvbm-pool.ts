@@ -1,5 +1,5 @@
 import type { BlockPool, KvEventSink } from './block-pool.js';
-import { IdTable } from './id-table.js';
+import { createIdTable, type IdTable } from './id-table.js';
 import { Lineage } from './lineage.js';
 import type { PromptBlocks } from './prompt-blocks.js';
 
@@ -26,7 +26,7 @@ export class KvbmPool implements BlockPool {
     blocks: PromptBlocks,
     private readonly events: KvEventSink | undefined,
   ) {
-    this.byId = new IdTable(blocks, capacity);
+    this.byId = createIdTable(blocks, capacity);
   }
 
   get active(): number {

@@ -1,5 +1,5 @@
 import { type BlockPool, EntryList, type KvEventSink } from './block-pool.js';
-import { IdTable } from './id-table.js';
+import { createIdTable, type IdTable } from './id-table.js';
 import type { PromptBlocks } from './prompt-blocks.js';
 
 /** Identity of an entry that is owned but cannot be found yet. */
@@ -32,7 +32,7 @@ export class NativePool implements BlockPool {
     blocks: PromptBlocks,
     private readonly events: KvEventSink | undefined,
   ) {
-    this.byId = new IdTable(blocks, capacity);
+    this.byId = createIdTable(blocks, capacity);
   }
 
   get active(): number {
