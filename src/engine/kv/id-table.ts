@@ -10,8 +10,8 @@ export interface IdTable {
   set(id: number, entry: number): void;
   /** The entry of an identity, or -1 after giving it this one. */
   getOrSet(id: number, entry: number): number;
-  /** Removes an identity that is present. */
-  delete(id: number): void;
+  /** Removes an identity if it has this entry; false when it has another. */
+  drop(id: number, entry: number): boolean;
 }
 
 /** @param capacity blocks of the pool */
@@ -46,9 +46,10 @@ class PlainTable implements IdTable {
     return known;
   }
 
-  delete(id: number): void {
-    this.entries.delete(id);
+  drop(id: number, entry: number): boolean {
+    if (!this.entries.drop(id, entry)) return false;
     if (id >= 0) this.blocks.tree.release(id);
+    return true;
   }
 }
 
@@ -104,18 +105,21 @@ class RowTable implements IdTable {
     return ABSENT;
   }
 
-  delete(id: number): void {
+  drop(id: number, entry: number): boolean {
     const { stride } = this;
     const node = id < 0 ? id : Math.floor(id / stride);
     const row = this.findRow(node);
     const base = row * (stride + 1);
-    this.cells[base + (id < 0 ? 0 : id - node * stride)] = ABSENT;
-    if (--this.cells[base + stride] > 0) return;
+    const cell = base + (id < 0 ? 0 : id - node * stride);
+    if (this.cells[cell] !== entry) return false;
+    this.cells[cell] = ABSENT;
+    if (--this.cells[base + stride] > 0) return true;
     this.rowOf.delete(node);
     this.freeRows.push(row);
     this.lastRow = ABSENT;
     this.lastNode = -2147483647;
     if (node >= 0) this.blocks.tree.release(node);
+    return true;
   }
 
   private findRow(node: number): number {

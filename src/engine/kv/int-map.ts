@@ -56,6 +56,13 @@ export class IntMap {
     const { cells, mask } = this;
     let hole = home(key, mask);
     while (cells[hole << 1] !== key) hole = (hole + 1) & mask;
+    this.close(hole);
+  }
+
+  /** Empties a slot, moving up what had to go past it. */
+  private close(emptied: number): void {
+    const { cells, mask } = this;
+    let hole = emptied;
     for (let slot = (hole + 1) & mask; cells[slot << 1] !== EMPTY; slot = (slot + 1) & mask) {
       const distance = (slot - home(cells[slot << 1], mask)) & mask;
       if (distance < ((slot - hole) & mask)) continue;
@@ -65,6 +72,16 @@ export class IntMap {
     }
     cells[hole << 1] = EMPTY;
     this.size--;
+  }
+
+  /** Removes a key that is present if it has this value; false when it has another. */
+  drop(key: number, value: number): boolean {
+    const { cells, mask } = this;
+    let slot = home(key, mask);
+    while (cells[slot << 1] !== key) slot = (slot + 1) & mask;
+    if (cells[(slot << 1) + 1] !== value) return false;
+    this.close(slot);
+    return true;
   }
 
   private grow(): void {

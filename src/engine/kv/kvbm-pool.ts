@@ -96,7 +96,7 @@ export class KvbmPool implements BlockPool {
   private evict(): number {
     const id = this.lineage.evict();
     const entry = this.byId.get(id);
-    this.byId.delete(id);
+    this.byId.drop(id, entry);
     this.freeEntries.push(entry);
     this.named--;
     this.inactive--;

@@ -102,16 +102,26 @@ export class NativePool implements BlockPool {
 
   releaseNamed(own: Int32Array, count: number): void {
     const { ids, refs, lru } = this;
+    const { next, previous } = lru;
+    let { tail } = lru;
+    let idle = 0;
     for (let i = count - 1; i >= 0; i--) {
       const entry = own[i];
       if (ids[entry] === PRIVATE) {
         this.copies--;
         this.free(entry);
       } else if (--refs[entry] === 0) {
-        lru.append(entry);
-        this.inactive++;
+        previous[entry] = tail;
+        if (tail >= 0) next[tail] = entry;
+        else lru.head = entry;
+        tail = entry;
+        idle++;
       }
     }
+    if (idle === 0) return;
+    next[tail] = -1;
+    lru.tail = tail;
+    this.inactive += idle;
   }
 
   releasePlain(cached: number, dropped: number): void {
@@ -147,18 +157,27 @@ export class NativePool implements BlockPool {
     this.copies += blocks;
   }
 
+  /** Takes idle blocks from the cache, those idle longest first. */
   private evict(blocks: number): void {
+    const { lru, sizes, ids } = this;
+    const { next, previous } = lru;
     let left = blocks;
-    while (left > 0) {
-      const entry = this.lru.head;
-      const taken = Math.min(left, this.sizes[entry]);
+    let entry = lru.head;
+    for (;;) {
+      const taken = Math.min(left, sizes[entry]);
       left -= taken;
-      this.sizes[entry] -= taken;
-      if (this.sizes[entry] > 0) break;
-      this.lru.remove(entry);
-      if (this.ids[entry] !== PRIVATE) this.forget(entry);
-      this.free(entry);
+      sizes[entry] -= taken;
+      if (sizes[entry] > 0) break;
+      const after = next[entry];
+      if (ids[entry] !== PRIVATE) this.forget(entry);
+      next[entry] = this.firstFree;
+      this.firstFree = entry;
+      entry = after;
+      if (left === 0) break;
     }
+    lru.head = entry;
+    if (entry >= 0) previous[entry] = -1;
+    else lru.tail = -1;
     this.inactive -= blocks;
     this.copies -= blocks;
   }
@@ -166,17 +185,18 @@ export class NativePool implements BlockPool {
   /** Takes a copy out of the list of its identity. */
   private forget(entry: number): void {
     const id = this.ids[entry];
-    const first = this.byId.get(id);
     const after = this.duplicates[entry];
-    if (first !== entry) {
-      let copy = first;
-      while (this.duplicates[copy] !== entry) copy = this.duplicates[copy];
-      this.duplicates[copy] = after;
-    } else if (after >= 0) this.byId.set(id, after);
-    else {
-      this.byId.delete(id);
+    if (after < 0 && this.byId.drop(id, entry)) {
       this.events?.removed(id);
+      return;
     }
+    let copy = this.byId.get(id);
+    if (copy === entry) {
+      this.byId.set(id, after);
+      return;
+    }
+    while (this.duplicates[copy] !== entry) copy = this.duplicates[copy];
+    this.duplicates[copy] = after;
   }
 
   private create(): number {

@@ -104,7 +104,7 @@ export class PassClock {
 
   private toClock(ms: number, ratio: number): number {
     let ns = secondsToNs(ms / 1000);
-    if (ratio > 0 && ns > 0) ns = secondsToNs(nsToSeconds(ns) / ratio);
+    if (ratio !== 1 && ratio > 0 && ns > 0) ns = secondsToNs(nsToSeconds(ns) / ratio);
     return nsToSeconds(ns) * 1000;
   }
 }
