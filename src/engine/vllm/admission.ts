@@ -5,7 +5,7 @@ import type { VllmOptions } from './options.js';
 import { type VllmRequests, WAITING } from './requests.js';
 
 /** Outcomes of looking at the head of the waiting queue. */
-export const ADMIT = 0;
+const ADMIT = 0;
 export const WAIT = 1;
 export const REJECT = 2;
 
