@@ -5,6 +5,15 @@ import { JsonNumber, JsonSyntaxError, type JsonValue, parseJson } from './json.j
 type EngineType = 'vllm' | 'trtllm' | 'sglang';
 type WorkerType = 'aggregated' | 'prefill' | 'decode';
 
+/** Settings of the SGLang scheduler; counts in tokens. */
+export interface SglangArgs {
+  longestPrefixFirst: boolean;
+  maxPrefillTokens: number;
+  chunkedPrefillTokens: number;
+  clipMaxNewTokens: number;
+  conservativeness: number;
+}
+
 /** One engine as the user described it, defaults filled in. Units: tokens, blocks, milliseconds where named. */
 export interface EngineArgs {
   engineType: EngineType;
@@ -36,6 +45,7 @@ export interface EngineArgs {
   kvTransferBandwidth: number | undefined;
   kvBytesPerToken: number | undefined;
   kvTransferTiming: 'full_prompt' | 'destination_missing';
+  sglang: SglangArgs;
   offload: { g2Blocks: number; g3Blocks: number; g4: boolean };
 }
 
@@ -227,6 +237,13 @@ function resolve(values: FieldValues, json: Map<string, JsonValue>, where: strin
     kvBytesPerToken: values.kv_bytes_per_token as number | undefined,
     kvTransferTiming: pick<EngineArgs['kvTransferTiming']>('kv_transfer_timing_mode', 'full_prompt'),
     offload,
+    sglang: {
+      longestPrefixFirst: sglang.schedule_policy === 'lpm',
+      maxPrefillTokens: (sglang.max_prefill_tokens as number | undefined) ?? 16384,
+      chunkedPrefillTokens: (sglang.chunked_prefill_size as number | undefined) ?? 8192,
+      clipMaxNewTokens: (sglang.clip_max_new_tokens as number | undefined) ?? 4096,
+      conservativeness: (sglang.schedule_conservativeness as number | undefined) ?? 1,
+    },
   };
 }
 

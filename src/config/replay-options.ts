@@ -325,7 +325,6 @@ function refuseUnavailable(options: ReplayOptions, engines: Engines): void {
   const missing: [boolean, string][] = [
     [engines.prefill !== undefined, 'disaggregated serving (--prefill-engine-args, --decode-engine-args)'],
     [options.routerMode === 'kv_router', 'the KV router (--router-mode kv_router)'],
-    [all.some((engine) => engine?.engineType === 'sglang'), 'engine_type=sglang'],
     [all.some((engine) => engine?.aicBackend !== undefined), 'timing from AI Configurator (aic_backend)'],
     [options.plannerConfig !== undefined, 'the planner (--planner-config)'],
     [options.replayMode === 'online', 'live replay (--replay-mode online)'],

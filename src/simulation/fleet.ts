@@ -4,10 +4,11 @@ import { KvbmPool } from '../engine/kv/kvbm-pool.js';
 import { NativePool } from '../engine/kv/native-pool.js';
 import { PromptBlocks } from '../engine/kv/prompt-blocks.js';
 import { type GapSink, RequestLog } from '../engine/request-log.js';
+import { SchedulerRequests } from '../engine/requests.js';
+import { type SglangOptions, SglangScheduler } from '../engine/sglang/scheduler.js';
 import { PassClock } from '../engine/timing/pass-clock.js';
 import type { TimingModel } from '../engine/timing/timing-model.js';
 import type { VllmOptions } from '../engine/vllm/options.js';
-import { VllmRequests } from '../engine/vllm/requests.js';
 import { VllmScheduler } from '../engine/vllm/scheduler.js';
 import type { Collector, RequestOutcome } from '../report/collector.js';
 import type { EndedDraft, RequestDraft, RequestSource } from '../workload/source.js';
@@ -42,7 +43,7 @@ export class Fleet {
   readonly slots: RequestSlots;
   readonly log = new RequestLog();
   private readonly blocks: PromptBlocks;
-  private readonly requests: VllmRequests;
+  private readonly requests: SchedulerRequests;
   private readonly ownGaps: OwnGaps | undefined;
   private endedCount = 0;
   private readonly outcome: RequestOutcome;
@@ -61,10 +62,10 @@ export class Fleet {
       hashBlockTokens: source.hashBlockTokens,
       blockTokens: args.blockTokens,
       hasTokens: source.hasTokens,
-      isShared: args.prefixCaching,
-      namesUnique: args.pool === 'kvbm',
+      isShared: args.prefixCaching || args.engineType === 'sglang',
+      namesUnique: args.pool === 'kvbm' || args.engineType === 'sglang',
     });
-    this.requests = new VllmRequests(args.maxModelTokens);
+    this.requests = new SchedulerRequests(args.maxModelTokens);
     this.slots = new RequestSlots((slots) => {
       this.log.reserve(slots);
       this.blocks.reserve(slots);
@@ -87,6 +88,7 @@ export class Fleet {
 
   private createCore(rank: number, clock: PassClock, gaps: GapSink): EngineCore {
     const { args, source, isCapped } = this.options;
+    if (args.engineType === 'sglang') return this.createSglang(rank, clock, gaps);
     const Pool = args.pool === 'kvbm' ? KvbmPool : NativePool;
     const pool = new Pool(args.gpuBlocks, this.blocks, undefined);
     const naming =
@@ -109,6 +111,21 @@ export class Fleet {
     };
     const tables = { requests: this.requests, blocks: this.blocks, log: this.log, gaps };
     return new VllmScheduler(options, pool, clock, tables);
+  }
+
+  private createSglang(rank: number, clock: PassClock, gaps: GapSink): EngineCore {
+    const { args } = this.options;
+    const options: SglangOptions = {
+      role: args.workerType,
+      pageTokens: args.blockTokens,
+      pages: args.gpuBlocks,
+      maxSequences: args.maxSequences,
+      ...args.sglang,
+      acceptRates: args.acceptRates,
+      speculationSeed: args.speculationSeed + BigInt(rank),
+    };
+    const tables = { requests: this.requests, blocks: this.blocks, log: this.log, gaps };
+    return new SglangScheduler(options, clock, tables);
   }
 
   /** Takes in a request that has arrived. @returns its slot */

@@ -154,4 +154,13 @@ export class PromptBlocks {
     }
     return ids;
   }
+
+  /** Something other than a request holds content of this identity. */
+  retain(id: number): void {
+    if (id >= 0) this.tree.retain(Math.floor(id / this.stride));
+  }
+
+  release(id: number): void {
+    if (id >= 0) this.tree.release(Math.floor(id / this.stride));
+  }
 }

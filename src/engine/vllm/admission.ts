@@ -1,8 +1,8 @@
 import type { BlockPool } from '../kv/block-pool.js';
 import type { PromptBlocks } from '../kv/prompt-blocks.js';
+import { type SchedulerRequests, WAITING } from '../requests.js';
 import type { Holdings } from './holdings.js';
 import type { VllmOptions } from './options.js';
-import { type VllmRequests, WAITING } from './requests.js';
 
 /** Outcomes of looking at the head of the waiting queue. */
 const ADMIT = 0;
@@ -18,7 +18,7 @@ export class Admission {
   constructor(
     private readonly options: VllmOptions,
     private readonly pool: BlockPool,
-    private readonly requests: VllmRequests,
+    private readonly requests: SchedulerRequests,
     private readonly blocks: PromptBlocks,
     private readonly holdings: Holdings,
   ) {}

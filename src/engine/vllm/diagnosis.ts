@@ -1,10 +1,10 @@
+import type { SchedulerRequests } from '../requests.js';
 import type { VllmOptions } from './options.js';
-import type { VllmRequests } from './requests.js';
 
 /** Why a request cannot go on, and what to change. */
 export function explainStuck(
   slot: number,
-  requests: VllmRequests,
+  requests: SchedulerRequests,
   options: VllmOptions,
 ): { problem: string; remedy: string } {
   const { blockTokens, gpuBlocks } = options;

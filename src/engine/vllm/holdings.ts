@@ -1,7 +1,7 @@
 import type { BlockPool } from '../kv/block-pool.js';
 import type { PromptBlocks } from '../kv/prompt-blocks.js';
+import { RUNNING, type SchedulerRequests } from '../requests.js';
 import type { VllmOptions } from './options.js';
-import { RUNNING, type VllmRequests } from './requests.js';
 
 /** The blocks that requests of one scheduler hold: taken, made findable, named, given back. Counts are blocks. */
 export class Holdings {
@@ -14,7 +14,7 @@ export class Holdings {
   constructor(
     private readonly options: VllmOptions,
     private readonly pool: BlockPool,
-    private readonly requests: VllmRequests,
+    private readonly requests: SchedulerRequests,
     private readonly blocks: PromptBlocks,
   ) {}
 

@@ -2,15 +2,15 @@ import { type EndedRequest, type EngineCore, StallError, type StuckRequest } fro
 import type { BlockPool } from '../kv/block-pool.js';
 import type { PromptBlocks } from '../kv/prompt-blocks.js';
 import type { GapSink, RequestLog } from '../request-log.js';
+import { PREEMPTED, RUNNING, type SchedulerRequests } from '../requests.js';
 import { SlotQueue } from '../slot-queue.js';
+import { Speculation } from '../speculation.js';
 import type { PassClock } from '../timing/pass-clock.js';
 import { Admission, REJECT, WAIT } from './admission.js';
 import { DecodeGroup } from './decode-group.js';
 import { explainStuck } from './diagnosis.js';
 import { Holdings } from './holdings.js';
 import type { VllmOptions } from './options.js';
-import { PREEMPTED, RUNNING, type VllmRequests } from './requests.js';
-import { Speculation } from './speculation.js';
 import { Stretch } from './stretch.js';
 
 /** Outcomes of giving a request its share of a pass. */
@@ -23,7 +23,7 @@ const MAX_FRUITLESS_PREEMPTIONS = 10_000;
 
 /** The tables that the schedulers of one pool share. */
 export interface VllmTables {
-  requests: VllmRequests;
+  requests: SchedulerRequests;
   blocks: PromptBlocks;
   log: RequestLog;
   gaps: GapSink;
@@ -48,7 +48,7 @@ export class VllmScheduler implements EngineCore {
   lastEmitMs = 0;
   private readonly stretch: Stretch;
   private readonly speculation: Speculation | undefined;
-  private readonly requests: VllmRequests;
+  private readonly requests: SchedulerRequests;
   private readonly holdings: Holdings;
   private readonly admission: Admission;
   private readonly log: RequestLog;

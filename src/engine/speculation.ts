@@ -1,4 +1,4 @@
-import { Bernoulli, SeededRandom } from '../../random/std-rng.js';
+import { Bernoulli, SeededRandom } from '../random/std-rng.js';
 
 /** Draws how many tokens a request emits in one pass when a draft of several tokens is verified at once. */
 export class Speculation {

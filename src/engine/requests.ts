@@ -1,11 +1,11 @@
-import { grownFloats, grownInts } from '../request-log.js';
+import { grownFloats, grownInts } from './request-log.js';
 
 export const WAITING = 0;
 export const RUNNING = 1;
 export const PREEMPTED = 2;
 
 /** Scheduler state of the requests in flight, by slot. Counts in tokens unless named otherwise. */
-export class VllmRequests {
+export class SchedulerRequests {
   promptTokens = new Int32Array(0);
   maxOutputTokens = new Int32Array(0);
   /** Known tokens: prompt and generated. */

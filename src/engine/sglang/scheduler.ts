@@ -1,0 +1,334 @@
+import type { EndedRequest, EngineCore, StuckRequest } from '../engine-core.js';
+import type { PromptBlocks } from '../kv/prompt-blocks.js';
+import type { GapSink, RequestLog } from '../request-log.js';
+import { PREEMPTED, RUNNING, type SchedulerRequests } from '../requests.js';
+import { Speculation } from '../speculation.js';
+import type { PassClock } from '../timing/pass-clock.js';
+import { Leases } from './leases.js';
+import { longestPrefixFirst } from './policy.js';
+
+/** How one scheduler behaves. Counts in tokens unless named otherwise; Infinity where unlimited. */
+export interface SglangOptions {
+  role: 'aggregated' | 'prefill' | 'decode';
+  pageTokens: number;
+  pages: number;
+  maxSequences: number;
+  longestPrefixFirst: boolean;
+  maxPrefillTokens: number;
+  chunkedPrefillTokens: number;
+  clipMaxNewTokens: number;
+  conservativeness: number;
+  acceptRates: readonly number[] | undefined;
+  speculationSeed: bigint;
+}
+
+export interface SglangTables {
+  requests: SchedulerRequests;
+  blocks: PromptBlocks;
+  log: RequestLog;
+  gaps: GapSink;
+}
+
+/** Passes in which the new-token ratio falls from its start to its floor, and that floor as a part of the start. */
+const RATIO_STEPS = 600;
+const RATIO_START = 0.7;
+const RATIO_FLOOR = 0.14;
+
+/**
+ * The scheduler of SGLang (`scheduler/sglang/core.rs` of the reference): each pass prefills what its budgets admit and
+ * then decodes one step for everything that runs, what was just prefilled included.
+ */
+export class SglangScheduler implements EngineCore {
+  readonly ended: EndedRequest[] = [];
+  readonly firstTokens: number[] = [];
+  readonly wantsArrivals = true;
+  madeProgress = false;
+  private waiting: number[] = [];
+  private running: number[] = [];
+  private readonly leases: Leases;
+  private readonly speculation: Speculation | undefined;
+  private readonly requests: SchedulerRequests;
+  private readonly log: RequestLog;
+
+  /** Part of the remaining output that admission reserves for running requests. */
+  private ratio: number;
+  private readonly startRatio: number;
+  private readonly ratioFloor: number;
+  private readonly ratioStep: number;
+
+  private readonly retracted: number[] = [];
+  private readonly tokenless: number[] = [];
+  private bursts: number[] = [];
+  private reserved: number[] = [];
+  private decodes = false;
+
+  constructor(
+    private readonly options: SglangOptions,
+    private readonly clock: PassClock,
+    private readonly tables: SglangTables,
+  ) {
+    this.requests = tables.requests;
+    this.log = tables.log;
+    this.leases = new Leases(options.pageTokens, options.pages, tables.requests, tables.blocks);
+    this.startRatio = RATIO_START * options.conservativeness;
+    this.ratioFloor = this.startRatio * RATIO_FLOOR;
+    this.ratioStep = (this.startRatio - this.ratioFloor) / RATIO_STEPS;
+    this.ratio = this.startRatio;
+    if (options.acceptRates)
+      this.speculation = new Speculation(
+        options.acceptRates,
+        options.speculationSeed,
+        options.role === 'prefill',
+      );
+  }
+
+  get requestCount(): number {
+    return this.waiting.length + this.running.length;
+  }
+
+  receive(slot: number): void {
+    this.waiting.push(slot);
+  }
+
+  plan(): number {
+    return -1;
+  }
+
+  commit(): void {
+    // Nothing is ever planned.
+  }
+
+  execute(nowMs: number): number {
+    if (this.options.longestPrefixFirst) this.orderByPrefix();
+    const { admitted, inputTokens, prefixTokens } = this.admit(nowMs);
+    const decodeStart = nowMs + this.prefillTime(admitted.length, inputTokens, prefixTokens);
+    for (const slot of admitted) this.place(slot);
+    const end = this.prepareDecode(decodeStart);
+    this.madeProgress = end > nowMs || admitted.length > 0 || this.tokenless.length > 0 || this.decodes;
+    return end;
+  }
+
+  private orderByPrefix(): void {
+    const { requests, tables, options, leases } = this;
+    this.waiting = longestPrefixFirst(this.waiting, requests, tables.blocks, leases.tree, options.pageTokens);
+  }
+
+  private prefillTime(batch: number, inputTokens: number, prefixTokens: number): number {
+    if (batch === 0 || this.options.role === 'decode') return 0;
+    return this.clock.prefillMs(batch, Math.floor(inputTokens / batch), Math.floor(prefixTokens / batch));
+  }
+
+  private pageUp(tokens: number): number {
+    const { pageTokens } = this.options;
+    return Math.ceil(tokens / pageTokens) * pageTokens;
+  }
+
+  /** Admits from the front of the queue what the budgets allow, at most one request in part. */
+  private admit(nowMs: number): { admitted: number[]; inputTokens: number; prefixTokens: number } {
+    const { options, requests, leases, waiting } = this;
+    const { chunkedPrefillTokens, clipMaxNewTokens, pageTokens } = options;
+    const admitted: number[] = [];
+    let inputTokens = 0;
+    let prefixTokens = 0;
+    let total = leases.availableTokens + leases.evictableTokens - this.reservedOutput();
+    let prefillBudget = options.maxPrefillTokens;
+    let chunkBudget = chunkedPrefillTokens;
+    const slots = Math.max(0, options.maxSequences - this.running.length);
+    while (admitted.length < slots && waiting.length > 0) {
+      const [slot] = waiting;
+      const rest = Math.max(0, requests.length[slot] - requests.computed[slot]);
+      if (rest === 0) break;
+      let chunk = rest;
+      if (rest > chunkedPrefillTokens) {
+        chunk = Math.min(rest, Math.floor(Math.trunc(chunkBudget) / pageTokens) * pageTokens);
+        if (chunk === 0) break;
+      }
+      const charge = this.pageUp(chunk);
+      const output = chunk < rest ? 0 : Math.min(requests.remaining(slot), clipMaxNewTokens);
+      if (charge + output >= total || charge > prefillBudget || charge > chunkBudget) break;
+      const before = requests.allocated[slot];
+      const prefix = this.lease(slot, requests.computed[slot] + chunk);
+      if (prefix < 0) {
+        this.ratio = this.startRatio;
+        break;
+      }
+      waiting.shift();
+      this.log.admitted(slot, nowMs, prefix);
+      inputTokens += requests.computed[slot];
+      prefixTokens += prefix;
+      total -= requests.allocated[slot] - before + output;
+      prefillBudget -= charge;
+      chunkBudget -= charge;
+      admitted.push(slot);
+      if (chunkBudget <= 0) break;
+    }
+    return { admitted, inputTokens, prefixTokens };
+  }
+
+  /** Output tokens that running requests may still need, scaled by the ratio. */
+  private reservedOutput(): number {
+    const { requests, options } = this;
+    let reserve = 0;
+    for (const slot of this.running)
+      reserve += Math.min(requests.remaining(slot), options.clipMaxNewTokens) * this.ratio;
+    return reserve;
+  }
+
+  /** Gets pages up to `end` tokens. @returns tokens that need no computing, or -1 when pages are short */
+  private lease(slot: number, end: number): number {
+    const { requests, leases, options } = this;
+    const known = requests.computed[slot];
+    let prefix = known;
+    if (known > 0) {
+      const pages = Math.max(0, this.pageUp(end) - requests.allocated[slot]) / options.pageTokens;
+      if (!leases.extend(slot, pages)) return -1;
+    } else {
+      prefix = leases.allocate(slot, end);
+      if (prefix < 0) return -1;
+    }
+    requests.computed[slot] = end;
+    requests.allocated[slot] = this.pageUp(end);
+    return prefix;
+  }
+
+  /** A request whose prompt is complete runs; one in the middle of it goes back to the front of the queue. */
+  private place(slot: number): void {
+    const { requests, leases } = this;
+    if (requests.computed[slot] < requests.length[slot]) {
+      leases.cachePrefix(slot);
+      this.waiting.unshift(slot);
+    } else {
+      requests.status[slot] = RUNNING;
+      this.running.push(slot);
+    }
+  }
+
+  /** Makes room for the next tokens, retracting where it must. @returns the end of the step */
+  private prepareDecode(startMs: number): number {
+    const { requests, leases, options } = this;
+    this.decodes = false;
+    this.tokenless.length = 0;
+    for (const slot of this.running) if (requests.remaining(slot) === 0) this.tokenless.push(slot);
+    if (this.tokenless.length > 0) this.running = this.running.filter((slot) => requests.remaining(slot) > 0);
+    if (this.running.length === 0) return startMs;
+    let growth = this.growth();
+    while (leases.availableTokens + leases.evictableTokens < growth && this.running.length > 1) {
+      this.retractOne();
+      growth = this.growth();
+    }
+    const pages = growth / options.pageTokens;
+    const end = startMs + this.decodeTime();
+    const reserved = leases.reserve(pages);
+    if (!reserved) return startMs;
+    this.reserved = reserved;
+    this.decodes = true;
+    return end;
+  }
+
+  private growth(): number {
+    const { requests } = this;
+    const most = this.speculation?.maxBurst ?? 1;
+    let growth = 0;
+    for (const slot of this.running) {
+      const end = requests.length[slot] + Math.min(most, requests.remaining(slot));
+      growth += Math.max(0, this.pageUp(end) - requests.allocated[slot]);
+    }
+    return growth;
+  }
+
+  /** Sends the request with the fewest output tokens back to the queue. */
+  private retractOne(): void {
+    const { requests, running } = this;
+    const output = (slot: number) => requests.length[slot] - requests.promptTokens[slot];
+    let victim = 0;
+    for (let i = 1; i < running.length; i++) if (output(running[i]) < output(running[victim])) victim = i;
+    const [slot] = running.splice(victim, 1);
+    this.leases.retract(slot);
+    requests.computed[slot] = 0;
+    requests.allocated[slot] = 0;
+    requests.status[slot] = PREEMPTED;
+    this.log.preemptions[slot]++;
+    this.retracted.push(slot);
+  }
+
+  private decodeTime(): number {
+    const { requests, running, options } = this;
+    let tokens = 0;
+    for (const slot of running) tokens += requests.length[slot];
+    const active = Math.min(tokens, options.pages * options.pageTokens);
+    return this.clock.predictDecode(running.length, active, Math.floor(tokens / running.length));
+  }
+
+  settle(endMs: number): void {
+    const { requests, leases, tokenless, retracted } = this;
+    const done: number[] = [...tokenless];
+    tokenless.length = 0;
+    if (this.decodes) this.decode(endMs, done);
+    for (const slot of done) {
+      leases.finish(slot);
+      this.ended.push({ slot, rejected: false });
+    }
+    if (done.length > 0) this.running = this.running.filter((slot) => requests.remaining(slot) > 0);
+    if (retracted.length > 0) {
+      this.waiting.unshift(...retracted);
+      retracted.length = 0;
+      this.ratio = this.startRatio;
+    }
+    this.ratio = Math.max(this.ratio - this.ratioStep, this.ratioFloor);
+  }
+
+  private decode(endMs: number, done: number[]): void {
+    const { requests, leases, speculation, running } = this;
+    const next = { page: 0 };
+    this.bursts = running.map((slot) => (speculation ? speculation.burst(requests.remaining(slot)) : 1));
+    running.forEach((slot, index) => {
+      const wasSilent = this.log.emittedTokens[slot] === 0;
+      for (let left = this.bursts[index]; left > 0; left--) {
+        this.emit(slot, endMs, next);
+        if (requests.remaining(slot) === 0) {
+          done.push(slot);
+          return;
+        }
+        leases.cachePrefix(slot);
+      }
+      if (wasSilent) this.firstTokens.push(slot);
+    });
+    leases.pool.give(this.reserved.slice(next.page));
+  }
+
+  private emit(slot: number, endMs: number, next: { page: number }): void {
+    const { requests, leases, options } = this;
+    if (requests.length[slot] + 1 > requests.allocated[slot]) {
+      leases.addPage(slot, this.reserved[next.page++]);
+      requests.allocated[slot] += options.pageTokens;
+    }
+    requests.length[slot]++;
+    requests.computed[slot]++;
+    this.log.token(slot, endMs, this.tables.gaps);
+  }
+
+  diagnose(): StuckRequest[] {
+    const { requests, options } = this;
+    return [...this.running, ...this.waiting].map((slot) => {
+      const rest = requests.length[slot] - requests.computed[slot];
+      const budget = Math.min(options.maxPrefillTokens, options.chunkedPrefillTokens);
+      if (this.pageUp(Math.min(rest, options.chunkedPrefillTokens)) > budget || budget === 0)
+        return {
+          slot,
+          problem: `needs ${rest} tokens of prefill, a pass takes ${budget}`,
+          remedy: 'raise sglang.max_prefill_tokens and sglang.chunked_prefill_size',
+        };
+      const output = Math.min(requests.remaining(slot), options.clipMaxNewTokens);
+      const needed = Math.ceil((this.pageUp(requests.length[slot]) + output + 1) / options.pageTokens);
+      return {
+        slot,
+        problem: `needs ${needed} pages of ${options.pageTokens} tokens, the pool has ${options.pages}`,
+        remedy: `raise num_gpu_blocks to ${Math.max(needed, options.pages + 1)}`,
+      };
+    });
+  }
+
+  check(): void {
+    this.leases.check();
+  }
+}
