@@ -27,7 +27,29 @@ class Dice {
   }
 }
 
+function makeSglang(dice, hashBlock) {
+  const page = dice.pick([1, 1, 4, 16, 64, hashBlock]);
+  const engine = { engine_type: 'sglang', block_size: page };
+  engine.num_gpu_blocks = Math.ceil(
+    (dice.chance(0.5) ? dice.from(600, 3000) : dice.from(5000, 50000)) / page,
+  );
+  const maybe = (p, make) => (dice.chance(p) ? make() : undefined);
+  engine.sglang = {
+    schedule_policy: dice.pick(['lpm', 'lpm', 'fifo', 'fcfs', null]),
+    chunked_prefill_size: maybe(0.6, () => page * dice.from(1, Math.ceil(1024 / page))),
+    max_prefill_tokens: maybe(0.4, () => dice.from(1200, 4000)),
+    clip_max_new_tokens: maybe(0.4, () => dice.from(1, 60)),
+    schedule_conservativeness: maybe(0.4, () => dice.pick([0, 0.3, 1, 1.5])),
+  };
+  if (dice.chance(0.4)) engine.max_num_seqs = dice.from(1, 12);
+  if (dice.chance(0.15)) engine.speedup_ratio = dice.pick([0, 0.5, 3.3]);
+  if (dice.chance(0.15)) engine.aic_nextn = dice.from(1, 5);
+  if (dice.chance(0.2)) engine.dp_size = dice.from(2, 3);
+  return engine;
+}
+
 function makeEngine(dice, hashBlock) {
+  if (dice.chance(0.3)) return makeSglang(dice, hashBlock);
   const engineType = dice.pick(['vllm', 'vllm', 'vllm', 'trtllm']);
   const isVllm = engineType === 'vllm';
   const engine = { engine_type: engineType, block_size: dice.pick([2, 3, 4, 8, 16, 16, 64, 100, hashBlock]) };

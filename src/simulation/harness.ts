@@ -33,6 +33,8 @@ export class HarnessRun {
   private readonly draft = new RequestDraft();
   private nowMs = 0;
   private workerSeconds = 0;
+  /** Whether a pass without any effect changes something all the same, and how often it is tried matters. */
+  private readonly retriesIdle: boolean;
   /** Whether workers have been started at the current time already. */
   private hasDriven = false;
 
@@ -41,6 +43,7 @@ export class HarnessRun {
     private readonly capMs: number,
   ) {
     const { workers, args } = fleet.options;
+    this.retriesIdle = args.engineType === 'sglang';
     this.placement = new RoundRobin(args.ranks);
     this.workerIds = Array.from({ length: workers }, (_, id) => id);
     this.workers = this.workerIds.map((id) => ({
@@ -146,16 +149,26 @@ export class HarnessRun {
   private driveWorkers(): boolean {
     let any = false;
     this.hasDriven = true;
+    if (this.retriesIdle) this.retryDeferred();
     for (let id = 0; id < this.workers.length; ) {
       const worker = this.workers[id];
       if (worker.state !== IDLE || worker.isDeferred || !this.hasWork(worker)) id++;
       else {
         const acted = this.start(worker);
-        if (acted) any = true;
-        else worker.isDeferred = true;
+        if (!acted) worker.isDeferred = true;
+        else {
+          any = true;
+          if (this.retriesIdle) id = this.retryDeferred();
+        }
       }
     }
     return any;
+  }
+
+  /** Lets workers whose last attempt had no effect try again, from the first one on. */
+  private retryDeferred(): number {
+    for (const worker of this.workers) worker.isDeferred = false;
+    return 0;
   }
 
   private hasWork(worker: Worker): boolean {

@@ -41,7 +41,9 @@ export function simulate(options: SimulationOptions): WorkerUse {
   }
 
   function runMany(fleet: Fleet, { source, capMs }: SimulationOptions): number {
-    const isIndependent = !source.hasFeedback && capMs === Number.POSITIVE_INFINITY && args.ranks === 1;
+    // An idle pass of SGLang changes its state, and how often one is tried depends on what other workers do.
+    const isAlone = args.ranks === 1 && args.engineType !== 'sglang';
+    const isIndependent = !source.hasFeedback && capMs === Number.POSITIVE_INFINITY && isAlone;
     return isIndependent
       ? (workers * new IndependentRun(fleet).run()) / 1000
       : new HarnessRun(fleet, capMs).run();

@@ -22,6 +22,7 @@ export interface PromptBlockOptions {
 }
 
 const MAX_ID = 2147483647;
+const FIRST_UNIQUE = -2;
 
 /**
  * Identities of the KV blocks of requests in flight, by request slot. An identity stands for the whole content from
@@ -40,7 +41,7 @@ export class PromptBlocks {
   readonly stride: number;
   private readonly lastNode: number[] = [];
   private readonly contents: (Uint32Array | undefined)[] = [];
-  private nextUnique = -2;
+  private nextUnique = FIRST_UNIQUE;
 
   constructor(private readonly options: PromptBlockOptions) {
     const { hashBlockTokens, blockTokens, hasTokens } = options;
@@ -67,7 +68,7 @@ export class PromptBlocks {
     else if (isShared) this.enterHashes(slot, prompt);
     if (!namesUnique) return;
     const count = Math.floor(prompt.inputTokens / blockTokens);
-    while (this.counts[slot] < count) this.append(slot, this.nextUnique--);
+    while (this.counts[slot] < count) this.append(slot, this.uniqueId());
   }
 
   /** Forgets a request that has ended. */
@@ -134,9 +135,15 @@ export class PromptBlocks {
   /** Names the next block of a slot, which has been generated. Returns the identity. */
   nameGenerated(slot: number): number {
     if (this.contents[slot]) return this.nameFromContent(slot);
-    const id = this.nextUnique--;
+    const id = this.uniqueId();
     this.append(slot, id);
     return id;
+  }
+
+  /** A number that stands for nothing else alive; numbers come round again after two thousand million. */
+  private uniqueId(): number {
+    if (this.nextUnique <= -MAX_ID) this.nextUnique = FIRST_UNIQUE;
+    return this.nextUnique--;
   }
 
   private append(slot: number, id: number): void {
