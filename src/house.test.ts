@@ -13,7 +13,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   'engine/kv': [],
   'engine/timing': [],
   engine: ['engine/kv', 'engine/timing', 'random'],
-  router: [],
+  router: ['config', 'random'],
   report: [],
   simulation: ['config', 'workload', 'engine', 'engine/kv', 'engine/timing', 'router', 'report'],
   '.': ['config', 'workload', 'engine/timing', 'report', 'simulation'],

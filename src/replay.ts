@@ -49,6 +49,8 @@ function runPlan(
     args: plan.engine,
     timing,
     workers: plan.workers,
+    router: plan.router,
+    routerSeed: options.routerSeed,
     source,
     collector,
     isOpenLoop: options.replayConcurrency === undefined,

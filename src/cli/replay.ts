@@ -101,6 +101,7 @@ function addFleetFlags(command: Command): void {
     .addOption(modeOption('--router-mode <mode>', 'how requests find workers', ['round_robin', 'kv_router']))
     .option('--router-config <json>', 'KV router settings, as JSON text')
     .option('--router-policy-config <path>', 'YAML file of router policy classes')
+    .option('--router-seed <seed>', 'seed of choices among equal workers (default: 0xD1A05EED)', wholeNumber)
     .option('--model-name <name>', 'profile in the policy file')
     .addOption(modeOption('--replay-mode <mode>', 'simulated or real time', ['offline', 'online']))
     .option('--planner-config <json>', 'autoscaling planner, as a path or JSON text')

@@ -1,6 +1,6 @@
 import { type EngineArgs, parseEngineArgs } from './engine-args.js';
 import { InputError } from './input-error.js';
-import { parseRouterConfig } from './router-config.js';
+import { parseRouterConfig, type RouterSettings } from './router-config.js';
 
 export const TRACE_FORMATS = [
   'mooncake',
@@ -46,6 +46,8 @@ export interface ReplayOptions {
   routerMode?: 'round_robin' | 'kv_router' | undefined;
   routerConfig?: string | undefined;
   routerPolicyConfig?: string | undefined;
+  /** Seed of the KV router's choices among equals, and of its sampling. */
+  routerSeed?: bigint | undefined;
   modelName?: string | undefined;
   /** Timing database of the router's prefill-load estimator, by flag name without `aic-`. */
   aic?: Readonly<Record<string, string | number | undefined>> | undefined;
@@ -70,6 +72,8 @@ export interface ReplayPlan {
   traceFormat: TraceFormat;
   engine: EngineArgs;
   workers: number;
+  /** undefined behind round robin. */
+  router: RouterSettings | undefined;
   arrivalSpeedup: number;
   capMs: number;
 }
@@ -78,19 +82,19 @@ export interface ReplayPlan {
 export function planReplay(options: ReplayOptions): ReplayPlan {
   checkUsage(options);
   const engines = readEngines(options);
-  parseRouterConfig(options.routerConfig, options.routerPolicyConfig);
+  const router = parseRouterConfig(options.routerConfig, options.routerPolicyConfig, options.modelName);
   checkEstimatorFlags(options);
   if (options.plannerConfig !== undefined) checkPlanner(options);
   checkUnsigned(options);
   checkTopologyFlags(options);
-  checkEstimator(options);
+  checkEstimator(options, router);
   if (options.modelName === '') throw new InputError('--model-name: must not be empty');
   checkCap(options);
   checkLevels(options);
   if (options.replayConcurrency === 0)
     throw new InputError('--replay-concurrency: must be at least 1, found 0');
   checkFleet(options, engines);
-  refuseUnavailable(options, engines);
+  refuseUnavailable(options, engines, router);
   const isSynthetic = asksForSynthetic(options);
   const traceFormat = options.traceFormat ?? 'mooncake';
   if (!isSynthetic) checkFormat(options, traceFormat);
@@ -107,6 +111,7 @@ export function planReplay(options: ReplayOptions): ReplayPlan {
     traceFormat,
     engine: engines.aggregated,
     workers: options.numWorkers ?? 1,
+    router: options.routerMode === 'kv_router' ? router : undefined,
     arrivalSpeedup,
     capMs: cap === undefined ? Number.POSITIVE_INFINITY : cap * 1000,
   };
@@ -239,14 +244,13 @@ function checkTopologyFlags(options: ReplayOptions): void {
     );
 }
 
-function checkEstimator(options: ReplayOptions): void {
+function checkEstimator(options: ReplayOptions, { loadModel }: RouterSettings): void {
   const isGiven = Object.values(options.aic ?? {}).some((value) => value !== undefined);
-  const model = parseRouterConfig(options.routerConfig, options.routerPolicyConfig).router_prefill_load_model;
   const isKvRouter = options.routerMode === 'kv_router';
   if (isGiven && !isKvRouter) throw new InputError('the --aic-* flags need --router-mode kv_router');
-  if (isGiven && model !== 'aic')
+  if (isGiven && loadModel !== 'aic')
     throw new InputError('the --aic-* flags need router_prefill_load_model "aic" in --router-config');
-  if (!isGiven && isKvRouter && model === 'aic')
+  if (!isGiven && isKvRouter && loadModel === 'aic')
     throw new InputError('router_prefill_load_model "aic" needs the --aic-* flags');
 }
 
@@ -320,11 +324,11 @@ function checkSplitFleet(options: ReplayOptions, prefill: EngineArgs, decode: En
 }
 
 /** Parts of the program that are still to come say so, rather than being ignored. */
-function refuseUnavailable(options: ReplayOptions, engines: Engines): void {
+function refuseUnavailable(options: ReplayOptions, engines: Engines, router: RouterSettings): void {
   const all = [engines.aggregated, engines.prefill, engines.decode];
   const missing: [boolean, string][] = [
     [engines.prefill !== undefined, 'disaggregated serving (--prefill-engine-args, --decode-engine-args)'],
-    [options.routerMode === 'kv_router', 'the KV router (--router-mode kv_router)'],
+    [router.loadModel === 'aic' && options.routerMode === 'kv_router', 'router_prefill_load_model "aic"'],
     [all.some((engine) => engine?.aicBackend !== undefined), 'timing from AI Configurator (aic_backend)'],
     [options.plannerConfig !== undefined, 'the planner (--planner-config)'],
     [options.replayMode === 'online', 'live replay (--replay-mode online)'],

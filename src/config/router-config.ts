@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
 import { type FieldRules, type FieldValues, readFields } from './fields.js';
 import { InputError } from './input-error.js';
 import { type JsonObject, JsonSyntaxError, type JsonValue, parseJson } from './json.js';
+import { type PolicyProfile, readRouterPolicy } from './router-policy.js';
 
 const unset = 'unset';
 const atLeastZero = { type: 'float', min: 0 } as const;
@@ -52,13 +52,35 @@ const RULES: FieldRules = {
 
 const WHERE = '--router-config';
 
+/** The KV router as the user described it, defaults filled in. */
+export interface RouterSettings {
+  overlapCredit: number;
+  overlapCreditDecay: number;
+  prefillLoadScale: number;
+  activeRequestWeight: number;
+  temperature: number;
+  tracksPrefill: boolean;
+  tracksBlocks: boolean;
+  assumesReuse: boolean;
+  loadModel: 'none' | 'aic';
+  /** Part of a pass's tokens above which a target is busy; undefined without a queue. */
+  queueThreshold: number | undefined;
+  queuePolicy: 'fcfs' | 'lcfs' | 'wspt';
+  /** Policy classes of a file; they replace the threshold and the policy above. */
+  policy: PolicyProfile | undefined;
+}
+
 /**
  * Checks a KV router configuration; it must be valid in every router mode.
  * @param policyPath the policy file named by its own flag
- * @returns the values given
+ * @param modelName picks a profile of the policy file
  * @throws {InputError} with the field, what was found and what is allowed
  */
-export function parseRouterConfig(source: string | undefined, policyPath: string | undefined): FieldValues {
+export function parseRouterConfig(
+  source: string | undefined,
+  policyPath: string | undefined,
+  modelName: string | undefined,
+): RouterSettings {
   const json = source === undefined ? new Map<string, JsonValue>() : readJson(source);
   if (policyPath !== undefined && !(json instanceof Map))
     throw new InputError(`${WHERE}: must be a JSON object when --router-policy-config is given`);
@@ -66,7 +88,27 @@ export function parseRouterConfig(source: string | undefined, policyPath: string
   if (policyPath !== undefined) object.set('router_policy_config', policyPath);
   const values = readFields(object, RULES, WHERE);
   checkCombinations(values);
-  return values;
+  return toSettings(values, modelName);
+}
+
+function toSettings(values: FieldValues, modelName: string | undefined): RouterSettings {
+  const pick = <T>(name: string, fallback: T): T => (values[name] as T | undefined) ?? fallback;
+  const weight = values.overlap_score_weight as number | undefined;
+  const path = values.router_policy_config as string | undefined;
+  return {
+    overlapCredit: weight === 0 ? 0 : pick('overlap_score_credit', 1),
+    overlapCreditDecay: pick('overlap_score_credit_decay', 0),
+    prefillLoadScale: weight ?? pick('prefill_load_scale', 1),
+    activeRequestWeight: pick('decode_active_request_weight', 0),
+    temperature: pick('router_temperature', 0),
+    tracksPrefill: pick('router_track_prefill_tokens', true),
+    tracksBlocks: pick('router_track_active_blocks', true),
+    assumesReuse: pick('router_assume_kv_reuse', true),
+    loadModel: pick<RouterSettings['loadModel']>('router_prefill_load_model', 'none'),
+    queueThreshold: values.router_queue_threshold as number | undefined,
+    queuePolicy: pick<RouterSettings['queuePolicy']>('router_queue_policy', 'fcfs'),
+    policy: path === undefined ? undefined : readRouterPolicy(path, modelName),
+  };
 }
 
 function readJson(source: string): JsonValue {
@@ -111,7 +153,4 @@ function checkCombinations(values: FieldValues): void {
   if (values.serve_indexer && credit === 0) refuse('serve_indexer needs overlap_score_credit above 0');
   if (values.router_predicted_ttl_secs !== undefined && values.use_kv_events === false)
     refuse('router_predicted_ttl_secs needs use_kv_events=true');
-  const policyFile = values.router_policy_config;
-  if (typeof policyFile === 'string' && !existsSync(policyFile))
-    refuse(`router_policy_config: cannot open ${policyFile} (no such file)`);
 }

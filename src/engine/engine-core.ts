@@ -17,10 +17,8 @@ export interface EngineCore {
   readonly requestCount: number;
   /** Whether the last pass did anything at all. */
   readonly madeProgress: boolean;
-  /** Slots that ended in the last settled passes, in signal order; the owner empties the list. */
-  readonly ended: EndedRequest[];
-  /** Slots whose first token came in the last settled pass without ending them. */
-  readonly firstTokens: number[];
+  /** What happened to requests in the last settled passes, in order; the owner empties the list. */
+  readonly signals: EngineSignal[];
   receive(slot: number): void;
   /** Whether a request received now would have to be looked at before the planned stretch is over. */
   readonly wantsArrivals: boolean;
@@ -33,15 +31,18 @@ export interface EngineCore {
   /** Decides one pass that begins now. @returns its end in milliseconds */
   execute(nowMs: number): number;
   settle(endMs: number): void;
+  /** Tells the router's index what the passes up to now stored and removed, where that becomes known at their end. */
+  publishEvents(): void;
   /** Why the requests that are stuck cannot go on, one line each. */
   diagnose(): StuckRequest[];
   /** @throws when a conservation law is broken */
   check(): void;
 }
 
-export interface EndedRequest {
+/** A request ended, was rejected, or had its first token without ending. */
+export interface EngineSignal {
   slot: number;
-  rejected: boolean;
+  kind: 'ended' | 'rejected' | 'firstToken';
 }
 
 export interface StuckRequest {

@@ -1,5 +1,7 @@
 import type { EngineArgs } from '../config/engine-args.js';
-import type { EndedRequest, EngineCore } from '../engine/engine-core.js';
+import type { RouterSettings } from '../config/router-config.js';
+import type { EngineCore, EngineSignal } from '../engine/engine-core.js';
+import type { KvEventSink } from '../engine/kv/block-pool.js';
 import { KvbmPool } from '../engine/kv/kvbm-pool.js';
 import { NativePool } from '../engine/kv/native-pool.js';
 import { PromptBlocks } from '../engine/kv/prompt-blocks.js';
@@ -11,7 +13,10 @@ import type { TimingModel } from '../engine/timing/timing-model.js';
 import type { VllmOptions } from '../engine/vllm/options.js';
 import { VllmScheduler } from '../engine/vllm/scheduler.js';
 import type { Collector, RequestOutcome } from '../report/collector.js';
+import type { KvRouter, Placement } from '../router/kv-router.js';
+import { RoundRobin } from '../router/round-robin.js';
 import type { EndedDraft, RequestDraft, RequestSource } from '../workload/source.js';
+import { createRouter } from './create-router.js';
 import { OwnGaps } from './own-gaps.js';
 import { RunError } from './run-error.js';
 import { RequestSlots } from './slots.js';
@@ -20,6 +25,9 @@ export interface FleetOptions {
   args: EngineArgs;
   timing: TimingModel;
   workers: number;
+  /** undefined behind round robin. */
+  router: RouterSettings | undefined;
+  routerSeed: bigint | undefined;
   source: RequestSource;
   collector: Collector;
   /** Whether a time cap may leave requests unfinished, whose gaps must not count. */
@@ -42,6 +50,11 @@ export class Fleet {
   readonly cores: EngineCore[];
   readonly slots: RequestSlots;
   readonly log = new RequestLog();
+  /** Told of a request that is about to reach a rank. */
+  beforeDispatch: ((rank: number) => void) | undefined;
+  private readonly router: KvRouter | undefined;
+  private readonly roundRobin: RoundRobin;
+  private readonly workerIds: number[];
   private readonly blocks: PromptBlocks;
   private readonly requests: SchedulerRequests;
   private readonly ownGaps: OwnGaps | undefined;
@@ -62,7 +75,10 @@ export class Fleet {
       hashBlockTokens: source.hashBlockTokens,
       blockTokens: args.blockTokens,
       hasTokens: source.hasTokens,
-      isShared: args.prefixCaching || args.engineType === 'sglang',
+      isShared:
+        args.prefixCaching ||
+        args.engineType === 'sglang' ||
+        (options.router !== undefined && args.pool === 'native'),
       namesUnique: args.pool === 'kvbm' || args.engineType === 'sglang',
     });
     this.requests = new SchedulerRequests(args.maxModelTokens);
@@ -71,6 +87,9 @@ export class Fleet {
       this.blocks.reserve(slots);
       this.requests.reserve(slots);
     });
+    this.router = options.router && createRouter(options.router, args, workers, options.routerSeed);
+    this.roundRobin = new RoundRobin(args.ranks);
+    this.workerIds = Array.from({ length: workers }, (_, id) => id);
     this.ownGaps = isCapped ? new OwnGaps() : undefined;
     const gaps = this.ownGaps ?? collectGaps(collector);
     this.outcome = emptyOutcome();
@@ -90,7 +109,7 @@ export class Fleet {
     const { args, source, isCapped } = this.options;
     if (args.engineType === 'sglang') return this.createSglang(rank, clock, gaps);
     const Pool = args.pool === 'kvbm' ? KvbmPool : NativePool;
-    const pool = new Pool(args.gpuBlocks, this.blocks, undefined);
+    const pool = new Pool(args.gpuBlocks, this.blocks, this.eventsOf(rank));
     const naming =
       args.pool === 'kvbm' ? 'emitted' : source.hasTokens && args.prefixCaching ? 'computed' : 'lost';
     const options: VllmOptions = {
@@ -113,6 +132,21 @@ export class Fleet {
     return new VllmScheduler(options, pool, clock, tables);
   }
 
+  /** What a rank stores and removes goes to the router's index; content that occurs once is no news. */
+  private eventsOf(rank: number): KvEventSink | undefined {
+    const { router } = this;
+    return (
+      router && {
+        stored: (id) => {
+          if (id >= 0) router.stored(rank, id);
+        },
+        removed: (id) => {
+          if (id >= 0) router.removed(rank, id);
+        },
+      }
+    );
+  }
+
   private createSglang(rank: number, clock: PassClock, gaps: GapSink): EngineCore {
     const { args } = this.options;
     const options: SglangOptions = {
@@ -124,7 +158,13 @@ export class Fleet {
       acceptRates: args.acceptRates,
       speculationSeed: args.speculationSeed + BigInt(rank),
     };
-    const tables = { requests: this.requests, blocks: this.blocks, log: this.log, gaps };
+    const tables = {
+      requests: this.requests,
+      blocks: this.blocks,
+      log: this.log,
+      gaps,
+      events: this.eventsOf(rank),
+    };
     return new SglangScheduler(options, clock, tables);
   }
 
@@ -147,19 +187,49 @@ export class Fleet {
   }
 
   dispatch(slot: number, rank: number): void {
+    this.beforeDispatch?.(rank);
     this.slots.rank[slot] = rank;
     this.cores[rank].receive(slot);
   }
 
   /** Hears of requests that ended in a core's last passes: records them and tells the workload. */
   end(core: EngineCore, nowMs: number): void {
-    for (const ended of core.ended) this.endOne(ended, nowMs);
-    core.ended.length = 0;
-    core.firstTokens.length = 0;
+    core.publishEvents();
+    for (const signal of core.signals) this.hear(signal, nowMs);
+    core.signals.length = 0;
     if (this.options.checks) core.check();
   }
 
-  private endOne({ slot, rejected }: EndedRequest, nowMs: number): void {
+  private hear({ slot, kind }: EngineSignal, nowMs: number): void {
+    if (kind !== 'firstToken') this.endOne(slot, kind === 'rejected', nowMs);
+    else if (this.router) this.dispatchAll(this.router.prefillCompleted(slot));
+  }
+
+  /** Places a request that has arrived: dispatched at once, or kept back by the router. */
+  place(slot: number, draft: RequestDraft, nowMs: number): void {
+    const { router, blocks, slots } = this;
+    const target = router
+      ? router.place(
+          {
+            slot,
+            inputTokens: slots.inputTokens[slot],
+            ids: blocks.ids[slot],
+            idCount: blocks.counts[slot],
+            priority: draft.priority,
+            strictPriority: draft.strictPriority,
+            policyClass: draft.policyClass,
+          },
+          nowMs,
+        )
+      : this.roundRobin.place(this.workerIds);
+    if (target !== undefined) this.dispatch(slot, target);
+  }
+
+  private dispatchAll(placements: readonly Placement[]): void {
+    for (const { slot, target } of placements) this.dispatch(slot, target);
+  }
+
+  private endOne(slot: number, rejected: boolean, nowMs: number): void {
     const { slots, log, outcome } = this;
     const { collector, source, onProgress } = this.options;
     this.describe(slot, outcome);
@@ -174,7 +244,9 @@ export class Fleet {
     ended.nowMs = nowMs;
     ended.rejected = rejected;
     ended.emittedTokens = log.emittedTokens[slot];
+    const released = this.router?.ended(slot);
     source.ended(ended);
+    if (released) this.dispatchAll(released);
     this.blocks.leave(slot);
     slots.give(slot);
     if (++this.endedCount % PROGRESS_STEP === 0) onProgress?.(this.endedCount);

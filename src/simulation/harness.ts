@@ -1,5 +1,4 @@
 import type { EngineCore } from '../engine/engine-core.js';
-import { RoundRobin } from '../router/round-robin.js';
 import { RequestDraft } from '../workload/source.js';
 import { EventQueue } from './event-queue.js';
 import type { Fleet } from './fleet.js';
@@ -28,8 +27,8 @@ interface Worker {
 export class HarnessRun {
   private readonly events = new EventQueue();
   private readonly workers: Worker[];
-  private readonly placement: RoundRobin;
-  private readonly workerIds: number[];
+  /** Whether nobody looks at a worker before a request ends there, so that stretches can be planned. */
+  private readonly plansAhead: boolean;
   private readonly draft = new RequestDraft();
   private nowMs = 0;
   private workerSeconds = 0;
@@ -44,9 +43,9 @@ export class HarnessRun {
   ) {
     const { workers, args } = fleet.options;
     this.retriesIdle = args.engineType === 'sglang';
-    this.placement = new RoundRobin(args.ranks);
-    this.workerIds = Array.from({ length: workers }, (_, id) => id);
-    this.workers = this.workerIds.map((id) => ({
+    this.plansAhead = fleet.options.router === undefined;
+    fleet.beforeDispatch = (rank) => this.makeReady(rank);
+    this.workers = Array.from({ length: workers }, (_, id) => ({
       id,
       cores: fleet.cores.slice(id * args.ranks, (id + 1) * args.ranks),
       state: IDLE,
@@ -112,19 +111,21 @@ export class HarnessRun {
 
   private takeArrivals(): boolean {
     const { fleet, draft } = this;
-    const { source, args } = fleet.options;
+    const { source } = fleet.options;
     let any = false;
     while (source.take(this.nowMs, draft)) {
       const slot = fleet.accept(draft);
-      const rank = this.placement.place(this.workerIds);
-      const worker = this.workers[Math.floor(rank / args.ranks)];
-      const { wantsArrivals } = fleet.cores[rank];
-      if (worker.state === PLANNED && wantsArrivals) this.cutShort(worker);
-      fleet.dispatch(slot, rank);
-      worker.isDeferred = false;
+      fleet.place(slot, draft, this.nowMs);
       any = true;
     }
     return any;
+  }
+
+  /** A request reaches a rank: a stretch that it would have to wait for ends early. */
+  private makeReady(rank: number): void {
+    const worker = this.workers[Math.floor(rank / this.fleet.options.args.ranks)];
+    worker.isDeferred = false;
+    if (worker.state === PLANNED && this.fleet.cores[rank].wantsArrivals) this.cutShort(worker);
   }
 
   /** Ends a planned stretch with the pass that is under way now. */
@@ -180,7 +181,7 @@ export class HarnessRun {
   private start(worker: Worker): boolean {
     const { nowMs } = this;
     worker.startMs = nowMs;
-    if (worker.cores.length === 1) {
+    if (worker.cores.length === 1 && this.plansAhead) {
       const end = worker.cores[0].plan(nowMs, Number.POSITIVE_INFINITY);
       if (end > nowMs) {
         this.becomeBusy(worker, PLANNED, end);

@@ -58,6 +58,6 @@ export class IndependentRun {
       this.isStuck[rank] = end === now && !core.madeProgress;
     }
     this.clocks[rank] = end;
-    if (core.ended.length > 0 || this.fleet.options.checks) this.fleet.end(core, end);
+    if (core.signals.length > 0 || this.fleet.options.checks) this.fleet.end(core, end);
   }
 }

@@ -1,8 +1,10 @@
 import { StallError } from '../engine/engine-core.js';
 import type { WorkerUse } from '../report/report.js';
+import { QueueLimitError } from '../router/kv-router.js';
 import { Fleet, type FleetOptions } from './fleet.js';
 import { HarnessRun } from './harness.js';
 import { IndependentRun } from './independent.js';
+import { RunError } from './run-error.js';
 import { SingleWorkerRun } from './single.js';
 
 /** Worker time of a run in which nothing completed, as the reference has it. */
@@ -20,7 +22,7 @@ export interface SimulationOptions extends Omit<FleetOptions, 'isCapped' | 'name
  */
 export function simulate(options: SimulationOptions): WorkerUse {
   const { args, workers, collector } = options;
-  const isSingle = workers === 1 && args.ranks === 1;
+  const isSingle = workers === 1 && args.ranks === 1 && options.router === undefined;
   const fleet = new Fleet({
     ...options,
     isCapped: options.capMs !== Number.POSITIVE_INFINITY,
@@ -32,6 +34,7 @@ export function simulate(options: SimulationOptions): WorkerUse {
     if (options.recordsUnfinished) fleet.endUnfinished();
     return { prefillSeconds: 0, decodeSeconds, prefillGpus: 0, decodeGpus: args.tensorParallel * args.ranks };
   } catch (error) {
+    if (error instanceof QueueLimitError) throw new RunError(error.message);
     throw error instanceof StallError ? fleet.deadEnd() : error;
   }
 
@@ -43,7 +46,8 @@ export function simulate(options: SimulationOptions): WorkerUse {
   function runMany(fleet: Fleet, { source, capMs }: SimulationOptions): number {
     // An idle pass of SGLang changes its state, and how often one is tried depends on what other workers do.
     const isAlone = args.ranks === 1 && args.engineType !== 'sglang';
-    const isIndependent = !source.hasFeedback && capMs === Number.POSITIVE_INFINITY && isAlone;
+    const isIndependent =
+      !source.hasFeedback && capMs === Number.POSITIVE_INFINITY && isAlone && options.router === undefined;
     return isIndependent
       ? (workers * new IndependentRun(fleet).run()) / 1000
       : new HarnessRun(fleet, capMs).run();

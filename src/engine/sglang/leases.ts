@@ -1,6 +1,8 @@
+import type { KvEventSink } from '../kv/block-pool.js';
 import type { PromptBlocks } from '../kv/prompt-blocks.js';
 import { type RadixNode, RadixTree } from '../kv/radix-tree.js';
 import type { SchedulerRequests } from '../requests.js';
+import { PageEvents } from './page-events.js';
 import { PagePool } from './page-pool.js';
 
 /** What a request holds: its pages in order, how many of them the tree knows, and the tree node where those end. */
@@ -19,13 +21,16 @@ export class Leases {
   readonly pool: PagePool;
   private readonly leases: (Lease | undefined)[] = [];
   private leased = 0;
+  private readonly events: PageEvents | undefined;
 
   constructor(
     private readonly pageTokens: number,
     capacity: number,
     private readonly requests: SchedulerRequests,
     private readonly blocks: PromptBlocks,
+    events: KvEventSink | undefined,
   ) {
+    this.events = events && new PageEvents(events);
     this.tree = new RadixTree(blocks);
     this.pool = new PagePool(capacity);
   }
@@ -46,7 +51,16 @@ export class Leases {
   }
 
   private evict(count: number): void {
-    if (count > 0) this.pool.give(this.tree.evict(count));
+    if (count > 0) this.free(this.tree.evict(count));
+  }
+
+  private free(pages: number[]): void {
+    this.events?.freed(pages);
+    this.pool.give(pages);
+  }
+
+  publishEvents(): void {
+    this.events?.publish();
   }
 
   /** Begins a lease on the first `tokens` of a request. @returns cached tokens among them, or -1 when it does not fit */
@@ -68,14 +82,18 @@ export class Leases {
       last: matchedNode,
     };
     this.leased++;
+    this.events?.filled(this.leases[slot]!.pages, this.blocks.ids[slot], matched, full);
     return matched * pageTokens;
   }
 
   /** Adds pages to a lease, evicting for them. @returns false when there are not so many */
-  extend(slot: number, count: number): boolean {
+  extend(slot: number, count: number, endTokens: number): boolean {
     const pages = this.reserve(count);
     if (!pages) return false;
-    this.leases[slot]!.pages.push(...pages);
+    const lease = this.leases[slot]!;
+    lease.pages.push(...pages);
+    const full = Math.floor(endTokens / this.pageTokens);
+    this.events?.filled(lease.pages, this.keysOf(slot, full), lease.cached, full);
     return true;
   }
 
@@ -94,11 +112,13 @@ export class Leases {
     const lease = this.leases[slot]!;
     const full = Math.floor(this.requests.computed[slot] / this.pageTokens);
     if (full === 0 || full <= lease.cached) return;
-    const { tree, pool } = this;
+    const { tree } = this;
     const before = lease.last;
-    const node = tree.insert(before, this.keysOf(slot, full), lease.pages, lease.cached, full);
+    const keys = this.keysOf(slot, full);
+    this.events?.filled(lease.pages, keys, lease.cached, full);
+    const node = tree.insert(before, keys, lease.pages, lease.cached, full);
     if (node !== before) tree.lock(node);
-    pool.give(this.adoptTreePages(lease, node, full));
+    this.free(this.adoptTreePages(lease, node, full));
     if (node !== before) tree.unlock(before);
     lease.last = node;
     lease.cached = full;
@@ -124,12 +144,14 @@ export class Leases {
   /** Ends the lease of a request that is done; its full pages stay in the tree. */
   finish(slot: number): void {
     const lease = this.take(slot);
-    const { tree, pool } = this;
+    const { tree } = this;
     const full = Math.min(Math.floor(this.requests.length[slot] / this.pageTokens), lease.pages.length);
-    pool.give(lease.pages.splice(full));
+    this.free(lease.pages.splice(full));
     if (full > 0) {
-      const node = tree.insert(lease.last, this.keysOf(slot, full), lease.pages, lease.cached, full);
-      pool.give(this.adoptTreePages(lease, node, full));
+      const keys = this.keysOf(slot, full);
+      this.events?.filled(lease.pages, keys, lease.cached, full);
+      const node = tree.insert(lease.last, keys, lease.pages, lease.cached, full);
+      this.free(this.adoptTreePages(lease, node, full));
     }
     tree.unlock(lease.last);
   }
@@ -137,7 +159,7 @@ export class Leases {
   /** Ends the lease of a request that must come back; what the tree knows of it stays there. */
   retract(slot: number): void {
     const lease = this.take(slot);
-    this.pool.give(lease.pages.splice(lease.cached));
+    this.free(lease.pages.splice(lease.cached));
     this.tree.unlock(lease.last);
   }
 

@@ -1,4 +1,5 @@
-import type { EndedRequest, EngineCore, StuckRequest } from '../engine-core.js';
+import type { EngineCore, EngineSignal, StuckRequest } from '../engine-core.js';
+import type { KvEventSink } from '../kv/block-pool.js';
 import type { PromptBlocks } from '../kv/prompt-blocks.js';
 import type { GapSink, RequestLog } from '../request-log.js';
 import { PREEMPTED, RUNNING, type SchedulerRequests } from '../requests.js';
@@ -27,6 +28,7 @@ export interface SglangTables {
   blocks: PromptBlocks;
   log: RequestLog;
   gaps: GapSink;
+  events: KvEventSink | undefined;
 }
 
 /** Passes in which the new-token ratio falls from its start to its floor, and that floor as a part of the start. */
@@ -39,8 +41,7 @@ const RATIO_FLOOR = 0.14;
  * then decodes one step for everything that runs, what was just prefilled included.
  */
 export class SglangScheduler implements EngineCore {
-  readonly ended: EndedRequest[] = [];
-  readonly firstTokens: number[] = [];
+  readonly signals: EngineSignal[] = [];
   readonly wantsArrivals = true;
   madeProgress = false;
   private waiting: number[] = [];
@@ -69,7 +70,13 @@ export class SglangScheduler implements EngineCore {
   ) {
     this.requests = tables.requests;
     this.log = tables.log;
-    this.leases = new Leases(options.pageTokens, options.pages, tables.requests, tables.blocks);
+    this.leases = new Leases(
+      options.pageTokens,
+      options.pages,
+      tables.requests,
+      tables.blocks,
+      tables.events,
+    );
     this.startRatio = RATIO_START * options.conservativeness;
     this.ratioFloor = this.startRatio * RATIO_FLOOR;
     this.ratioStep = (this.startRatio - this.ratioFloor) / RATIO_STEPS;
@@ -181,7 +188,7 @@ export class SglangScheduler implements EngineCore {
     let prefix = known;
     if (known > 0) {
       const pages = Math.max(0, this.pageUp(end) - requests.allocated[slot]) / options.pageTokens;
-      if (!leases.extend(slot, pages)) return -1;
+      if (!leases.extend(slot, pages, end)) return -1;
     } else {
       prefix = leases.allocate(slot, end);
       if (prefix < 0) return -1;
@@ -263,11 +270,9 @@ export class SglangScheduler implements EngineCore {
     const { requests, leases, tokenless, retracted } = this;
     const done: number[] = [...tokenless];
     tokenless.length = 0;
+    for (const slot of done) this.signals.push({ slot, kind: 'ended' });
     if (this.decodes) this.decode(endMs, done);
-    for (const slot of done) {
-      leases.finish(slot);
-      this.ended.push({ slot, rejected: false });
-    }
+    for (const slot of done) leases.finish(slot);
     if (done.length > 0) this.running = this.running.filter((slot) => requests.remaining(slot) > 0);
     if (retracted.length > 0) {
       this.waiting.unshift(...retracted);
@@ -287,11 +292,12 @@ export class SglangScheduler implements EngineCore {
         this.emit(slot, endMs, next);
         if (requests.remaining(slot) === 0) {
           done.push(slot);
+          this.signals.push({ slot, kind: 'ended' });
           return;
         }
         leases.cachePrefix(slot);
       }
-      if (wasSilent) this.firstTokens.push(slot);
+      if (wasSilent) this.signals.push({ slot, kind: 'firstToken' });
     });
     leases.pool.give(this.reserved.slice(next.page));
   }
@@ -305,6 +311,10 @@ export class SglangScheduler implements EngineCore {
     requests.length[slot]++;
     requests.computed[slot]++;
     this.log.token(slot, endMs, this.tables.gaps);
+  }
+
+  publishEvents(): void {
+    this.leases.publishEvents();
   }
 
   diagnose(): StuckRequest[] {

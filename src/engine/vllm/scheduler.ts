@@ -1,4 +1,4 @@
-import { type EndedRequest, type EngineCore, StallError, type StuckRequest } from '../engine-core.js';
+import { type EngineCore, type EngineSignal, StallError, type StuckRequest } from '../engine-core.js';
 import type { BlockPool } from '../kv/block-pool.js';
 import type { PromptBlocks } from '../kv/prompt-blocks.js';
 import type { GapSink, RequestLog } from '../request-log.js';
@@ -37,8 +37,7 @@ export interface VllmTables {
  * preemption, a short budget) dissolves the group first, and they join again when they have emitted.
  */
 export class VllmScheduler implements EngineCore {
-  readonly ended: EndedRequest[] = [];
-  readonly firstTokens: number[] = [];
+  readonly signals: EngineSignal[] = [];
   madeProgress = false;
 
   readonly waiting = new SlotQueue();
@@ -400,7 +399,7 @@ export class VllmScheduler implements EngineCore {
 
   settle(endMs: number): void {
     const { finished, rejected } = this;
-    for (const slot of finished) this.ended.push({ slot, rejected: false });
+    for (const slot of finished) this.signals.push({ slot, kind: 'ended' });
     finished.length = 0;
     if (this.readyCount > 0) {
       this.fruitlessPreemptions = 0;
@@ -409,7 +408,7 @@ export class VllmScheduler implements EngineCore {
       else this.emitSingles(endMs);
       this.lastEmitMs = endMs;
     }
-    for (const slot of rejected) this.ended.push({ slot, rejected: true });
+    for (const slot of rejected) this.signals.push({ slot, kind: 'rejected' });
     rejected.length = 0;
   }
 
@@ -428,29 +427,28 @@ export class VllmScheduler implements EngineCore {
 
   private endGroupMembers(endMs: number): void {
     const { group, requests, log } = this;
-    const before = this.ended.length;
+    const before = this.signals.length;
     for (let slot = group.popEnded(requests.length); slot >= 0; slot = group.popEnded(requests.length)) {
       requests.computed[slot] = requests.length[slot] - 1;
       requests.allocated[slot] = requests.computed[slot];
       log.lastTokenMs[slot] = endMs;
       log.emittedTokens[slot] = requests.length[slot] - requests.promptTokens[slot];
       this.holdings.release(slot);
-      this.ended.push({ slot, rejected: false });
+      this.signals.push({ slot, kind: 'ended' });
     }
-    if (this.ended.length > before) this.dropFromRunning(this.ended, before);
+    this.dropEnded(before);
   }
 
-  private dropFromRunning(ended: EndedRequest[], from: number): void {
-    const { running } = this;
-    for (let e = from; e < ended.length; e++) {
-      const at = running.indexOf(ended[e].slot);
-      running.splice(at, 1);
-    }
+  /** Takes the requests out that ended since a place in the signals. */
+  private dropEnded(from: number): void {
+    const { running, signals } = this;
+    for (let i = from; i < signals.length; i++)
+      if (signals[i].kind === 'ended') running.splice(running.indexOf(signals[i].slot), 1);
   }
 
   private emitSingles(endMs: number): void {
     const { requests, running, group, log } = this;
-    const endedBefore = this.ended.length;
+    const endedBefore = this.signals.length;
     const end = running.length;
     let joins = this.options.groupsDecodes;
     for (let i = group.size; i < end; i++) {
@@ -465,21 +463,21 @@ export class VllmScheduler implements EngineCore {
       if (this.options.naming === 'emitted') this.holdings.nameEmitted(slot, length);
       if (remaining === 0) {
         this.holdings.release(slot);
-        this.ended.push({ slot, rejected: false });
+        this.signals.push({ slot, kind: 'ended' });
         continue;
       }
-      if (log.emittedTokens[slot] === 1) this.firstTokens.push(slot);
+      if (log.emittedTokens[slot] === 1) this.signals.push({ slot, kind: 'firstToken' });
       if (!joins) continue;
       if (log.emittedTokens[slot] === 1) group.awaitingSecond.push(slot);
       group.join(slot, length, remaining, requests.order[slot]);
       requests.length[slot] = length + remaining;
     }
-    if (this.ended.length > endedBefore) this.dropFromRunning(this.ended, endedBefore);
+    this.dropEnded(endedBefore);
   }
 
   private emitBursts(endMs: number, speculation: Speculation): void {
     const { requests, log, pool, options } = this;
-    const endedBefore = this.ended.length;
+    const endedBefore = this.signals.length;
     const bursts = this.ready.map((slot) => speculation.burst(requests.remaining(slot)));
     this.ready.forEach((slot, index) => {
       const wasSilent = log.emittedTokens[slot] === 0;
@@ -498,15 +496,19 @@ export class VllmScheduler implements EngineCore {
       requests.computed[slot] = length - 1;
       if (requests.remaining(slot) === 0) {
         this.holdings.release(slot);
-        this.ended.push({ slot, rejected: false });
-      } else if (wasSilent) this.firstTokens.push(slot);
+        this.signals.push({ slot, kind: 'ended' });
+      } else if (wasSilent) this.signals.push({ slot, kind: 'firstToken' });
     });
     pool.unreserve(this.reservedBlocks);
     this.reservedBlocks = 0;
-    if (this.ended.length > endedBefore) this.dropFromRunning(this.ended, endedBefore);
+    this.dropEnded(endedBefore);
   }
 
   // ---- Diagnosis ---------------------------------------------------------------------------------------------
+
+  publishEvents(): void {
+    // The pool tells of blocks as it stores and removes them.
+  }
 
   diagnose(): StuckRequest[] {
     const { waiting, running } = this;

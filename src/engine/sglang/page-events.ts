@@ -1,0 +1,46 @@
+import type { KvEventSink } from '../kv/block-pool.js';
+
+/**
+ * What a rank tells the router of its pages: content is stored with its first page and removed with its last. Kept back
+ * until `publish`, since SGLang makes it known at the end of a pass.
+ */
+export class PageEvents {
+  private readonly idOf = new Map<number, number>();
+  private readonly copies = new Map<number, number>();
+  private readonly pending: { id: number; isStored: boolean }[] = [];
+
+  constructor(private readonly sink: KvEventSink) {}
+
+  /** Pages `from` to `to` of a request hold, or will hold, these identities. */
+  filled(pages: readonly number[], ids: Int32Array, from: number, to: number): void {
+    for (let i = from; i < to; i++) {
+      if (this.idOf.has(pages[i])) continue;
+      const id = ids[i];
+      const copies = this.copies.get(id) ?? 0;
+      this.idOf.set(pages[i], id);
+      this.copies.set(id, copies + 1);
+      if (copies === 0) this.pending.push({ id, isStored: true });
+    }
+  }
+
+  freed(pages: readonly number[]): void {
+    for (const page of pages) {
+      const id = this.idOf.get(page);
+      if (id === undefined) continue;
+      this.idOf.delete(page);
+      const copies = this.copies.get(id)! - 1;
+      if (copies > 0) this.copies.set(id, copies);
+      else {
+        this.copies.delete(id);
+        this.pending.push({ id, isStored: false });
+      }
+    }
+  }
+
+  publish(): void {
+    for (const { id, isStored } of this.pending)
+      if (isStored) this.sink.stored(id);
+      else this.sink.removed(id);
+    this.pending.length = 0;
+  }
+}

@@ -1,0 +1,38 @@
+import type { EngineArgs } from '../config/engine-args.js';
+import type { RouterSettings } from '../config/router-config.js';
+import { KvRouter } from '../router/kv-router.js';
+import { singleClass } from '../router/policy.js';
+
+/** Seed of the reference's seeded build. */
+const DEFAULT_SEED = 0xd1a05eedn;
+/** Tokens of a pass where the engine sets no limit. */
+const UNLIMITED_TOKENS = 10_000_000;
+
+/** The KV router of a pool of workers. */
+export function createRouter(
+  settings: RouterSettings,
+  args: EngineArgs,
+  workers: number,
+  seed: bigint | undefined,
+): KvRouter {
+  const queuePolicy = args.routerQueuePolicy ?? settings.queuePolicy;
+  const { overlapCredit, overlapCreditDecay, prefillLoadScale, activeRequestWeight } = settings;
+  const { tracksPrefill, temperature, tracksBlocks, assumesReuse } = settings;
+  return new KvRouter({
+    weights: {
+      overlapCredit,
+      overlapCreditDecay,
+      prefillLoadScale,
+      activeRequestWeight,
+      tracksPrefill,
+      temperature,
+    },
+    tracksBlocks,
+    assumesReuse,
+    policy: settings.policy ?? singleClass(queuePolicy, settings.queueThreshold),
+    targets: workers * args.ranks,
+    blockTokens: args.blockTokens,
+    maxBatchedTokens: Math.min(args.maxBatchedTokens, UNLIMITED_TOKENS),
+    seed: seed ?? DEFAULT_SEED,
+  });
+}
