@@ -30,7 +30,7 @@ export class Leases {
     private readonly blocks: PromptBlocks,
     events: KvEventSink | undefined,
   ) {
-    this.events = events && new PageEvents(events);
+    this.events = events && new PageEvents(events, blocks);
     this.tree = new RadixTree(blocks);
     this.pool = new PagePool(capacity);
   }

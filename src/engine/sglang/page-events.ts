@@ -9,7 +9,11 @@ export class PageEvents {
   private readonly copies = new Map<number, number>();
   private readonly pending: { id: number; isStored: boolean }[] = [];
 
-  constructor(private readonly sink: KvEventSink) {}
+  /** @param names keeps identities alive until the router knows that they are gone */
+  constructor(
+    private readonly sink: KvEventSink,
+    private readonly names: { retain(id: number): void; release(id: number): void },
+  ) {}
 
   /** Pages `from` to `to` of a request hold, or will hold, these identities. */
   filled(pages: readonly number[], ids: Int32Array, from: number, to: number): void {
@@ -19,7 +23,9 @@ export class PageEvents {
       const copies = this.copies.get(id) ?? 0;
       this.idOf.set(pages[i], id);
       this.copies.set(id, copies + 1);
-      if (copies === 0) this.pending.push({ id, isStored: true });
+      if (copies > 0) continue;
+      this.names.retain(id);
+      this.pending.push({ id, isStored: true });
     }
   }
 
@@ -40,7 +46,10 @@ export class PageEvents {
   publish(): void {
     for (const { id, isStored } of this.pending)
       if (isStored) this.sink.stored(id);
-      else this.sink.removed(id);
+      else {
+        this.sink.removed(id);
+        this.names.release(id);
+      }
     this.pending.length = 0;
   }
 }
