@@ -6,7 +6,7 @@ type EngineType = 'vllm' | 'trtllm' | 'sglang';
 type WorkerType = 'aggregated' | 'prefill' | 'decode';
 
 /** Settings of the SGLang scheduler; counts in tokens. */
-export interface SglangArgs {
+interface SglangArgs {
   longestPrefixFirst: boolean;
   maxPrefillTokens: number;
   chunkedPrefillTokens: number;
