@@ -27,6 +27,8 @@ export interface EngineCore {
    * @returns the end of the last one, or -1 when the next pass must be executed
    */
   plan(nowMs: number, limitMs: number): number;
+  /** When the last planned pass begins. */
+  readonly lastStartMs: number;
   commit(): void;
   /** Decides one pass that begins now. @returns its end in milliseconds */
   execute(nowMs: number): number;

@@ -126,6 +126,7 @@ export class Fleet {
       acceptRates: args.acceptRates,
       speculationSeed: args.speculationSeed + BigInt(rank),
       naming,
+      isWatched: this.router !== undefined,
       groupsDecodes: naming === 'lost' && !isCapped && args.acceptRates === undefined,
     };
     const tables = { requests: this.requests, blocks: this.blocks, log: this.log, gaps };

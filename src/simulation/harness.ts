@@ -27,8 +27,6 @@ interface Worker {
 export class HarnessRun {
   private readonly events = new EventQueue();
   private readonly workers: Worker[];
-  /** Whether nobody looks at a worker before a request ends there, so that stretches can be planned. */
-  private readonly plansAhead: boolean;
   private readonly draft = new RequestDraft();
   private nowMs = 0;
   private workerSeconds = 0;
@@ -43,7 +41,6 @@ export class HarnessRun {
   ) {
     const { workers, args } = fleet.options;
     this.retriesIdle = args.engineType === 'sglang';
-    this.plansAhead = fleet.options.router === undefined;
     fleet.beforeDispatch = (rank) => this.makeReady(rank);
     this.workers = Array.from({ length: workers }, (_, id) => ({
       id,
@@ -138,7 +135,7 @@ export class HarnessRun {
       return;
     }
     if (end > this.nowMs) {
-      worker.event = this.events.push(end, worker.id);
+      worker.event = this.events.push(end, core.lastStartMs, worker.id);
       return;
     }
     core.commit();
@@ -181,7 +178,7 @@ export class HarnessRun {
   private start(worker: Worker): boolean {
     const { nowMs } = this;
     worker.startMs = nowMs;
-    if (worker.cores.length === 1 && this.plansAhead) {
+    if (worker.cores.length === 1) {
       const end = worker.cores[0].plan(nowMs, Number.POSITIVE_INFINITY);
       if (end > nowMs) {
         this.becomeBusy(worker, PLANNED, end);
@@ -211,7 +208,8 @@ export class HarnessRun {
 
   private becomeBusy(worker: Worker, state: number, endMs: number): void {
     worker.state = state;
-    worker.event = this.events.push(endMs, worker.id);
+    const startMs = state === PLANNED ? worker.cores[0].lastStartMs : this.nowMs;
+    worker.event = this.events.push(endMs, startMs, worker.id);
   }
 }
 

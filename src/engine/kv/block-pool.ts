@@ -14,6 +14,8 @@ export interface BlockPool {
   readonly active: number;
   /** Blocks that `take` could hand out, evicting what is cached and idle. */
   readonly headroom: number;
+  /** Blocks that hold nothing. */
+  readonly unused: number;
   /** Result of the last `probe`: leading blocks that are cached, and how many of them are in use. */
   readonly hits: number;
   readonly activeHits: number;

@@ -37,7 +37,7 @@ export class KvbmPool implements BlockPool {
     return this.capacity - this.active;
   }
 
-  private get unused(): number {
+  get unused(): number {
     return this.capacity - this.named - this.plain - this.reserved;
   }
 

@@ -39,6 +39,10 @@ export class NativePool implements BlockPool {
     return this.copies - this.inactive + this.reserved;
   }
 
+  get unused(): number {
+    return this.capacity - this.copies - this.reserved;
+  }
+
   get headroom(): number {
     return this.capacity - this.copies - this.reserved + this.inactive;
   }

@@ -97,6 +97,8 @@ export class SglangScheduler implements EngineCore {
     this.waiting.push(slot);
   }
 
+  readonly lastStartMs = 0;
+
   plan(): number {
     return -1;
   }

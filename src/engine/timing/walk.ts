@@ -20,8 +20,9 @@ function binadeTop(x: number): number {
  * falls just between two representable times, passes are added singly.
  */
 export class ClockWalk {
-  /** Passes made by the last `run`. */
+  /** Passes made by the last `run`, and when the last of them began. */
   passes = 0;
+  lastStartMs = 0;
   /** End of the binade in which the clock was last. */
   private top = 1;
 
@@ -38,9 +39,11 @@ export class ClockWalk {
       const many = left > 3 ? this.steadySteps(t, addMs, step, left, limitMs) : 0;
       if (many > 3) {
         t += many * step;
+        this.lastStartMs = t - step;
         left -= many;
         gaps?.addPasses(step, many);
       } else {
+        this.lastStartMs = t;
         t = next;
         left--;
         gaps?.addPasses(step, 1);

@@ -17,6 +17,8 @@ export interface VllmOptions {
    * for them, `computed` when their last token is computed, `emitted` when the token after it is emitted.
    */
   naming: 'lost' | 'computed' | 'emitted';
+  /** Whether a router hears of what the pool stores and removes. */
+  isWatched: boolean;
   /** Whether decoding requests may be advanced as a group; off, every pass visits every request. */
   groupsDecodes: boolean;
 }

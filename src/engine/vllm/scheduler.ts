@@ -85,7 +85,7 @@ export class VllmScheduler implements EngineCore {
     this.log = tables.log;
     this.gaps = tables.gaps;
     this.group = new DecodeGroup(options.blockTokens);
-    this.stretch = new Stretch(this, pool, clock, tables.gaps);
+    this.stretch = new Stretch(this, pool, clock, tables.gaps, !options.isWatched);
     if (options.acceptRates)
       this.speculation = new Speculation(
         options.acceptRates,
@@ -114,6 +114,10 @@ export class VllmScheduler implements EngineCore {
   }
 
   // ---- Uneventful passes -------------------------------------------------------------------------------------
+
+  get lastStartMs(): number {
+    return this.stretch.lastStartMs;
+  }
 
   plan(nowMs: number, limitMs: number): number {
     const { group, running, waiting, options } = this;

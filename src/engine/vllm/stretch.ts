@@ -18,6 +18,8 @@ export class Stretch implements PassGaps {
   passes = 0;
   firstEndMs = 0;
   endMs = 0;
+  /** When the last of them begins. */
+  lastStartMs = 0;
   private startMs = 0;
   private count = 0;
   private readonly due: number[] = [];
@@ -30,6 +32,8 @@ export class Stretch implements PassGaps {
     private readonly pool: BlockPool,
     private readonly clock: PassClock,
     private readonly gaps: GapSink,
+    /** Whether a planned pass may evict; not where somebody hears of it. */
+    private readonly evicts: boolean,
   ) {}
 
   /** Plans passes that begin before `limitMs`, through the first that ends a request. @returns their end, or -1 */
@@ -39,7 +43,7 @@ export class Stretch implements PassGaps {
     const toEnd = group.nextEnd - group.pass;
     const context = clock.readsContext ? Math.floor(group.lengthSum / group.size) : 0;
     let active = pool.active;
-    let headroom = pool.headroom;
+    let headroom = this.evicts ? pool.headroom : pool.unused;
     let t = nowMs;
     let passes = 0;
     this.count = 0;
@@ -59,6 +63,7 @@ export class Stretch implements PassGaps {
       passes += walk.passes;
     }
     this.passes = passes;
+    this.lastStartMs = walk.lastStartMs;
     this.startMs = nowMs;
     this.endMs = t;
     return passes > 0 ? t : -1;
