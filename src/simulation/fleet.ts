@@ -158,6 +158,7 @@ export class Fleet {
       ...args.sglang,
       acceptRates: args.acceptRates,
       speculationSeed: args.speculationSeed + BigInt(rank),
+      plansAhead: !this.options.isCapped,
     };
     const tables = {
       requests: this.requests,

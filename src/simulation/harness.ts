@@ -28,6 +28,8 @@ export class HarnessRun {
   private readonly events = new EventQueue();
   private readonly workers: Worker[];
   private readonly draft = new RequestDraft();
+  /** Whether stretches of passes are planned. */
+  private plansAhead = true;
   private nowMs = 0;
   private workerSeconds = 0;
   /** Whether a pass without any effect changes something all the same, and how often it is tried matters. */
@@ -153,7 +155,7 @@ export class HarnessRun {
       if (worker.state !== IDLE || worker.isDeferred || !this.hasWork(worker)) id++;
       else {
         const acted = this.start(worker);
-        if (!acted) worker.isDeferred = true;
+        if (!acted) this.defer(worker);
         else {
           any = true;
           if (this.retriesIdle) id = this.retryDeferred();
@@ -161,6 +163,17 @@ export class HarnessRun {
       }
     }
     return any;
+  }
+
+  /**
+   * A worker has work and can do nothing. Where trying changes something, how often it is tried follows the passes of
+   * all others, so that none may be planned any more.
+   */
+  private defer(worker: Worker): void {
+    worker.isDeferred = true;
+    if (!this.retriesIdle || !this.plansAhead) return;
+    this.plansAhead = false;
+    for (const other of this.workers) if (other.state === PLANNED) this.cutShort(other);
   }
 
   /** Lets workers whose last attempt had no effect try again, from the first one on. */
@@ -178,7 +191,7 @@ export class HarnessRun {
   private start(worker: Worker): boolean {
     const { nowMs } = this;
     worker.startMs = nowMs;
-    if (worker.cores.length === 1) {
+    if (worker.cores.length === 1 && this.plansAhead) {
       const end = worker.cores[0].plan(nowMs, Number.POSITIVE_INFINITY);
       if (end > nowMs) {
         this.becomeBusy(worker, PLANNED, end);

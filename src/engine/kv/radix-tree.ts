@@ -135,8 +135,12 @@ export class RadixTree {
       if (!victim) break;
       const taken = Math.min(count - pages.length, victim.keys.length);
       const kept = victim.keys.length - taken;
-      pages.push(...victim.pages.splice(kept));
-      keys.push(...victim.keys.splice(kept));
+      for (let i = kept; i < victim.keys.length; i++) {
+        pages.push(victim.pages[i]);
+        keys.push(victim.keys[i]);
+      }
+      victim.pages.length = kept;
+      victim.keys.length = kept;
       this.evictable -= taken;
       if (kept > 0) this.noteLeaf(victim);
       else this.removeLeaf(victim, keys[keys.length - taken]);

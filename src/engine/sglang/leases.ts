@@ -91,7 +91,7 @@ export class Leases {
     const pages = this.reserve(count);
     if (!pages) return false;
     const lease = this.leases[slot]!;
-    lease.pages.push(...pages);
+    for (const page of pages) lease.pages.push(page);
     const full = Math.floor(endTokens / this.pageTokens);
     this.events?.filled(lease.pages, this.keysOf(slot, full), lease.cached, full);
     return true;

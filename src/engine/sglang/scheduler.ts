@@ -7,6 +7,7 @@ import { Speculation } from '../speculation.js';
 import type { PassClock } from '../timing/pass-clock.js';
 import { Leases } from './leases.js';
 import { longestPrefixFirst } from './policy.js';
+import { DecodeStretch } from './stretch.js';
 
 /** How one scheduler behaves. Counts in tokens unless named otherwise; Infinity where unlimited. */
 export interface SglangOptions {
@@ -21,6 +22,8 @@ export interface SglangOptions {
   conservativeness: number;
   acceptRates: readonly number[] | undefined;
   speculationSeed: bigint;
+  /** Whether uneventful passes may be planned; off, every pass visits every request. */
+  plansAhead: boolean;
 }
 
 export interface SglangTables {
@@ -42,11 +45,11 @@ const RATIO_FLOOR = 0.14;
  */
 export class SglangScheduler implements EngineCore {
   readonly signals: EngineSignal[] = [];
-  readonly wantsArrivals = true;
   madeProgress = false;
   private waiting: number[] = [];
   private running: number[] = [];
   private readonly leases: Leases;
+  private readonly stretch: DecodeStretch;
   private readonly speculation: Speculation | undefined;
   private readonly requests: SchedulerRequests;
   private readonly log: RequestLog;
@@ -77,6 +80,7 @@ export class SglangScheduler implements EngineCore {
       tables.blocks,
       tables.events,
     );
+    this.stretch = new DecodeStretch(tables.requests, tables.log, tables.gaps);
     this.startRatio = RATIO_START * options.conservativeness;
     this.ratioFloor = this.startRatio * RATIO_FLOOR;
     this.ratioStep = (this.startRatio - this.ratioFloor) / RATIO_STEPS;
@@ -97,17 +101,35 @@ export class SglangScheduler implements EngineCore {
     this.waiting.push(slot);
   }
 
-  readonly lastStartMs = 0;
+  get lastStartMs(): number {
+    return this.stretch.lastStartMs;
+  }
 
-  plan(): number {
-    return -1;
+  get wantsArrivals(): boolean {
+    return this.waiting.length === 0;
+  }
+
+  plan(nowMs: number, limitMs: number): number {
+    const { options, running, waiting } = this;
+    const isSteady = waiting.length === 0 || running.length >= options.maxSequences;
+    if (!options.plansAhead || running.length === 0 || this.speculation) return -1;
+    if (this.stretch.passes === 0 && !isSteady) return -1;
+    return this.stretch.plan(running, nowMs, limitMs, this.timeOfTokens);
   }
 
   commit(): void {
-    // Nothing is ever planned.
+    const { stretch } = this;
+    for (let pass = 0; pass < stretch.passes; pass++) this.lowerRatio();
+    stretch.commit(this.running);
+    this.madeProgress = true;
+  }
+
+  private lowerRatio(): void {
+    this.ratio = Math.max(this.ratio - this.ratioStep, this.ratioFloor);
   }
 
   execute(nowMs: number): number {
+    this.stretch.passes = 0;
     if (this.options.longestPrefixFirst) this.orderByPrefix();
     const { admitted, inputTokens, prefixTokens } = this.admit(nowMs);
     const decodeStart = nowMs + this.prefillTime(admitted.length, inputTokens, prefixTokens);
@@ -260,12 +282,18 @@ export class SglangScheduler implements EngineCore {
     this.retracted.push(slot);
   }
 
-  private decodeTime(): number {
-    const { requests, running, options } = this;
-    let tokens = 0;
-    for (const slot of running) tokens += requests.length[slot];
+  /** Time of a decode step by the known tokens of all running requests. */
+  private readonly timeOfTokens = (tokens: number): number => {
+    const { running, options } = this;
     const active = Math.min(tokens, options.pages * options.pageTokens);
     return this.clock.predictDecode(running.length, active, Math.floor(tokens / running.length));
+  };
+
+  private decodeTime(): number {
+    const { requests, running } = this;
+    let tokens = 0;
+    for (const slot of running) tokens += requests.length[slot];
+    return this.timeOfTokens(tokens);
   }
 
   settle(endMs: number): void {
@@ -281,7 +309,7 @@ export class SglangScheduler implements EngineCore {
       retracted.length = 0;
       this.ratio = this.startRatio;
     }
-    this.ratio = Math.max(this.ratio - this.ratioStep, this.ratioFloor);
+    this.lowerRatio();
   }
 
   private decode(endMs: number, done: number[]): void {

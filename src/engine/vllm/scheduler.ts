@@ -126,7 +126,8 @@ export class VllmScheduler implements EngineCore {
       group.size === running.length &&
       group.size < options.maxBatchedTokens &&
       (waiting.size === 0 || this.headMustWait || running.length >= options.maxSequences);
-    return isSteady ? this.stretch.plan(nowMs, limitMs) : -1;
+    // A stretch that is planned already is only made shorter, whoever waits by now.
+    return isSteady || this.stretch.passes > 0 ? this.stretch.plan(nowMs, limitMs) : -1;
   }
 
   commit(): void {
@@ -151,6 +152,7 @@ export class VllmScheduler implements EngineCore {
   // ---- One pass ----------------------------------------------------------------------------------------------
 
   execute(nowMs: number): number {
+    this.stretch.passes = 0;
     this.passNumber++;
     this.budget = this.options.maxBatchedTokens;
     this.batch = 0;
