@@ -34,7 +34,6 @@ export interface EngineArgs {
   tensorParallel: number;
   speedup: number;
   decodeSpeedup: number;
-  startupMs: number | undefined;
   /** Accept rate of each speculative token; undefined without speculation. */
   acceptRates: readonly number[] | undefined;
   speculationSeed: bigint;
@@ -42,9 +41,6 @@ export interface EngineArgs {
   timingGridPath: string | undefined;
   aicBackend: string | undefined;
   routerQueuePolicy: 'fcfs' | 'lcfs' | 'wspt' | undefined;
-  kvTransferBandwidth: number | undefined;
-  kvBytesPerToken: number | undefined;
-  kvTransferTiming: 'full_prompt' | 'destination_missing';
   sglang: SglangArgs;
   offload: { g2Blocks: number; g3Blocks: number; g4: boolean };
 }
@@ -210,7 +206,6 @@ function resolve(values: FieldValues, json: Map<string, JsonValue>, where: strin
   const offloads = offload.g2Blocks > 0 || offload.g3Blocks > 0 || offload.g4;
   const role = values.is_prefill ? 'prefill' : values.is_decode ? 'decode' : 'aggregated';
   const attentionRanks = pick('aic_attention_dp_size', 1);
-  const startupSeconds = values.startup_time as number | undefined;
   return {
     engineType,
     workerType: pick<WorkerType>('worker_type', role),
@@ -227,15 +222,11 @@ function resolve(values: FieldValues, json: Map<string, JsonValue>, where: strin
     tensorParallel: pick('aic_tp_size', 1) || 1,
     speedup: pick('speedup_ratio', 1),
     decodeSpeedup: pick('decode_speedup_ratio', 1),
-    startupMs: startupSeconds === undefined ? undefined : startupSeconds * 1000,
     acceptRates: acceptRates(values, where),
     speculationSeed: pick('aic_mtp_seed', 42n),
     timingGridPath: values.planner_profile_data as string | undefined,
     aicBackend: values.aic_backend as string | undefined,
     routerQueuePolicy: values.router_queue_policy as EngineArgs['routerQueuePolicy'],
-    kvTransferBandwidth: values.kv_transfer_bandwidth as number | undefined,
-    kvBytesPerToken: values.kv_bytes_per_token as number | undefined,
-    kvTransferTiming: pick<EngineArgs['kvTransferTiming']>('kv_transfer_timing_mode', 'full_prompt'),
     offload,
     sglang: {
       longestPrefixFirst: sglang.schedule_policy === 'lpm',

@@ -14,9 +14,4 @@ export class RoundRobin {
     this.nextRank.set(worker, rank + 1);
     return worker * this.ranksPerWorker + rank;
   }
-
-  /** A worker is gone; were it to come back it would count its ranks from 0. */
-  forget(worker: number): void {
-    this.nextRank.delete(worker);
-  }
 }

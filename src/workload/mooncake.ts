@@ -17,7 +17,6 @@ export interface MooncakeOptions {
   isDelta: boolean;
   /** undefined in closed loop, where start times do not count. */
   arrivalSpeedup: number | undefined;
-  onProgress?: (fraction: number) => void;
 }
 
 /**

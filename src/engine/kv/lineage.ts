@@ -1,3 +1,5 @@
+import { AgeHeap } from './age-heap.js';
+
 interface Node {
   id: number;
   parentId: number;
@@ -20,7 +22,7 @@ export class Lineage {
   private readonly nodes = new Map<number, Node>();
   private nextTick = 0;
   /** Candidates by tick; entries that no longer hold are skipped when they surface. */
-  private readonly leaves: { tick: number; node: Node }[] = [];
+  private readonly leaves = new AgeHeap<Node>();
 
   insert(id: number, parentId: number): void {
     let node = this.nodes.get(id);
@@ -64,9 +66,9 @@ export class Lineage {
   /** Takes out the victim and returns its identity. */
   evict(): number {
     for (;;) {
-      const top = this.popLeaf();
+      const top = this.leaves.pop();
       if (!top) throw new Error('no idle block is left to evict');
-      const { node, tick } = top;
+      const { item: node, age: tick } = top;
       const isLeaf = node.isReal && node.children === 0 && node.tick === tick;
       if (!isLeaf || this.nodes.get(node.id) !== node) continue;
       this.remove(node.id);
@@ -75,34 +77,6 @@ export class Lineage {
   }
 
   private pushLeaf(node: Node): void {
-    const { leaves } = this;
-    const leaf = { tick: node.tick, node };
-    let hole = leaves.length;
-    leaves.push(leaf);
-    while (hole > 0) {
-      const parent = (hole - 1) >> 1;
-      if (leaves[parent].tick <= leaf.tick) break;
-      leaves[hole] = leaves[parent];
-      hole = parent;
-    }
-    leaves[hole] = leaf;
-  }
-
-  private popLeaf(): { tick: number; node: Node } | undefined {
-    const { leaves } = this;
-    const top = leaves[0];
-    const last = leaves.pop();
-    if (!last || leaves.length === 0) return top;
-    let hole = 0;
-    for (;;) {
-      let child = 2 * hole + 1;
-      if (child >= leaves.length) break;
-      if (child + 1 < leaves.length && leaves[child + 1].tick < leaves[child].tick) child++;
-      if (last.tick <= leaves[child].tick) break;
-      leaves[hole] = leaves[child];
-      hole = child;
-    }
-    leaves[hole] = last;
-    return top;
+    this.leaves.push(node.tick, node);
   }
 }

@@ -1,3 +1,5 @@
+import { AgeHeap } from './age-heap.js';
+
 /** A run of pages on one edge of the tree. */
 export class RadixNode {
   readonly children = new Map<number, RadixNode>();
@@ -13,11 +15,6 @@ export class RadixNode {
   ) {}
 }
 
-interface Leaf {
-  stamp: number;
-  node: RadixNode;
-}
-
 /**
  * SGLang's prefix cache (`cache/radix_cache.rs` of the reference): pages by identity along paths from the root. Locked
  * nodes belong to running requests; unlocked leaves are evicted, those used longest ago first. Counts are pages.
@@ -29,7 +26,7 @@ export class RadixTree {
   protected = 0;
   private ticks = 0;
   /** Unlocked leaves by stamp; entries that no longer hold are skipped when they surface. */
-  private leaves: Leaf[] = [];
+  private readonly leaves = new AgeHeap<RadixNode>();
 
   /** @param names keeps the identities alive that the tree holds */
   constructor(private readonly names: { retain(id: number): void; release(id: number): void }) {}
@@ -202,42 +199,13 @@ export class RadixTree {
   }
 
   private noteLeaf(node: RadixNode): void {
-    if (!this.isLeaf(node)) return;
-    const { leaves } = this;
-    const leaf = { stamp: node.stamp, node };
-    let hole = leaves.length;
-    leaves.push(leaf);
-    while (hole > 0) {
-      const parent = (hole - 1) >> 1;
-      if (leaves[parent].stamp <= leaf.stamp) break;
-      leaves[hole] = leaves[parent];
-      hole = parent;
-    }
-    leaves[hole] = leaf;
+    if (this.isLeaf(node)) this.leaves.push(node.stamp, node);
   }
 
   private oldestLeaf(): RadixNode | undefined {
-    for (let leaf = this.popLeaf(); leaf; leaf = this.popLeaf())
-      if (leaf.node.stamp === leaf.stamp && this.isLeaf(leaf.node)) return leaf.node;
+    for (let leaf = this.leaves.pop(); leaf; leaf = this.leaves.pop())
+      if (leaf.item.stamp === leaf.age && this.isLeaf(leaf.item)) return leaf.item;
     return undefined;
-  }
-
-  private popLeaf(): Leaf | undefined {
-    const { leaves } = this;
-    const top = leaves[0];
-    const last = leaves.pop();
-    if (!last || leaves.length === 0) return top;
-    let hole = 0;
-    for (;;) {
-      let child = 2 * hole + 1;
-      if (child >= leaves.length) break;
-      if (child + 1 < leaves.length && leaves[child + 1].stamp < leaves[child].stamp) child++;
-      if (last.stamp <= leaves[child].stamp) break;
-      leaves[hole] = leaves[child];
-      hole = child;
-    }
-    leaves[hole] = last;
-    return top;
   }
 }
 
