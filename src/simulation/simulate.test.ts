@@ -22,7 +22,7 @@ const row = fc.record({
 
 const engine = fc.record(
   {
-    engine_type: fc.constantFrom('vllm', 'trtllm'),
+    engine_type: fc.constantFrom('vllm', 'vllm', 'trtllm', 'sglang'),
     block_size: fc.constantFrom(4, 16, 17, 64),
     num_gpu_blocks: fc.integer({ min: 40, max: 400 }),
     max_num_seqs: fc.integer({ min: 1, max: 20 }),

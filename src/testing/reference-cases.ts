@@ -8,6 +8,10 @@ export interface ReferenceCase {
   files?: Record<string, string>;
   files_b64?: Record<string, string>;
   exit: number;
+  /** Answered by the build whose choices among equal workers are seeded. */
+  seeded?: boolean;
+  /** false where two runs of the reference differ. */
+  stable?: boolean;
   report?: Record<string, number>;
   per_request_records?: Record<string, unknown>[];
 }
@@ -50,24 +54,42 @@ function differs(expected: Json, actual: Json, tolerance: number, slack: number)
   return Math.abs(expected - actual) > tolerance * scale + TOLERANCE + slack;
 }
 
-/** Where per-request records differ; ids are ignored and equal arrivals may come in any order. */
+/**
+ * Where per-request records differ; ids are ignored and equal arrivals may come in any order.
+ * @param renames whether workers are numbered by first appearance, for the reference picks among equals at random
+ */
 export function recordDifferences(
   expected: Record<string, unknown>[],
   actual: Record<string, unknown>[],
+  renames: boolean,
 ): string[] {
   if (expected.length !== actual.length) return [`expected ${expected.length} records, got ${actual.length}`];
   const keys = Object.keys(expected[0] ?? {}).filter((key) => key !== 'uuid');
-  const sort = (records: Record<string, unknown>[]) =>
-    records
-      .map((record) => ({ record, text: keys.map((key) => stable(record[key])).join() }))
+  const compared = keys.filter((key) => !(renames && key.endsWith('_worker_idx')));
+  const sort = (records: Record<string, unknown>[]) => {
+    const sorted = records
+      .map((record) => ({ record, text: compared.map((key) => stable(record[key])).join() }))
       .sort((a, b) => arrival(a.record) - arrival(b.record) || (a.text < b.text ? -1 : 1))
       .map(({ record }) => record);
+    return renames ? renamed(sorted) : sorted;
+  };
   const actualSorted = sort(actual);
   return sort(expected).flatMap((record, index) =>
     keys
       .filter((key) => differs(record[key] as Json, actualSorted[index][key] as Json, TOLERANCE, 0))
       .map((key) => `record ${index}, ${key}: expected ${record[key]}, got ${actualSorted[index][key]}`),
   );
+}
+
+/** Numbers workers by first appearance. */
+function renamed(records: Record<string, unknown>[]): Record<string, unknown>[] {
+  const numbers = new Map<unknown, number>();
+  return records.map((record) => {
+    const worker = record.decode_worker_idx;
+    if (worker === null || worker === undefined) return record;
+    if (!numbers.has(worker)) numbers.set(worker, numbers.size);
+    return { ...record, decode_worker_idx: numbers.get(worker) };
+  });
 }
 
 function arrival(record: Record<string, unknown>): number {
