@@ -6,6 +6,7 @@ import { type ReplayOptions, TRACE_FORMATS, type TraceFormat } from '../config/r
 import type { ReplayResult } from '../replay.js';
 import { float, integer, wholeNumber } from './flags.js';
 import { writeOutputs } from './output.js';
+import { compileForLength } from './quick-start.js';
 
 const EXAMPLES = `
 Examples:
@@ -27,6 +28,7 @@ interface Flags {
   reportJsonl?: string;
   records?: string;
   plannerConfig?: string;
+  requestCount?: number;
   quiet?: boolean;
 }
 
@@ -136,6 +138,7 @@ async function runReplay(files: string[], flags: Flags): Promise<void> {
     throw new InputError('--report-jsonl is for trace replay; use --records, which works for every run');
   if (flags.reportJsonl !== undefined && flags.plannerConfig !== undefined)
     throw new InputError('--report-jsonl cannot be used with --planner-config; use --records');
+  compileForLength(files, flags.requestCount);
   // Loaded here, so that help and errors in flags need not wait for it.
   const [{ replay }, { recordJson, reportJson }, { summaryTable }, { ProgressBar }] = await Promise.all([
     import('../replay.js'),
