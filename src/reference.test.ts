@@ -21,7 +21,8 @@ const AREAS = ['vllm', 'sglang', 'router', 'run', 'runtime', 'kvbm'];
 /** The reference ignores per-request records of dependent requests; we write them. */
 const BETTER = ['agentic-jsonl-ignored'];
 
-async function checkCase(path: string): Promise<void> {
+/** @param skip leaves out a case that needs a part of the program that does not exist yet, so that it does not count as passed */
+async function checkCase(path: string, skip: (reason: string) => void): Promise<void> {
   const test = JSON.parse(readFileSync(path, 'utf8')) as ReferenceCase;
   const { args, folder, remove } = prepareCase(test);
   try {
@@ -33,7 +34,7 @@ async function checkCase(path: string): Promise<void> {
       ...(test.per_request_records ? ['--report-jsonl', recordsPath] : []),
     ];
     const result = await runCli(['replay', ...args, ...outputs], folder);
-    if (NOT_YET.test(result.stderr)) return;
+    if (NOT_YET.test(result.stderr)) return skip(result.stderr.trim());
     if (test.exit !== 0) {
       expect(result.exitCode).toBeGreaterThan(0);
       expect(result.stderr.trim().split('\n')).toHaveLength(1);
@@ -55,7 +56,7 @@ async function checkCase(path: string): Promise<void> {
 
 describe('stored answers of the reference', () => {
   const files = readdirSync(OWN_CASES).filter((file) => file.endsWith('.json'));
-  it.concurrent.each(files)('%s', (file) => checkCase(join(OWN_CASES, file)));
+  it.concurrent.for(files)('%s', (file, { skip }) => checkCase(join(OWN_CASES, file), skip));
 });
 
 describe.skipIf(!existsSync(ALL_CASES))('all stored answers of the reference', () => {
@@ -67,8 +68,8 @@ describe.skipIf(!existsSync(ALL_CASES))('all stored answers of the reference', (
       const text = readFileSync(join(ALL_CASES, area, file), 'utf8');
       return !text.includes('@traces/') && 'exit' in JSON.parse(text);
     };
-    it.concurrent.each(files.filter(isSelfContained))(`${area}/%s`, (file) =>
-      checkCase(join(ALL_CASES, area, file)),
+    it.concurrent.for(files.filter(isSelfContained))(`${area}/%s`, (file, { skip }) =>
+      checkCase(join(ALL_CASES, area, file), skip),
     );
   }
 });
