@@ -1,10 +1,11 @@
+import type { EngineArgs } from './config/engine-args.js';
 import { InputError } from './config/input-error.js';
-import { planReplay, type ReplayOptions, type ReplayPlan } from './config/replay-options.js';
+import { planReplay, type ReplayOptions, type ReplayPlan, type Topology } from './config/replay-options.js';
 import { GridTiming } from './engine/timing/grid.js';
 import { polynomialTiming, type TimingModel } from './engine/timing/timing-model.js';
 import { Collector, type RequestOutcome } from './report/collector.js';
 import { buildReport, type Report } from './report/report.js';
-import { simulate } from './simulation/simulate.js';
+import { simulate, simulateSplit } from './simulation/simulate.js';
 import { loadWorkload } from './workload/load.js';
 
 export interface ReplayResult {
@@ -21,10 +22,10 @@ export interface ReplayResult {
 export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   const plan = planReplay(options);
   const warnings: string[] = [];
-  const timing = loadTiming(plan, warnings);
+  const timings = loadTimings(plan.topology, warnings);
   const workload = await loadWorkload(plan);
   try {
-    return runPlan(plan, timing, workload, warnings);
+    return runPlan(plan, timings, workload, warnings);
   } finally {
     workload.close();
   }
@@ -32,11 +33,11 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
 
 function runPlan(
   plan: ReplayPlan,
-  timing: TimingModel,
+  timings: readonly TimingModel[],
   workload: Awaited<ReturnType<typeof loadWorkload>>,
   warnings: string[],
 ): ReplayResult {
-  const { options } = plan;
+  const { options, topology } = plan;
   const { source } = workload;
   if (source.isGraph && plan.capMs !== Number.POSITIVE_INFINITY)
     warnings.push(
@@ -44,11 +45,7 @@ function runPlan(
     );
   const collector = new Collector(serviceLevel(options), options.records !== undefined);
   const { onProgress } = options;
-  const startedMs = performance.now();
-  const use = simulate({
-    args: plan.engine,
-    timing,
-    workers: plan.workers,
+  const run = {
     router: plan.router,
     routerSeed: options.routerSeed,
     source,
@@ -58,8 +55,17 @@ function runPlan(
     checks: options.check ?? false,
     namesSessions: workload.namesSessions,
     recordsUnfinished: options.records === 'all',
-    onProgress: onProgress && ((ended) => onProgress(ended, source.total)),
-  });
+    onProgress: onProgress && ((ended: number) => onProgress(ended, source.total)),
+  };
+  const startedMs = performance.now();
+  const use =
+    topology.kind === 'aggregated'
+      ? simulate({ ...run, args: topology.engine, timing: timings[0], workers: topology.workers })
+      : simulateSplit({
+          ...run,
+          prefill: { args: topology.prefill, timing: timings[0], workers: topology.prefillWorkers },
+          decode: { args: topology.decode, timing: timings[1], workers: topology.decodeWorkers },
+        });
   const wallTimeMs = performance.now() - startedMs;
   const records = collector.records.sort((a, b) => a.arrivalMs - b.arrivalMs || a.row - b.row);
   return { report: buildReport(collector, use, wallTimeMs, warnings), records };
@@ -72,9 +78,15 @@ function serviceLevel(options: ReplayOptions) {
     : { ttftMs, itlMs, e2eMs };
 }
 
-/** The timing model of the engine; like the reference, a grid that cannot be used gives way to the polynomial. */
-function loadTiming(plan: ReplayPlan, warnings: string[]): TimingModel {
-  const path = plan.engine.timingGridPath;
+/** The timing models of the engines of a fleet, those of prefill first. */
+function loadTimings(topology: Topology, warnings: string[]): TimingModel[] {
+  const engines = topology.kind === 'aggregated' ? [topology.engine] : [topology.prefill, topology.decode];
+  return engines.map((engine) => loadTiming(engine, warnings));
+}
+
+/** The timing model of an engine; like the reference, a grid that cannot be used gives way to the polynomial. */
+function loadTiming(engine: EngineArgs, warnings: string[]): TimingModel {
+  const path = engine.timingGridPath;
   if (path === undefined) return polynomialTiming;
   if (!path.endsWith('.npz'))
     throw new InputError(

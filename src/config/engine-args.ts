@@ -14,6 +14,14 @@ interface SglangArgs {
   conservativeness: number;
 }
 
+interface TransferArgs {
+  /** undefined: transfers take no time. */
+  gigabytesPerSecond: number | undefined;
+  bytesPerToken: number | undefined;
+  /** Whether only blocks count that the decode worker does not have. */
+  countsMissing: boolean;
+}
+
 /** One engine as the user described it, defaults filled in. Units: tokens, blocks, milliseconds where named. */
 export interface EngineArgs {
   engineType: EngineType;
@@ -42,6 +50,8 @@ export interface EngineArgs {
   aicBackend: string | undefined;
   routerQueuePolicy: 'fcfs' | 'lcfs' | 'wspt' | undefined;
   sglang: SglangArgs;
+  /** How KV moves from a prefill worker to a decode worker. */
+  transfer: TransferArgs;
   offload: { g2Blocks: number; g3Blocks: number; g4: boolean };
 }
 
@@ -227,6 +237,11 @@ function resolve(values: FieldValues, json: Map<string, JsonValue>, where: strin
     timingGridPath: values.planner_profile_data as string | undefined,
     aicBackend: values.aic_backend as string | undefined,
     routerQueuePolicy: values.router_queue_policy as EngineArgs['routerQueuePolicy'],
+    transfer: {
+      gigabytesPerSecond: values.kv_transfer_bandwidth as number | undefined,
+      bytesPerToken: values.kv_bytes_per_token as number | undefined,
+      countsMissing: values.kv_transfer_timing_mode === 'destination_missing',
+    },
     offload,
     sglang: {
       longestPrefixFirst: sglang.schedule_policy === 'lpm',

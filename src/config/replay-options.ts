@@ -70,13 +70,23 @@ export interface ReplayPlan {
   options: ReplayOptions;
   isSynthetic: boolean;
   traceFormat: TraceFormat;
-  engine: EngineArgs;
-  workers: number;
+  topology: Topology;
   /** undefined behind round robin. */
   router: RouterSettings | undefined;
   arrivalSpeedup: number;
   capMs: number;
 }
+
+/** The fleet: workers that serve requests from prompt to last token, or prefill and decode workers. */
+export type Topology =
+  | { kind: 'aggregated'; engine: EngineArgs; workers: number }
+  | {
+      kind: 'split';
+      prefill: EngineArgs;
+      decode: EngineArgs;
+      prefillWorkers: number;
+      decodeWorkers: number;
+    };
 
 /** Checks the options as a whole, in the reference's order. @throws {InputError} for the first problem */
 export function planReplay(options: ReplayOptions): ReplayPlan {
@@ -109,11 +119,22 @@ export function planReplay(options: ReplayOptions): ReplayPlan {
     options,
     isSynthetic,
     traceFormat,
-    engine: engines.aggregated,
-    workers: options.numWorkers ?? 1,
+    topology: topologyOf(options, engines),
     router: options.routerMode === 'kv_router' ? router : undefined,
     arrivalSpeedup,
     capMs: cap === undefined ? Number.POSITIVE_INFINITY : cap * 1000,
+  };
+}
+
+function topologyOf(options: ReplayOptions, { aggregated, prefill, decode }: Engines): Topology {
+  if (!prefill || !decode)
+    return { kind: 'aggregated', engine: aggregated, workers: options.numWorkers ?? 1 };
+  return {
+    kind: 'split',
+    prefill,
+    decode,
+    prefillWorkers: options.numPrefillWorkers ?? 1,
+    decodeWorkers: options.numDecodeWorkers ?? 1,
   };
 }
 
@@ -327,7 +348,6 @@ function checkSplitFleet(options: ReplayOptions, prefill: EngineArgs, decode: En
 function refuseUnavailable(options: ReplayOptions, engines: Engines, router: RouterSettings): void {
   const all = [engines.aggregated, engines.prefill, engines.decode];
   const missing: [boolean, string][] = [
-    [engines.prefill !== undefined, 'disaggregated serving (--prefill-engine-args, --decode-engine-args)'],
     [router.loadModel === 'aic' && options.routerMode === 'kv_router', 'router_prefill_load_model "aic"'],
     [all.some((engine) => engine?.aicBackend !== undefined), 'timing from AI Configurator (aic_backend)'],
     [options.plannerConfig !== undefined, 'the planner (--planner-config)'],

@@ -1,3 +1,5 @@
+import type { Destinations } from './destinations.js';
+
 /** A scheduler goes round in circles: requests take blocks from each other and none emits a token any more. */
 export class StallError extends Error {
   override readonly name = 'StallError';
@@ -15,11 +17,17 @@ export class StallError extends Error {
 export interface EngineCore {
   /** Requests waiting or running. */
   readonly requestCount: number;
+  /** Requests that do not run here but hold blocks, or wait for some. */
+  readonly keptCount: number;
   /** Whether the last pass did anything at all. */
   readonly madeProgress: boolean;
   /** What happened to requests in the last settled passes, in order; the owner empties the list. */
   readonly signals: EngineSignal[];
   receive(slot: number): void;
+  /** Requests that come with their prompt computed by a prefill worker. */
+  readonly destinations: Destinations;
+  /** Gives back what a request holds whose prompt a decode worker has taken over. */
+  releaseHeld(slot: number): void;
   /** Whether a request received now would have to be looked at before the planned stretch is over. */
   readonly wantsArrivals: boolean;
   /**
@@ -41,10 +49,13 @@ export interface EngineCore {
   check(): void;
 }
 
-/** A request ended, was rejected, or had its first token without ending. */
+/**
+ * A request ended, was rejected, had its first token without ending, or is done on a prefill worker, which holds its
+ * blocks until they are released.
+ */
 export interface EngineSignal {
   slot: number;
-  kind: 'ended' | 'rejected' | 'firstToken';
+  kind: 'ended' | 'rejected' | 'firstToken' | 'held';
 }
 
 export interface StuckRequest {

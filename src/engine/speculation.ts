@@ -16,6 +16,7 @@ export class Speculation {
   /** One token, and one more for each draft token accepted in a row, at most `remaining`. */
   burst(remaining: number): number {
     let tokens = 1;
+    if (this.maxBurst === 1) return Math.min(tokens, remaining);
     for (const coin of this.coins) {
       if (!coin.draw(this.random)) break;
       tokens++;

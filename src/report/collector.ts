@@ -19,7 +19,26 @@ export interface RequestOutcome {
   preemptions: number;
   /** null in the single-worker runtime, for which the reference names none. */
   worker: number | null;
-  status: 'completed' | 'rejected' | 'unfinished';
+  /** Its way through a fleet with stages; null in others. */
+  stages: StageOutcome | null;
+  status: 'completed' | 'rejected' | 'failed' | 'unfinished';
+}
+
+/** The way of a request from prefill to decode; times in milliseconds, NaN for what did not happen. */
+export interface StageOutcome {
+  prefillWorker: number | null;
+  prefillAdmitMs: number;
+  sourceHeldMs: number;
+  destinationReservedMs: number;
+  destinationActivatedMs: number;
+  decodeAdmitMs: number;
+  sourceReleasedMs: number;
+  prefillReusedTokens: number;
+  /** null when it was not admitted to decode. */
+  decodeReusedTokens: number | null;
+  /** Prompt tokens that the routers saw cached where they sent the request; null before it was sent. */
+  prefillOverlapTokens: number | null;
+  decodeOverlapTokens: number | null;
 }
 
 /** Goodput bounds in milliseconds; undefined bounds hold always. */
@@ -61,6 +80,7 @@ export class Collector {
   arrived = 0;
   completed = 0;
   rejected = 0;
+  failed = 0;
   preemptions = 0;
   preemptedRequests = 0;
   inputTokens = 0;
@@ -87,6 +107,7 @@ export class Collector {
     this.preemptions += outcome.preemptions;
     if (outcome.preemptions > 0) this.preemptedRequests++;
     if (outcome.status === 'rejected') this.rejected++;
+    if (outcome.status === 'failed') this.failed++;
     if (outcome.status === 'completed') this.count(outcome);
   }
 

@@ -24,11 +24,12 @@ export function reportJson(report: Report): string {
   return `{\n${lines.join(',\n')}\n}\n`;
 }
 
-const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value);
+const orNull = (value: number | undefined): number | null =>
+  value === undefined || Number.isNaN(value) ? null : value;
 
 /** One line of the per-request file, in the reference's key order. */
 export function recordJson(outcome: RequestOutcome): string {
-  const { arrivalMs, firstTokenMs, lastTokenMs, outputTokens } = outcome;
+  const { arrivalMs, firstTokenMs, lastTokenMs, outputTokens, stages } = outcome;
   const hasToken = outputTokens > 0;
   const hasGap = outputTokens > 1;
   return JSON.stringify({
@@ -47,18 +48,18 @@ export function recordJson(outcome: RequestOutcome): string {
     input_length: outcome.inputTokens,
     requested_output_length: outcome.requestedTokens,
     output_length: outputTokens,
-    reused_input_tokens: outcome.reusedTokens,
-    prefill_worker_idx: null,
+    reused_input_tokens: stages?.prefillReusedTokens ?? outcome.reusedTokens,
+    prefill_worker_idx: stages?.prefillWorker ?? null,
     decode_worker_idx: outcome.worker,
-    prefill_admit_ms: null,
-    source_held_ms: null,
-    destination_reserved_ms: null,
-    destination_activated_ms: null,
-    decode_admit_ms: null,
-    source_released_ms: null,
-    decode_reused_input_tokens: null,
-    prefill_route_overlap_tokens: null,
-    decode_route_overlap_tokens: null,
+    prefill_admit_ms: orNull(stages?.prefillAdmitMs),
+    source_held_ms: orNull(stages?.sourceHeldMs),
+    destination_reserved_ms: orNull(stages?.destinationReservedMs),
+    destination_activated_ms: orNull(stages?.destinationActivatedMs),
+    decode_admit_ms: orNull(stages?.decodeAdmitMs),
+    source_released_ms: orNull(stages?.sourceReleasedMs),
+    decode_reused_input_tokens: stages?.decodeReusedTokens ?? null,
+    prefill_route_overlap_tokens: stages?.prefillOverlapTokens ?? null,
+    decode_route_overlap_tokens: stages?.decodeOverlapTokens ?? null,
     preemptions: outcome.preemptions,
     terminal_status: outcome.status,
   });

@@ -3,6 +3,7 @@ import { WyRand } from '../random/wyrand.js';
 import { ClassQueue, FairQueue, type QueuedRequest } from './class-queue.js';
 import { type CostWeights, chooseTarget, targetCost } from './cost.js';
 import { classOf } from './policy.js';
+import type { PrefillEstimator } from './prefill-load.js';
 import { PrefixIndex } from './prefix-index.js';
 import { TargetLoad } from './target-load.js';
 
@@ -12,11 +13,12 @@ export interface KvRouterOptions {
   /** Whether equal prompt blocks in service count once. */
   assumesReuse: boolean;
   policy: PolicyProfile;
-  targets: number;
   blockTokens: number;
   /** Tokens of a pass; a busy fraction is a part of them. */
   maxBatchedTokens: number;
   seed: bigint;
+  /** Makes the prefill load decay. */
+  estimator: PrefillEstimator | undefined;
 }
 
 /** A request to place. Identities are those of its full prompt blocks; blocks behind them occur once. */
@@ -30,10 +32,11 @@ export interface RoutedRequest {
   policyClass: string | undefined;
 }
 
-/** A request that leaves the router for a target. */
+/** A request that leaves the router for a target, where this much of its prompt is cached. */
 export interface Placement {
   slot: number;
   target: number;
+  overlapTokens: number;
 }
 
 /** The reference's router refuses a request when its queue is full, and the run fails. */
@@ -46,42 +49,69 @@ export class QueueLimitError extends Error {
  * (`dynamo-kv-router` of the reference). Targets are ranks, by number.
  */
 export class KvRouter {
-  private readonly index: PrefixIndex;
-  private readonly loads: TargetLoad[];
+  private readonly cached = new PrefixIndex();
+  private readonly inService = new PrefixIndex();
+  private readonly loads: TargetLoad[] = [];
+  /** Targets that take requests, ascending. */
+  private eligible: number[] = [];
   private readonly random: WyRand;
   private readonly queue: FairQueue;
   private readonly requests = new Map<number, RoutedRequest>();
   private readonly targetOf = new Map<number, number>();
   private nextOrder = 0;
+  private costs: number[] = [];
+  private shared = new Int32Array(0);
+  private prefillTokens: number[] = [];
 
   constructor(private readonly options: KvRouterOptions) {
-    this.index = new PrefixIndex(options.targets);
-    this.loads = Array.from({ length: options.targets }, () => new TargetLoad());
     this.random = new WyRand(options.seed);
     this.queue = new FairQueue(options.policy.classes.map((policy) => new ClassQueue(policy)));
   }
 
-  get queued(): number {
-    return this.queue.size;
+  // ---- Targets -----------------------------------------------------------------------------------------------
+
+  addTarget(target: number): void {
+    this.cached.reserve(target + 1);
+    this.inService.reserve(target + 1);
+    this.loads[target] ??= new TargetLoad(target, this.inService, this.options.estimator !== undefined);
+    this.eligible = [...this.eligible, target].sort((a, b) => a - b);
+  }
+
+  /** A target takes no new requests; those that it has still count for it. */
+  drainTarget(target: number): void {
+    this.eligible = this.eligible.filter((other) => other !== target);
+  }
+
+  removeTarget(target: number): void {
+    this.cached.forget(target);
+  }
+
+  /** Targets have come or gone. @returns requests that may go now */
+  topologySettled(nowMs: number): Placement[] {
+    return this.drain(nowMs);
   }
 
   stored(target: number, id: number): void {
-    this.index.stored(target, id);
+    this.cached.stored(target, id);
   }
 
   removed(target: number, id: number): void {
-    this.index.removed(target, id);
+    this.cached.removed(target, id);
   }
 
-  /** Places a request, or queues it. @returns its target, or undefined @throws {QueueLimitError} */
-  place(request: RoutedRequest, nowMs: number): number | undefined {
+  // ---- Requests ----------------------------------------------------------------------------------------------
+
+  /** Places a request, or queues it and returns undefined. @throws {QueueLimitError} */
+  place(request: RoutedRequest, nowMs: number): Placement | undefined {
     const { policy, blockTokens } = this.options;
-    const overlaps = new Int32Array(this.options.targets);
-    this.index.match(request.ids, request.idCount, overlaps);
-    const cachedTokens = Math.min(request.inputTokens, Math.max(...overlaps) * blockTokens);
+    const overlaps = new Int32Array(this.loads.length);
+    this.cached.match(request.ids, request.idCount, overlaps);
+    let best = 0;
+    for (const target of this.eligible) if (overlaps[target] > best) best = overlaps[target];
+    const cachedTokens = Math.min(request.inputTokens, best * blockTokens);
     const uncached = request.inputTokens - cachedTokens;
     const queue = this.queue.classes[classOf(policy, request.policyClass, uncached)];
-    if (!this.mustQueue(queue)) return this.choose(request, overlaps);
+    if (!this.mustQueue(queue, nowMs)) return this.choose(request, overlaps, nowMs);
     const jump = Math.max(0, request.priority);
     const seconds = Math.max(nowMs, 0) / 1000;
     const costTokens = Math.max(1, uncached);
@@ -102,18 +132,21 @@ export class KvRouter {
     return undefined;
   }
 
-  private mustQueue(queue: ClassQueue): boolean {
+  private mustQueue(queue: ClassQueue, nowMs: number): boolean {
     const { busyTokens, busyFraction } = queue.policy;
     if (busyTokens === undefined && busyFraction === undefined) return false;
-    return queue.size > 0 || this.allBusy(queue);
+    return queue.size > 0 || this.allBusy(queue, nowMs);
   }
 
-  private allBusy(queue: ClassQueue): boolean {
+  private allBusy(queue: ClassQueue, nowMs: number): boolean {
     const { busyTokens, busyFraction } = queue.policy;
-    const tokens = busyTokens ?? Number.POSITIVE_INFINITY;
+    const most = busyTokens ?? Number.POSITIVE_INFINITY;
     const part =
       busyFraction === undefined ? Number.POSITIVE_INFINITY : busyFraction * this.options.maxBatchedTokens;
-    return this.loads.every(({ prefillTokens }) => prefillTokens > tokens || prefillTokens > part);
+    return this.eligible.every((target) => {
+      const tokens = this.loads[target].prefill.tokensAt(nowMs);
+      return tokens > most || tokens > part;
+    });
   }
 
   private checkLimits(queue: ClassQueue): void {
@@ -124,7 +157,7 @@ export class KvRouter {
       ['cached_tokens', queue.cachedTokens, policy.cachedTokenLimit],
     ];
     for (const [what, current, perTarget] of limits) {
-      const limit = perTarget === undefined ? Number.POSITIVE_INFINITY : perTarget * this.options.targets;
+      const limit = perTarget === undefined ? Number.POSITIVE_INFINITY : perTarget * this.eligible.length;
       if (current >= limit)
         throw new QueueLimitError(
           `router policy class "${policy.name}" queue ${what} limit reached (current=${current}, limit=${limit})`,
@@ -132,58 +165,81 @@ export class KvRouter {
     }
   }
 
-  private choose(request: RoutedRequest, overlaps: Int32Array): number {
+  private choose(request: RoutedRequest, overlaps: Int32Array, nowMs: number): Placement {
     const { options, loads } = this;
     const { blockTokens, weights } = options;
-    const { inputTokens, ids, idCount } = request;
+    const { slot, inputTokens, ids, idCount } = request;
     const blocks = options.tracksBlocks ? Math.floor(inputTokens / blockTokens) : 0;
     const named = options.tracksBlocks && options.assumesReuse ? Math.min(idCount, blocks) : 0;
-    const leastPrefillTokens = Math.min(...loads.map((load) => load.prefillTokens));
-    const costs = loads.map((load, target) =>
-      targetCost(weights, {
+    const target = this.cheapest(inputTokens, blocks, ids, named, overlaps, nowMs);
+    const cachedTokens = Math.min(overlaps[target] * blockTokens, inputTokens);
+    loads[target].add(slot, { ids: ids.slice(0, named), otherBlocks: blocks - named });
+    if (weights.tracksPrefill) {
+      const newTokens = inputTokens - cachedTokens;
+      const estimate = newTokens > 0 ? options.estimator?.(newTokens, cachedTokens) : undefined;
+      loads[target].prefill.add(slot, newTokens, estimate, nowMs);
+    }
+    this.targetOf.set(slot, target);
+    return { slot, target, overlapTokens: cachedTokens };
+  }
+
+  private cheapest(
+    inputTokens: number,
+    blocks: number,
+    ids: Int32Array,
+    named: number,
+    overlaps: Int32Array,
+    nowMs: number,
+  ): number {
+    const { eligible, loads, costs, prefillTokens } = this;
+    const { blockTokens, weights } = this.options;
+    if (this.shared.length < loads.length) this.shared = new Int32Array(loads.length);
+    this.inService.match(ids, named, this.shared);
+    let leastPrefillTokens = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < eligible.length; i++) {
+      const tokens = loads[eligible[i]].prefill.tokensAt(nowMs);
+      prefillTokens[i] = tokens;
+      if (tokens < leastPrefillTokens) leastPrefillTokens = tokens;
+    }
+    costs.length = eligible.length;
+    for (let i = 0; i < eligible.length; i++) {
+      const target = eligible[i];
+      const load = loads[target];
+      costs[i] = targetCost(weights, {
         blockTokens,
         inputTokens,
-        prefillTokens: load.prefillTokens,
+        prefillTokens: prefillTokens[i],
         leastPrefillTokens,
-        overlapBlocks: overlaps[target],
-        decodeBlocks: load.blocks + load.newBlocks(ids, named) + blocks - named,
+        overlapBlocks: target < overlaps.length ? overlaps[target] : 0,
+        decodeBlocks: load.blocks + blocks - this.shared[target],
         requests: load.requests,
-      }),
-    );
-    const target = chooseTarget(costs, weights.temperature, this.random);
-    const cached = Math.min(overlaps[target] * blockTokens, inputTokens);
-    loads[target].add(request.slot, {
-      ids: ids.slice(0, named),
-      namedBlocks: named,
-      otherBlocks: blocks - named,
-      prefillTokens: weights.tracksPrefill ? inputTokens - cached : 0,
-    });
-    this.targetOf.set(request.slot, target);
-    return target;
+      });
+    }
+    return eligible[chooseTarget(costs, weights.temperature, this.random)];
   }
 
   /** A request had its first token. @returns requests that may go now */
-  prefillCompleted(slot: number): Placement[] {
-    this.loads[this.targetOf.get(slot)!].prefillCompleted(slot);
-    return this.drain();
+  prefillCompleted(slot: number, nowMs: number): Placement[] {
+    this.loads[this.targetOf.get(slot)!].prefill.remove(slot, nowMs);
+    return this.drain(nowMs);
   }
 
   /** A request ended. @returns requests that may go now */
-  ended(slot: number): Placement[] {
-    this.loads[this.targetOf.get(slot)!].ended(slot);
+  ended(slot: number, nowMs: number): Placement[] {
+    this.loads[this.targetOf.get(slot)!].ended(slot, nowMs);
     this.targetOf.delete(slot);
-    return this.drain();
+    return this.drain(nowMs);
   }
 
-  private drain(): Placement[] {
+  private drain(nowMs: number): Placement[] {
     const placements: Placement[] = [];
-    if (this.queue.size === 0) return placements;
+    if (this.queue.size === 0 || this.eligible.length === 0) return placements;
     for (;;) {
-      const entry = this.queue.pop((queue) => this.allBusy(queue));
+      const entry = this.queue.pop((queue) => this.allBusy(queue, nowMs));
       if (!entry) return placements;
       const request = this.requests.get(entry.slot)!;
       this.requests.delete(entry.slot);
-      placements.push({ slot: entry.slot, target: this.choose(request, entry.overlaps) });
+      placements.push(this.choose(request, entry.overlaps, nowMs));
     }
   }
 }

@@ -1,13 +1,24 @@
 /** Which targets hold which blocks: a row of bits a block. A target's overlap is its longest held prefix. */
 export class PrefixIndex {
-  private readonly words: number;
+  /** Words of 32 targets in a row. */
+  private words = 1;
   private readonly rowOf = new Map<number, number>();
   private rows = new Int32Array(64);
   private used = 0;
   private readonly free: number[] = [];
+  private active = new Int32Array(1);
 
-  constructor(targets: number) {
-    this.words = Math.max(1, Math.ceil(targets / 32));
+  /** Makes room for targets numbered below `targets`. */
+  reserve(targets: number): void {
+    const words = Math.ceil(targets / 32);
+    if (words <= this.words) return;
+    const wider = Math.max(words, this.words * 2);
+    const rows = new Int32Array(Math.max(64, this.used * wider));
+    for (let row = 0; row < this.used; row++)
+      rows.set(this.rows.subarray(row * this.words, (row + 1) * this.words), row * wider);
+    this.rows = rows;
+    this.words = wider;
+    this.active = new Int32Array(wider);
   }
 
   stored(target: number, id: number): void {
@@ -30,23 +41,39 @@ export class PrefixIndex {
     this.free.push(row);
   }
 
+  /** Forgets everything that a target holds. */
+  forget(target: number): void {
+    for (const id of [...this.rowOf.keys()]) this.removed(target, id);
+  }
+
   /** Leading blocks of `ids` that each target holds, into `overlaps`. */
   match(ids: Int32Array, count: number, overlaps: Int32Array): void {
     overlaps.fill(0);
-    const { words, rows } = this;
-    const active = new Int32Array(words).fill(-1);
+    const { words, rows, active } = this;
+    active.fill(-1);
     for (let i = 0; i < count; i++) {
       const row = this.rowOf.get(ids[i]);
-      if (row === undefined) return;
+      if (row === undefined) {
+        this.settle(i, overlaps);
+        return;
+      }
       let any = 0;
       for (let word = 0; word < words; word++) {
-        active[word] &= rows[row * words + word];
-        any |= active[word];
+        const before = active[word];
+        const now = before & rows[row * words + word];
+        if (now !== before && i > 0) note(before & ~now, word, i, overlaps);
+        active[word] = now;
+        any |= now;
       }
       if (any === 0) return;
-      for (let target = 0; target < overlaps.length; target++)
-        if ((active[target >> 5] >> (target & 31)) & 1) overlaps[target] = i + 1;
     }
+    this.settle(count, overlaps);
+  }
+
+  /** Gives the targets that hold everything so far their overlap. */
+  private settle(length: number, overlaps: Int32Array): void {
+    if (length === 0) return;
+    for (let word = 0; word < this.words; word++) note(this.active[word], word, length, overlaps);
   }
 
   private grow(): void {
@@ -54,4 +81,10 @@ export class PrefixIndex {
     grown.set(this.rows);
     this.rows = grown;
   }
+}
+
+/** Enters the overlap of the targets whose bits are set in a word. */
+function note(targets: number, word: number, length: number, overlaps: Int32Array): void {
+  for (let bits = targets; bits !== 0; bits &= bits - 1)
+    overlaps[word * 32 + 31 - Math.clz32(bits & -bits)] = length;
 }

@@ -77,13 +77,16 @@ describe('cost of a target', () => {
 
 describe('prefix index', () => {
   it('counts leading blocks that a target holds, for more targets than a word has bits', () => {
-    const index = new PrefixIndex(40);
+    const index = new PrefixIndex();
+    index.stored(1, 5);
+    index.reserve(40);
     for (const id of [5, 6, 7]) index.stored(39, id);
     for (const id of [5, 7]) index.stored(2, id);
     const overlaps = new Int32Array(40);
     index.match(Int32Array.of(5, 6, 7, 8), 4, overlaps);
     expect([overlaps[39], overlaps[2], overlaps[0]]).toEqual([3, 1, 0]);
-    index.removed(39, 5);
+    expect(overlaps[1]).toBe(1);
+    index.forget(39);
     index.match(Int32Array.of(5, 6, 7, 8), 4, overlaps);
     expect([overlaps[39], overlaps[2]]).toEqual([0, 1]);
   });
@@ -99,36 +102,38 @@ describe('router queue', () => {
     strictPriority: 0,
     policyClass: undefined,
   });
-  const router = (policy: 'fcfs' | 'lcfs') =>
-    new KvRouter({
+  const router = (policy: 'fcfs' | 'lcfs') => {
+    const made = new KvRouter({
       weights: WEIGHTS,
       tracksBlocks: true,
       assumesReuse: true,
       policy: singleClass(policy, 0),
-      targets: 2,
       blockTokens: 16,
       maxBatchedTokens: 100,
       seed: 1n,
+      estimator: undefined,
     });
+    made.addTarget(0);
+    made.addTarget(1);
+    return made;
+  };
 
   it('holds requests back while all targets are in prefill and lets them go in order', () => {
     const kept = router('fcfs');
-    const targets = [kept.place(request(0), 0), kept.place(request(1), 0)];
+    const targets = [0, 1].map((slot) => kept.place(request(slot), 0)!.target);
     expect(new Set(targets)).toEqual(new Set([0, 1]));
     expect([kept.place(request(2), 1), kept.place(request(3), 2), kept.place(request(4, 9), 3)]).toEqual([
       undefined,
       undefined,
       undefined,
     ]);
-    expect(kept.queued).toBe(3);
-    expect(kept.prefillCompleted(0)).toEqual([{ slot: 4, target: targets[0] }]);
-    expect(kept.ended(1)).toEqual([{ slot: 2, target: targets[1] }]);
-    expect(kept.queued).toBe(1);
+    expect(kept.prefillCompleted(0, 9)).toEqual([{ slot: 4, target: targets[0], overlapTokens: 0 }]);
+    expect(kept.ended(1, 9)).toEqual([{ slot: 2, target: targets[1], overlapTokens: 0 }]);
   });
 
   it('serves the last first under lcfs', () => {
     const kept = router('lcfs');
     for (let slot = 0; slot < 4; slot++) kept.place(request(slot), slot);
-    expect(kept.prefillCompleted(0).map(({ slot }) => slot)).toEqual([3]);
+    expect(kept.prefillCompleted(0, 9).map(({ slot }) => slot)).toEqual([3]);
   });
 });

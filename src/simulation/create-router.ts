@@ -2,6 +2,7 @@ import type { EngineArgs } from '../config/engine-args.js';
 import type { RouterSettings } from '../config/router-config.js';
 import { KvRouter } from '../router/kv-router.js';
 import { singleClass } from '../router/policy.js';
+import type { PrefillEstimator } from '../router/prefill-load.js';
 
 /** Seed of the reference's seeded build. */
 const DEFAULT_SEED = 0xd1a05eedn;
@@ -12,8 +13,8 @@ const UNLIMITED_TOKENS = 10_000_000;
 export function createRouter(
   settings: RouterSettings,
   args: EngineArgs,
-  workers: number,
   seed: bigint | undefined,
+  estimator: PrefillEstimator | undefined,
 ): KvRouter {
   const queuePolicy = args.routerQueuePolicy ?? settings.queuePolicy;
   const { overlapCredit, overlapCreditDecay, prefillLoadScale, activeRequestWeight } = settings;
@@ -30,9 +31,9 @@ export function createRouter(
     tracksBlocks,
     assumesReuse,
     policy: settings.policy ?? singleClass(queuePolicy, settings.queueThreshold),
-    targets: workers * args.ranks,
     blockTokens: args.blockTokens,
     maxBatchedTokens: Math.min(args.maxBatchedTokens, UNLIMITED_TOKENS),
     seed: seed ?? DEFAULT_SEED,
+    estimator,
   });
 }

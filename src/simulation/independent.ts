@@ -12,8 +12,10 @@ export class IndependentRun {
   private readonly isStuck: boolean[];
 
   constructor(private readonly fleet: Fleet) {
-    this.clocks = new Float64Array(fleet.cores.length);
-    this.isStuck = fleet.cores.map(() => false);
+    fleet.pool.addInitial();
+    const { cores } = fleet.pool;
+    this.clocks = new Float64Array(cores.length);
+    this.isStuck = cores.map(() => false);
   }
 
   /** @returns the time of the last event, in milliseconds */
@@ -43,7 +45,7 @@ export class IndependentRun {
   /** Runs the passes of a worker that begin before `untilMs`. */
   private advance(rank: number, untilMs: number): void {
     const { fleet, clocks } = this;
-    const core = fleet.cores[rank];
+    const core = fleet.pool.cores[rank];
     while (core.requestCount > 0 && clocks[rank] < untilMs && !this.isStuck[rank])
       this.step(core, rank, untilMs);
   }

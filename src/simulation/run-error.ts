@@ -1,4 +1,16 @@
-/** The run failed for a reason that lies in its input's behaviour. The message is one line and says what to change. */
+import type { EngineCore } from '../engine/engine-core.js';
+import type { RequestSlots } from './slots.js';
+
+/** The simulated run cannot go on; a message for the user, exit code 1. */
 export class RunError extends Error {
   override readonly name = 'RunError';
+}
+
+/** The error of a run in which nothing can move any more, naming what is stuck and what to change. */
+export function deadEnd(slots: RequestSlots, inFlight: number, cores: readonly EngineCore[]): RunError {
+  const [first] = cores.flatMap((core) => core.diagnose());
+  const what = first
+    ? `: request ${slots.row[first.slot] + 1} (${slots.inputTokens[first.slot]} tokens in, ${slots.requestedTokens[first.slot]} out) ${first.problem}; ${first.remedy}`
+    : '';
+  return new RunError(`the replay reached a dead end with ${inFlight} in-flight requests remaining${what}`);
 }

@@ -6,22 +6,29 @@ import { HarnessRun } from './harness.js';
 import { IndependentRun } from './independent.js';
 import { RunError } from './run-error.js';
 import { SingleWorkerRun } from './single.js';
+import { SplitFleet, type SplitFleetOptions } from './split-fleet.js';
+import { SplitRun } from './split-run.js';
 
 /** Worker time of a run in which nothing completed, as the reference has it. */
 const MIN_SECONDS = 1e-9;
 
-export interface SimulationOptions extends Omit<FleetOptions, 'isCapped' | 'namesWorkers'> {
+interface RunOptions {
   isOpenLoop: boolean;
   /** Infinity without a cap. */
   capMs: number;
+  /** Whether requests that are still in flight when the run stops are recorded. */
+  recordsUnfinished: boolean;
 }
 
+export type SimulationOptions = Omit<FleetOptions, 'isCapped' | 'namesWorkers'> & RunOptions;
+export type SplitSimulationOptions = Omit<SplitFleetOptions, 'isCapped'> & RunOptions;
+
 /**
- * Runs a workload through an aggregated fleet behind round robin.
+ * Runs a workload through workers that serve requests from prompt to last token.
  * @throws {RunError} when the run comes to a dead end
  */
 export function simulate(options: SimulationOptions): WorkerUse {
-  const { args, workers, collector } = options;
+  const { args, workers } = options;
   const isSingle = workers === 1 && args.ranks === 1 && options.router === undefined;
   const fleet = new Fleet({
     ...options,
@@ -29,27 +36,53 @@ export function simulate(options: SimulationOptions): WorkerUse {
     namesWorkers: !isSingle,
     namesSessions: options.namesSessions && !isSingle,
   });
-  try {
+  return guarded(fleet, () => {
     const decodeSeconds = isSingle ? runSingle(fleet, options) : runMany(fleet, options);
     if (options.recordsUnfinished) fleet.endUnfinished();
     return { prefillSeconds: 0, decodeSeconds, prefillGpus: 0, decodeGpus: args.tensorParallel * args.ranks };
+  });
+}
+
+function runSingle(fleet: Fleet, { isOpenLoop, capMs, collector }: SimulationOptions): number {
+  new SingleWorkerRun(fleet, isOpenLoop, capMs).run();
+  return Math.max(collector.durationMs / 1000, MIN_SECONDS);
+}
+
+function runMany(fleet: Fleet, options: SimulationOptions): number {
+  const { args, source, capMs, workers, router } = options;
+  // An idle pass of SGLang changes its state, and how often one is tried depends on what other workers do.
+  const isAlone = args.ranks === 1 && args.engineType !== 'sglang';
+  const isIndependent =
+    !source.hasFeedback && capMs === Number.POSITIVE_INFINITY && isAlone && router === undefined;
+  return isIndependent
+    ? (workers * new IndependentRun(fleet).run()) / 1000
+    : new HarnessRun(fleet, capMs).run();
+}
+
+/**
+ * Runs a workload through a fleet of prefill and decode workers.
+ * @throws {RunError} when the run comes to a dead end
+ */
+export function simulateSplit(options: SplitSimulationOptions): WorkerUse {
+  const fleet = new SplitFleet({ ...options, isCapped: options.capMs !== Number.POSITIVE_INFINITY });
+  return guarded(fleet, () => {
+    const run = new SplitRun(fleet, options.capMs);
+    run.run();
+    fleet.endUnfinished(options.recordsUnfinished);
+    return {
+      prefillSeconds: run.prefillSeconds,
+      decodeSeconds: run.decodeSeconds,
+      prefillGpus: options.prefill.args.tensorParallel,
+      decodeGpus: options.decode.args.tensorParallel,
+    };
+  });
+}
+
+function guarded(fleet: { deadEnd(): RunError }, run: () => WorkerUse): WorkerUse {
+  try {
+    return run();
   } catch (error) {
     if (error instanceof QueueLimitError) throw new RunError(error.message);
     throw error instanceof StallError ? fleet.deadEnd() : error;
-  }
-
-  function runSingle(fleet: Fleet, { isOpenLoop, capMs }: SimulationOptions): number {
-    new SingleWorkerRun(fleet, isOpenLoop, capMs).run();
-    return Math.max(collector.durationMs / 1000, MIN_SECONDS);
-  }
-
-  function runMany(fleet: Fleet, { source, capMs }: SimulationOptions): number {
-    // An idle pass of SGLang changes its state, and how often one is tried depends on what other workers do.
-    const isAlone = args.ranks === 1 && args.engineType !== 'sglang';
-    const isIndependent =
-      !source.hasFeedback && capMs === Number.POSITIVE_INFINITY && isAlone && options.router === undefined;
-    return isIndependent
-      ? (workers * new IndependentRun(fleet).run()) / 1000
-      : new HarnessRun(fleet, capMs).run();
   }
 }

@@ -16,12 +16,14 @@ export class SingleWorkerRun {
     private readonly fleet: Fleet,
     private readonly isOpenLoop: boolean,
     private readonly capMs: number,
-  ) {}
+  ) {
+    fleet.pool.addInitial();
+  }
 
   run(): void {
     const { fleet, capMs } = this;
     const { source } = fleet.options;
-    const [core] = fleet.cores;
+    const [core] = fleet.pool.cores;
     let t = 0;
     let idlePasses = 0;
     while (core.requestCount > 0 || !source.isDrained()) {
@@ -44,7 +46,7 @@ export class SingleWorkerRun {
   }
 
   private drive(nowMs: number): number {
-    const [core] = this.fleet.cores;
+    const [core] = this.fleet.pool.cores;
     const planned = core.plan(nowMs, this.fleet.options.source.nextReadyMs());
     if (planned >= 0) {
       core.commit();

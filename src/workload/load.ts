@@ -34,7 +34,8 @@ export async function loadWorkload(plan: ReplayPlan): Promise<Workload> {
   }
 }
 
-function loadSynthetic({ options, engine, arrivalSpeedup }: ReplayPlan): Workload {
+function loadSynthetic({ options, topology, arrivalSpeedup }: ReplayPlan): Workload {
+  const engine = topology.kind === 'aggregated' ? topology.engine : topology.prefill;
   const { replayConcurrency, requestRate, arrivalIntervalMs } = options;
   const synthetic: SyntheticOptions = {
     inputTokens: options.inputTokens!,

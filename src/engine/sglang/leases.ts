@@ -65,6 +65,15 @@ export class Leases {
 
   /** Begins a lease on the first `tokens` of a request. @returns cached tokens among them, or -1 when it does not fit */
   allocate(slot: number, tokens: number): number {
+    const matched = this.begin(slot, tokens);
+    const { pages, cached } = this.leases[slot] ?? { pages: [], cached: 0 };
+    if (matched >= 0)
+      this.events?.filled(pages, this.blocks.ids[slot], cached, Math.floor(tokens / this.pageTokens));
+    return matched;
+  }
+
+  /** As `allocate`, for content that is still to arrive. */
+  begin(slot: number, tokens: number): number {
     const { tree, pool, pageTokens } = this;
     const full = Math.floor(tokens / pageTokens);
     tree.match(this.keysOf(slot, full), full);
@@ -82,7 +91,6 @@ export class Leases {
       last: matchedNode,
     };
     this.leased++;
-    this.events?.filled(this.leases[slot]!.pages, this.blocks.ids[slot], matched, full);
     return matched * pageTokens;
   }
 

@@ -1,3 +1,4 @@
+import { type DestinationHost, Destinations } from '../destinations.js';
 import type { EngineCore, EngineSignal, StuckRequest } from '../engine-core.js';
 import type { KvEventSink } from '../kv/block-pool.js';
 import type { PromptBlocks } from '../kv/prompt-blocks.js';
@@ -43,11 +44,16 @@ const RATIO_FLOOR = 0.14;
  * The scheduler of SGLang (`scheduler/sglang/core.rs` of the reference): each pass prefills what its budgets admit and
  * then decodes one step for everything that runs, what was just prefilled included.
  */
-export class SglangScheduler implements EngineCore {
+export class SglangScheduler implements EngineCore, DestinationHost {
   readonly signals: EngineSignal[] = [];
   madeProgress = false;
   private waiting: number[] = [];
   private running: number[] = [];
+  /** Requests that came with their prompt computed and have not run yet. */
+  private prebuilt: number[] = [];
+  readonly destinations = new Destinations(this);
+  /** Ended requests that keep their pages until those are released. */
+  private heldCount = 0;
   private readonly leases: Leases;
   private readonly stretch: DecodeStretch;
   private readonly speculation: Speculation | undefined;
@@ -94,11 +100,47 @@ export class SglangScheduler implements EngineCore {
   }
 
   get requestCount(): number {
-    return this.waiting.length + this.running.length;
+    return this.waiting.length + this.prebuilt.length + this.running.length;
+  }
+
+  get keptCount(): number {
+    return this.heldCount + this.destinations.pending + this.destinations.reserved;
   }
 
   receive(slot: number): void {
     this.waiting.push(slot);
+  }
+
+  fits(slot: number): boolean {
+    return this.pageUp(this.requests.promptTokens[slot]) <= this.options.pages * this.options.pageTokens;
+  }
+
+  hasRoom(): boolean {
+    return true;
+  }
+
+  reserve(slot: number): number {
+    const { requests, leases } = this;
+    const prompt = requests.promptTokens[slot];
+    const cached = leases.begin(slot, prompt);
+    if (cached < 0) return -1;
+    requests.allocated[slot] = this.pageUp(prompt);
+    return requests.allocated[slot] - cached;
+  }
+
+  activate(slot: number): boolean {
+    const { requests, leases } = this;
+    const availableBefore = leases.availableTokens;
+    requests.computed[slot] = requests.promptTokens[slot];
+    leases.cachePrefix(slot);
+    this.prebuilt.push(slot);
+    return leases.availableTokens > availableBefore;
+  }
+
+  releaseHeld(slot: number): void {
+    this.heldCount--;
+    this.leases.finish(slot);
+    this.destinations.capacityChanged();
   }
 
   get lastStartMs(): number {
@@ -109,9 +151,15 @@ export class SglangScheduler implements EngineCore {
     return this.waiting.length === 0;
   }
 
+  /** Whether requests that need prefill may be admitted. */
+  private get mayPrefill(): boolean {
+    return this.prebuilt.length === 0 && this.destinations.pending === 0;
+  }
+
   plan(nowMs: number, limitMs: number): number {
-    const { options, running, waiting } = this;
-    const isSteady = waiting.length === 0 || running.length >= options.maxSequences;
+    const { options, running, waiting, prebuilt } = this;
+    const isFull = running.length >= options.maxSequences;
+    const isSteady = isFull || (prebuilt.length === 0 && (waiting.length === 0 || !this.mayPrefill));
     if (!options.plansAhead || running.length === 0 || this.speculation) return -1;
     if (this.stretch.passes === 0 && !isSteady) return -1;
     return this.stretch.plan(running, nowMs, limitMs, this.timeOfTokens);
@@ -130,13 +178,27 @@ export class SglangScheduler implements EngineCore {
 
   execute(nowMs: number): number {
     this.stretch.passes = 0;
+    const promoted = this.promote(nowMs);
     if (this.options.longestPrefixFirst) this.orderByPrefix();
     const { admitted, inputTokens, prefixTokens } = this.admit(nowMs);
     const decodeStart = nowMs + this.prefillTime(admitted.length, inputTokens, prefixTokens);
     for (const slot of admitted) this.place(slot);
     const end = this.prepareDecode(decodeStart);
-    this.madeProgress = end > nowMs || admitted.length > 0 || this.tokenless.length > 0 || this.decodes;
+    this.madeProgress =
+      end > nowMs || promoted + admitted.length > 0 || this.tokenless.length > 0 || this.decodes;
     return end;
+  }
+
+  /** Requests that came with their prompt begin to run. @returns how many */
+  private promote(nowMs: number): number {
+    const { running, prebuilt, requests, options } = this;
+    const count = Math.min(prebuilt.length, options.maxSequences - running.length);
+    for (const slot of prebuilt.splice(0, Math.max(0, count))) {
+      requests.status[slot] = RUNNING;
+      running.push(slot);
+      this.log.admitted(slot, nowMs, 0);
+    }
+    return Math.max(0, count);
   }
 
   private orderByPrefix(): void {
@@ -165,7 +227,7 @@ export class SglangScheduler implements EngineCore {
     let prefillBudget = options.maxPrefillTokens;
     let chunkBudget = chunkedPrefillTokens;
     const slots = Math.max(0, options.maxSequences - this.running.length);
-    while (admitted.length < slots && waiting.length > 0) {
+    while (this.mayPrefill && admitted.length < slots && waiting.length > 0) {
       const [slot] = waiting;
       const rest = Math.max(0, requests.length[slot] - requests.computed[slot]);
       if (rest === 0) break;
@@ -279,6 +341,7 @@ export class SglangScheduler implements EngineCore {
     requests.allocated[slot] = 0;
     requests.status[slot] = PREEMPTED;
     this.log.preemptions[slot]++;
+    this.destinations.capacityChanged();
     this.retracted.push(slot);
   }
 
@@ -297,12 +360,14 @@ export class SglangScheduler implements EngineCore {
   }
 
   settle(endMs: number): void {
-    const { requests, leases, tokenless, retracted } = this;
+    const { requests, leases, options, tokenless, retracted } = this;
     const done: number[] = [...tokenless];
     tokenless.length = 0;
-    for (const slot of done) this.signals.push({ slot, kind: 'ended' });
+    for (const slot of done) this.signals.push({ slot, kind: this.endKind });
     if (this.decodes) this.decode(endMs, done);
-    for (const slot of done) leases.finish(slot);
+    if (options.role === 'prefill') this.heldCount += done.length;
+    else for (const slot of done) leases.finish(slot);
+    if (done.length > 0) this.destinations.capacityChanged();
     if (done.length > 0) this.running = this.running.filter((slot) => requests.remaining(slot) > 0);
     if (retracted.length > 0) {
       this.waiting.unshift(...retracted);
@@ -310,6 +375,10 @@ export class SglangScheduler implements EngineCore {
       this.ratio = this.startRatio;
     }
     this.lowerRatio();
+  }
+
+  private get endKind(): 'held' | 'ended' {
+    return this.options.role === 'prefill' ? 'held' : 'ended';
   }
 
   private decode(endMs: number, done: number[]): void {
@@ -322,7 +391,7 @@ export class SglangScheduler implements EngineCore {
         this.emit(slot, endMs, next);
         if (requests.remaining(slot) === 0) {
           done.push(slot);
-          this.signals.push({ slot, kind: 'ended' });
+          this.signals.push({ slot, kind: this.endKind });
           return;
         }
         leases.cachePrefix(slot);
@@ -349,23 +418,25 @@ export class SglangScheduler implements EngineCore {
 
   diagnose(): StuckRequest[] {
     const { requests, options } = this;
-    return [...this.running, ...this.waiting].map((slot) => {
-      const rest = requests.length[slot] - requests.computed[slot];
-      const budget = Math.min(options.maxPrefillTokens, options.chunkedPrefillTokens);
-      if (this.pageUp(Math.min(rest, options.chunkedPrefillTokens)) > budget || budget === 0)
+    return [...this.running, ...this.prebuilt, ...this.waiting, ...this.destinations.waitingSlots()].map(
+      (slot) => {
+        const rest = requests.length[slot] - requests.computed[slot];
+        const budget = Math.min(options.maxPrefillTokens, options.chunkedPrefillTokens);
+        if (this.pageUp(Math.min(rest, options.chunkedPrefillTokens)) > budget || budget === 0)
+          return {
+            slot,
+            problem: `needs ${rest} tokens of prefill, a pass takes ${budget}`,
+            remedy: 'raise sglang.max_prefill_tokens and sglang.chunked_prefill_size',
+          };
+        const output = Math.min(requests.remaining(slot), options.clipMaxNewTokens);
+        const needed = Math.ceil((this.pageUp(requests.length[slot]) + output + 1) / options.pageTokens);
         return {
           slot,
-          problem: `needs ${rest} tokens of prefill, a pass takes ${budget}`,
-          remedy: 'raise sglang.max_prefill_tokens and sglang.chunked_prefill_size',
+          problem: `needs ${needed} pages of ${options.pageTokens} tokens, the pool has ${options.pages}`,
+          remedy: `raise num_gpu_blocks to ${Math.max(needed, options.pages + 1)}`,
         };
-      const output = Math.min(requests.remaining(slot), options.clipMaxNewTokens);
-      const needed = Math.ceil((this.pageUp(requests.length[slot]) + output + 1) / options.pageTokens);
-      return {
-        slot,
-        problem: `needs ${needed} pages of ${options.pageTokens} tokens, the pool has ${options.pages}`,
-        remedy: `raise num_gpu_blocks to ${Math.max(needed, options.pages + 1)}`,
-      };
-    });
+      },
+    );
   }
 
   check(): void {

@@ -23,7 +23,10 @@ export class Admission {
     private readonly holdings: Holdings,
   ) {}
 
-  /** Decides about the head of the queue, leaving its cache hits in `hitTokens`. */
+  /**
+   * Decides about the head of the queue, leaving its cache hits in `hitTokens`. A request that came with its prompt
+   * computed has its blocks already.
+   */
   decide(slot: number): number {
     const { options, requests, pool, holdings } = this;
     const { blockTokens, gpuBlocks } = options;
@@ -31,6 +34,10 @@ export class Admission {
     const length = requests.length[slot];
     const isVllm = options.policy === 'vllm';
     if (isVllm && options.maxModelTokens !== undefined && prompt >= options.maxModelTokens) return REJECT;
+    if (requests.computed[slot] > 0) {
+      this.hitTokens = 0;
+      return ADMIT;
+    }
     const wanted = isVllm ? length : prompt + requests.maxOutputTokens[slot];
     if (requests.status[slot] === WAITING && Math.ceil(wanted / blockTokens) > gpuBlocks) return REJECT;
     this.lookUp(slot, requests.maxOutputTokens[slot] - (length - prompt));
@@ -41,6 +48,13 @@ export class Admission {
     }
     const available = Math.max(0, Math.max(0, gpuBlocks - pool.active) - (holdings.final - holdings.held));
     return Math.ceil(wanted / blockTokens) - activeHits > available ? WAIT : ADMIT;
+  }
+
+  /** Leading blocks of a prompt that are cached. */
+  leadingHits(slot: number): number {
+    if (!this.options.prefixCaching) return 0;
+    this.pool.probe(this.blocks.ids[slot], this.blocks.counts[slot]);
+    return this.pool.hits;
   }
 
   /**

@@ -1,12 +1,13 @@
+import { type DestinationHost, Destinations } from '../destinations.js';
 import { type EngineCore, type EngineSignal, StallError, type StuckRequest } from '../engine-core.js';
 import type { BlockPool } from '../kv/block-pool.js';
 import type { PromptBlocks } from '../kv/prompt-blocks.js';
 import type { GapSink, RequestLog } from '../request-log.js';
-import { PREEMPTED, RUNNING, type SchedulerRequests } from '../requests.js';
+import { PREEMPTED, RUNNING, type SchedulerRequests, WAITING } from '../requests.js';
 import { SlotQueue } from '../slot-queue.js';
-import { Speculation } from '../speculation.js';
 import type { PassClock } from '../timing/pass-clock.js';
 import { Admission, REJECT, WAIT } from './admission.js';
+import { Bursts } from './bursts.js';
 import { DecodeGroup } from './decode-group.js';
 import { explainStuck } from './diagnosis.js';
 import { Holdings } from './holdings.js';
@@ -36,7 +37,7 @@ export interface VllmTables {
  * `running` begins with the decode group, whose members are advanced together; whoever needs them one by one (a
  * preemption, a short budget) dissolves the group first, and they join again when they have emitted.
  */
-export class VllmScheduler implements EngineCore {
+export class VllmScheduler implements EngineCore, DestinationHost {
   readonly signals: EngineSignal[] = [];
   madeProgress = false;
 
@@ -46,7 +47,8 @@ export class VllmScheduler implements EngineCore {
   /** When the last token of the group was emitted. */
   lastEmitMs = 0;
   private readonly stretch: Stretch;
-  private readonly speculation: Speculation | undefined;
+  readonly destinations = new Destinations(this);
+  private readonly bursts: Bursts | undefined;
   private readonly requests: SchedulerRequests;
   private readonly holdings: Holdings;
   private readonly admission: Admission;
@@ -69,9 +71,8 @@ export class VllmScheduler implements EngineCore {
   private readonly rejected: number[] = [];
   private readonly finished: number[] = [];
   private readyCount = 0;
-  /** Requests that emit in this pass and blocks promised to them, under speculation. */
-  private ready: number[] = [];
-  private reservedBlocks = 0;
+  /** Ended requests that keep their blocks until those are released. */
+  private heldCount = 0;
 
   constructor(
     readonly options: VllmOptions,
@@ -85,17 +86,34 @@ export class VllmScheduler implements EngineCore {
     this.log = tables.log;
     this.gaps = tables.gaps;
     this.group = new DecodeGroup(options.blockTokens);
-    this.stretch = new Stretch(this, pool, clock, tables.gaps, !options.isWatched);
+    this.stretch = new Stretch(
+      this,
+      pool,
+      clock,
+      tables.gaps,
+      !options.isWatched,
+      options.role === 'prefill',
+    );
     if (options.acceptRates)
-      this.speculation = new Speculation(
+      this.bursts = new Bursts(
+        this,
+        options,
         options.acceptRates,
-        options.speculationSeed,
-        options.role === 'prefill',
+        pool,
+        clock,
+        this.requests,
+        this.holdings,
+        this.log,
+        this.gaps,
       );
   }
 
   get requestCount(): number {
     return this.waiting.size + this.running.length;
+  }
+
+  get keptCount(): number {
+    return this.heldCount + this.destinations.pending + this.destinations.reserved;
   }
 
   receive(slot: number): void {
@@ -113,6 +131,53 @@ export class VllmScheduler implements EngineCore {
     return this.waiting.size === 0 && this.running.length < this.options.maxSequences;
   }
 
+  // ---- Handoff -----------------------------------------------------------------------------------------------
+
+  fits(slot: number): boolean {
+    return Math.ceil(this.requests.promptTokens[slot] / this.options.blockTokens) <= this.options.gpuBlocks;
+  }
+
+  hasRoom(): boolean {
+    return this.running.length < this.options.maxSequences;
+  }
+
+  reserve(slot: number): number {
+    const { requests, holdings, options } = this;
+    const hits = this.admission.leadingHits(slot);
+    if (!holdings.allocate(slot, requests.promptTokens[slot], hits)) return -1;
+    return (Math.ceil(requests.promptTokens[slot] / options.blockTokens) - hits) * options.blockTokens;
+  }
+
+  activate(slot: number): boolean {
+    const { requests, pool, holdings } = this;
+    const activeBefore = pool.active;
+    requests.computed[slot] = requests.promptTokens[slot];
+    requests.status[slot] = WAITING;
+    holdings.publishComputed(slot, 0, requests.promptTokens[slot]);
+    if (this.waiting.size === 0) this.headWaits = false;
+    this.waiting.pushBack(slot);
+    return pool.active < activeBefore;
+  }
+
+  releaseHeld(slot: number): void {
+    this.heldCount--;
+    this.holdings.release(slot);
+    this.destinations.capacityChanged();
+  }
+
+  /** The next request to admit, or -1. While a destination waits for room only those may run that have theirs. */
+  private nextWaiting(): number {
+    const { waiting } = this;
+    if (this.destinations.pending === 0) return this.headMustWait ? -1 : waiting.first;
+    for (let i = 0; i < waiting.size; i++) if (this.hasPrompt(waiting.at(i))) return waiting.at(i);
+    return -1;
+  }
+
+  /** Whether a waiting request came with its prompt computed. */
+  private hasPrompt(slot: number): boolean {
+    return this.requests.computed[slot] > 0;
+  }
+
   // ---- Uneventful passes -------------------------------------------------------------------------------------
 
   get lastStartMs(): number {
@@ -125,7 +190,7 @@ export class VllmScheduler implements EngineCore {
       group.size > 0 &&
       group.size === running.length &&
       group.size < options.maxBatchedTokens &&
-      (waiting.size === 0 || this.headMustWait || running.length >= options.maxSequences);
+      (waiting.size === 0 || running.length >= options.maxSequences || this.nextWaiting() < 0);
     // A stretch that is planned already is only made shorter, whoever waits by now.
     return isSteady || this.stretch.passes > 0 ? this.stretch.plan(nowMs, limitMs) : -1;
   }
@@ -206,12 +271,11 @@ export class VllmScheduler implements EngineCore {
   private admitWaiting(nowMs: number): void {
     const { waiting, running, options } = this;
     while (!this.preemptedAny && running.length < options.maxSequences && waiting.size > 0) {
-      if (this.headMustWait) return;
-      const slot = waiting.first;
+      const slot = this.nextWaiting();
+      if (slot < 0) return;
       const decision = this.admission.decide(slot);
       if (decision === REJECT) {
-        waiting.popFront();
-        this.rejected.push(slot);
+        this.reject(slot);
         continue;
       }
       if (decision === WAIT) {
@@ -227,6 +291,15 @@ export class VllmScheduler implements EngineCore {
       this.log.admitted(slot, nowMs, cached);
       if (this.budget === before && this.budget === 0) return;
     }
+  }
+
+  private reject(slot: number): void {
+    this.waiting.remove(slot);
+    this.rejected.push(slot);
+    if (!this.hasPrompt(slot)) return;
+    this.holdings.begin(slot);
+    this.holdings.release(slot);
+    this.destinations.capacityChanged();
   }
 
   /** Gives a request tokens of this pass and the blocks for them, preempting others where it must. */
@@ -291,7 +364,7 @@ export class VllmScheduler implements EngineCore {
   }
 
   /** Takes the blocks of a running request away. @returns the victim, or -1 where nobody may be preempted */
-  private preempt(): number {
+  preempt(): number {
     if (this.options.policy === 'trtllm') return -1;
     this.dissolveGroup();
     const { running, requests } = this;
@@ -306,6 +379,7 @@ export class VllmScheduler implements EngineCore {
     this.log.preemptions[victim]++;
     if (++this.fruitlessPreemptions > MAX_FRUITLESS_PREEMPTIONS) throw new StallError();
     this.waiting.pushFront(victim);
+    this.destinations.capacityChanged();
     this.headWaits = false;
     this.preemptedAny = true;
     return victim;
@@ -349,7 +423,11 @@ export class VllmScheduler implements EngineCore {
   private decodeFrom(startMs: number): number {
     this.endTokenless();
     const { requests, running, group, options } = this;
-    if (this.speculation) return this.speculate(startMs, this.speculation);
+    if (this.bursts) {
+      const end = this.bursts.prepare(startMs);
+      this.readyCount = this.bursts.ready.length;
+      return end;
+    }
     let ready = this.groupIsScheduled ? group.size : 0;
     let tokens = this.groupIsScheduled ? group.lengthSum : 0;
     for (let i = group.size; i < running.length; i++) {
@@ -363,34 +441,6 @@ export class VllmScheduler implements EngineCore {
     return startMs + this.clock.decodeMs(ready, this.pool.active, Math.floor(tokens / ready));
   }
 
-  /** Promises blocks for the longest bursts, preempting while they do not fit, and adds the decode time. */
-  private speculate(startMs: number, speculation: Speculation): number {
-    const { requests, pool, options } = this;
-    for (;;) {
-      this.ready = this.running.filter((slot) => requests.computed[slot] >= requests.length[slot]);
-      this.readyCount = this.ready.length;
-      if (this.readyCount === 0) return startMs;
-      let required = 0;
-      let tokens = 0;
-      for (const slot of this.ready) {
-        const length = requests.length[slot];
-        const burst = Math.min(speculation.maxBurst, requests.remaining(slot));
-        required +=
-          Math.ceil((length + burst) / options.blockTokens) - Math.ceil(length / options.blockTokens);
-        tokens += length;
-      }
-      if (pool.reserve(required)) {
-        this.reservedBlocks = required;
-        if (options.role === 'prefill') return startMs;
-        const context = Math.floor(tokens / this.readyCount);
-        return startMs + this.clock.decodeMs(this.readyCount, pool.active - required, context);
-      }
-      if (this.preempt() >= 0) continue;
-      this.readyCount = 0;
-      return startMs;
-    }
-  }
-
   private endTokenless(): void {
     const { requests, running, finished } = this;
     for (let i = this.group.size; i < running.length; i++) {
@@ -399,18 +449,18 @@ export class VllmScheduler implements EngineCore {
         finished.push(slot);
     }
     if (finished.length === 0) return;
-    for (const slot of finished) this.holdings.release(slot);
+    for (const slot of finished) this.letGo(slot);
     this.running = running.filter((slot) => !finished.includes(slot));
   }
 
   settle(endMs: number): void {
     const { finished, rejected } = this;
-    for (const slot of finished) this.signals.push({ slot, kind: 'ended' });
+    for (const slot of finished) this.signals.push({ slot, kind: this.endKind });
     finished.length = 0;
     if (this.readyCount > 0) {
       this.fruitlessPreemptions = 0;
       if (this.groupIsScheduled) this.emitGroup(endMs);
-      if (this.speculation) this.emitBursts(endMs, this.speculation);
+      if (this.bursts) this.emitBursts(endMs, this.bursts);
       else this.emitSingles(endMs);
       this.lastEmitMs = endMs;
     }
@@ -439,8 +489,7 @@ export class VllmScheduler implements EngineCore {
       requests.allocated[slot] = requests.computed[slot];
       log.lastTokenMs[slot] = endMs;
       log.emittedTokens[slot] = requests.length[slot] - requests.promptTokens[slot];
-      this.holdings.release(slot);
-      this.signals.push({ slot, kind: 'ended' });
+      this.finish(slot);
     }
     this.dropEnded(before);
   }
@@ -449,7 +498,27 @@ export class VllmScheduler implements EngineCore {
   private dropEnded(from: number): void {
     const { running, signals } = this;
     for (let i = from; i < signals.length; i++)
-      if (signals[i].kind === 'ended') running.splice(running.indexOf(signals[i].slot), 1);
+      if (signals[i].kind === this.endKind) running.splice(running.indexOf(signals[i].slot), 1);
+  }
+
+  private get endKind(): 'held' | 'ended' {
+    return this.options.role === 'prefill' ? 'held' : 'ended';
+  }
+
+  /** A request has all its tokens: its blocks are given back, or held where a decode worker will take them over. */
+  finish(slot: number): void {
+    this.letGo(slot);
+    this.signals.push({ slot, kind: this.endKind });
+  }
+
+  private letGo(slot: number): void {
+    if (this.options.role === 'prefill') this.heldCount++;
+    else this.holdings.release(slot);
+    this.destinations.capacityChanged();
+  }
+
+  noteFirstToken(slot: number): void {
+    this.signals.push({ slot, kind: 'firstToken' });
   }
 
   private emitSingles(endMs: number): void {
@@ -468,11 +537,10 @@ export class VllmScheduler implements EngineCore {
       const remaining = requests.remaining(slot);
       if (this.options.naming === 'emitted') this.holdings.nameEmitted(slot, length);
       if (remaining === 0) {
-        this.holdings.release(slot);
-        this.signals.push({ slot, kind: 'ended' });
+        this.finish(slot);
         continue;
       }
-      if (log.emittedTokens[slot] === 1) this.signals.push({ slot, kind: 'firstToken' });
+      if (log.emittedTokens[slot] === 1) this.noteFirstToken(slot);
       if (!joins) continue;
       if (log.emittedTokens[slot] === 1) group.awaitingSecond.push(slot);
       group.join(slot, length, remaining, requests.order[slot]);
@@ -481,32 +549,9 @@ export class VllmScheduler implements EngineCore {
     this.dropEnded(endedBefore);
   }
 
-  private emitBursts(endMs: number, speculation: Speculation): void {
-    const { requests, log, pool, options } = this;
+  private emitBursts(endMs: number, bursts: Bursts): void {
     const endedBefore = this.signals.length;
-    const bursts = this.ready.map((slot) => speculation.burst(requests.remaining(slot)));
-    this.ready.forEach((slot, index) => {
-      const wasSilent = log.emittedTokens[slot] === 0;
-      for (let left = bursts[index]; left > 0; left--) {
-        log.token(slot, endMs, this.gaps);
-        const length = ++requests.length[slot];
-        if (length % options.blockTokens === 1) {
-          this.holdings.nameEmitted(slot, length);
-          pool.commitReserved(1);
-          this.reservedBlocks--;
-          this.holdings.held++;
-        }
-      }
-      const length = requests.length[slot];
-      requests.allocated[slot] = length;
-      requests.computed[slot] = length - 1;
-      if (requests.remaining(slot) === 0) {
-        this.holdings.release(slot);
-        this.signals.push({ slot, kind: 'ended' });
-      } else if (wasSilent) this.signals.push({ slot, kind: 'firstToken' });
-    });
-    pool.unreserve(this.reservedBlocks);
-    this.reservedBlocks = 0;
+    bursts.emit(endMs);
     this.dropEnded(endedBefore);
   }
 
@@ -517,8 +562,9 @@ export class VllmScheduler implements EngineCore {
   }
 
   diagnose(): StuckRequest[] {
-    const { waiting, running } = this;
-    const slots = [...running, ...Array.from({ length: waiting.size }, (_, i) => waiting.at(i))];
+    const { waiting, running, destinations } = this;
+    const queued = Array.from({ length: waiting.size }, (_, i) => waiting.at(i));
+    const slots = [...running, ...queued, ...destinations.waitingSlots()];
     return slots.map((slot) => ({ slot, ...explainStuck(slot, this.requests, this.options) }));
   }
 
@@ -527,7 +573,7 @@ export class VllmScheduler implements EngineCore {
     const { running, group, pool, holdings } = this;
     if (group.size > running.length) throw new Error('the decode group is larger than the running list');
     if (holdings.held < 0) throw new Error(`requests hold ${holdings.held} blocks`);
-    if (running.length === 0 && this.waiting.size === 0 && pool.active !== 0)
+    if (this.requestCount + this.keptCount === 0 && pool.active !== 0)
       throw new Error(`${pool.active} blocks are in use though no request is there`);
   }
 }

@@ -34,6 +34,8 @@ export class Stretch implements PassGaps {
     private readonly gaps: GapSink,
     /** Whether a planned pass may evict; not where somebody hears of it. */
     private readonly evicts: boolean,
+    /** Whether decoding takes no time, as on a prefill worker. */
+    private readonly isFree: boolean,
   ) {}
 
   /** Plans passes that begin before `limitMs`, through the first that ends a request. @returns their end, or -1 */
@@ -41,6 +43,7 @@ export class Stretch implements PassGaps {
     const { pool, clock, walk } = this;
     const { group } = this.owner;
     const toEnd = group.nextEnd - group.pass;
+    const isEven = this.isFree || !clock.readsContext;
     const context = clock.readsContext ? Math.floor(group.lengthSum / group.size) : 0;
     let active = pool.active;
     let headroom = this.evicts ? pool.headroom : pool.unused;
@@ -52,8 +55,8 @@ export class Stretch implements PassGaps {
       if (due > headroom) break;
       headroom -= due;
       active += due;
-      const span = clock.readsContext ? 1 : Math.min(toEnd - passes, group.passesToNextDue(passes));
-      const addMs = clock.decodeMs(group.size, active, context + passes);
+      const span = isEven ? Math.min(toEnd - passes, group.passesToNextDue(passes)) : 1;
+      const addMs = this.isFree ? 0 : clock.decodeMs(group.size, active, context + passes);
       if (passes === 0) this.firstEndMs = t + addMs;
       t = walk.run(t, addMs, span, limitMs);
       const at = this.count++;

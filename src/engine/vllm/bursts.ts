@@ -1,0 +1,95 @@
+import type { BlockPool } from '../kv/block-pool.js';
+import type { GapSink, RequestLog } from '../request-log.js';
+import type { SchedulerRequests } from '../requests.js';
+import { Speculation } from '../speculation.js';
+import type { PassClock } from '../timing/pass-clock.js';
+import type { Holdings } from './holdings.js';
+import type { VllmOptions } from './options.js';
+
+/** What the emission of bursts needs of the scheduler. */
+interface BurstOwner {
+  readonly running: readonly number[];
+  /** Takes the blocks of a running request away. @returns the victim, or -1 where nobody may be preempted */
+  preempt(): number;
+  finish(slot: number): void;
+  noteFirstToken(slot: number): void;
+}
+
+/**
+ * Emission under speculative decoding: a request emits several tokens in one pass, and blocks for the longest bursts
+ * are promised before it is known how long they are.
+ */
+export class Bursts {
+  /** Requests that emit in this pass. */
+  ready: number[] = [];
+  private reservedBlocks = 0;
+  private readonly speculation: Speculation;
+
+  constructor(
+    private readonly owner: BurstOwner,
+    private readonly options: VllmOptions,
+    acceptRates: readonly number[],
+    private readonly pool: BlockPool,
+    private readonly clock: PassClock,
+    private readonly requests: SchedulerRequests,
+    private readonly holdings: Holdings,
+    private readonly log: RequestLog,
+    private readonly gaps: GapSink,
+  ) {
+    this.speculation = new Speculation(acceptRates, options.speculationSeed, options.role === 'prefill');
+  }
+
+  /** Promises blocks for the longest bursts, preempting while they do not fit. @returns the end of the decode step */
+  prepare(startMs: number): number {
+    const { requests, pool, options, owner } = this;
+    for (;;) {
+      this.ready = owner.running.filter((slot) => requests.computed[slot] >= requests.length[slot]);
+      if (this.ready.length === 0) return startMs;
+      let required = 0;
+      let tokens = 0;
+      for (const slot of this.ready) {
+        const length = requests.length[slot];
+        const burst = Math.min(this.speculation.maxBurst, requests.remaining(slot));
+        required +=
+          Math.ceil((length + burst) / options.blockTokens) - Math.ceil(length / options.blockTokens);
+        tokens += length;
+      }
+      if (pool.reserve(required)) {
+        this.reservedBlocks = required;
+        if (options.role === 'prefill') return startMs;
+        const context = Math.floor(tokens / this.ready.length);
+        return startMs + this.clock.decodeMs(this.ready.length, pool.active - required, context);
+      }
+      if (owner.preempt() >= 0) continue;
+      this.ready = [];
+      return startMs;
+    }
+  }
+
+  /** Draws the bursts of all requests, then emits them. */
+  emit(endMs: number): void {
+    const { requests, log, pool, owner } = this;
+    const bursts = this.ready.map((slot) => this.speculation.burst(requests.remaining(slot)));
+    this.ready.forEach((slot, index) => {
+      const wasSilent = log.emittedTokens[slot] === 0;
+      for (let left = bursts[index]; left > 0; left--) this.emitToken(slot, endMs);
+      const length = requests.length[slot];
+      requests.allocated[slot] = length;
+      requests.computed[slot] = length - 1;
+      if (requests.remaining(slot) === 0) owner.finish(slot);
+      else if (wasSilent) owner.noteFirstToken(slot);
+    });
+    pool.unreserve(this.reservedBlocks);
+    this.reservedBlocks = 0;
+  }
+
+  private emitToken(slot: number, endMs: number): void {
+    this.log.token(slot, endMs, this.gaps);
+    const length = ++this.requests.length[slot];
+    if (length % this.options.blockTokens !== 1) return;
+    this.holdings.nameEmitted(slot, length);
+    this.pool.commitReserved(1);
+    this.reservedBlocks--;
+    this.holdings.held++;
+  }
+}

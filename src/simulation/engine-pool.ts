@@ -1,0 +1,243 @@
+import type { EngineArgs } from '../config/engine-args.js';
+import type { RouterSettings } from '../config/router-config.js';
+import type { EngineCore } from '../engine/engine-core.js';
+import type { KvEventSink } from '../engine/kv/block-pool.js';
+import { KvbmPool } from '../engine/kv/kvbm-pool.js';
+import { NativePool } from '../engine/kv/native-pool.js';
+import { PromptBlocks } from '../engine/kv/prompt-blocks.js';
+import { type GapSink, RequestLog } from '../engine/request-log.js';
+import { SchedulerRequests } from '../engine/requests.js';
+import { type SglangOptions, SglangScheduler } from '../engine/sglang/scheduler.js';
+import { PassClock } from '../engine/timing/pass-clock.js';
+import type { TimingModel } from '../engine/timing/timing-model.js';
+import type { VllmOptions } from '../engine/vllm/options.js';
+import { VllmScheduler } from '../engine/vllm/scheduler.js';
+import type { KvRouter, Placement, RoutedRequest } from '../router/kv-router.js';
+import { RoundRobin } from '../router/round-robin.js';
+import type { RequestDraft, RequestSource } from '../workload/source.js';
+import { createRouter } from './create-router.js';
+
+export interface EnginePoolOptions {
+  args: EngineArgs;
+  timing: TimingModel;
+  workers: number;
+  /** undefined behind round robin. */
+  router: RouterSettings | undefined;
+  routerSeed: bigint | undefined;
+  /** Whether the router hears of what the engines cache. */
+  publishesEvents: boolean;
+  source: RequestSource;
+  /** Whether a time cap may leave requests unfinished, whose gaps must not count. */
+  isCapped: boolean;
+  gaps: GapSink;
+}
+
+/** Equal engines behind one router, and the tables that they share. Ranks are numbered over all workers. */
+export class EnginePool {
+  readonly cores: EngineCore[] = [];
+  readonly log = new RequestLog();
+  /** Told of a request that is about to reach a rank. */
+  beforeDispatch: ((rank: number) => void) | undefined;
+  private readonly router: KvRouter | undefined;
+  private readonly roundRobin: RoundRobin;
+  /** Workers that take new requests, ascending. */
+  private active: number[] = [];
+  /** Requests that came while no worker was active. */
+  private readonly unplaced: RequestTraits[] = [];
+  private readonly blocks: PromptBlocks;
+  private readonly requests: SchedulerRequests;
+  private readonly clock: PassClock;
+
+  constructor(private readonly options: EnginePoolOptions) {
+    const { args, source } = options;
+    const isWatched = options.router !== undefined && options.publishesEvents;
+    this.blocks = new PromptBlocks({
+      hashBlockTokens: source.hashBlockTokens,
+      blockTokens: args.blockTokens,
+      hasTokens: source.hasTokens,
+      isShared: args.prefixCaching || args.engineType === 'sglang' || (isWatched && args.pool === 'native'),
+      namesUnique: args.pool === 'kvbm' || args.engineType === 'sglang',
+    });
+    this.requests = new SchedulerRequests(args.maxModelTokens);
+    this.router = options.router && createRouter(options.router, args, options.routerSeed, undefined);
+    this.roundRobin = new RoundRobin(args.ranks);
+    this.clock = new PassClock(
+      options.timing,
+      args.speedup,
+      args.decodeSpeedup,
+      args.blockTokens,
+      args.gpuBlocks,
+    );
+  }
+
+  get args(): EngineArgs {
+    return this.options.args;
+  }
+
+  get initialWorkers(): number {
+    return this.options.workers;
+  }
+
+  // ---- Engines -----------------------------------------------------------------------------------------------
+
+  /** Makes the initial workers, where nobody drives them as a group. */
+  addInitial(): void {
+    for (let worker = 0; worker < this.initialWorkers; worker++) this.addCores(worker);
+  }
+
+  /** Makes the ranks of a new worker; ids follow each other. */
+  addCores(worker: number): readonly EngineCore[] {
+    const { ranks } = this.args;
+    for (let rank = worker * ranks; rank < (worker + 1) * ranks; rank++)
+      this.cores.push(this.args.engineType === 'sglang' ? this.createSglang(rank) : this.createVllm(rank));
+    return this.cores.slice(worker * ranks);
+  }
+
+  private createVllm(rank: number): EngineCore {
+    const { args, source, isCapped, publishesEvents, gaps } = this.options;
+    const Pool = args.pool === 'kvbm' ? KvbmPool : NativePool;
+    const pool = new Pool(args.gpuBlocks, this.blocks, this.eventsOf(rank));
+    const naming =
+      args.pool === 'kvbm' ? 'emitted' : source.hasTokens && args.prefixCaching ? 'computed' : 'lost';
+    const options: VllmOptions = {
+      policy: args.engineType === 'trtllm' ? 'trtllm' : 'vllm',
+      role: args.workerType,
+      blockTokens: args.blockTokens,
+      gpuBlocks: args.gpuBlocks,
+      maxSequences: args.maxSequences,
+      maxBatchedTokens: args.maxBatchedTokens,
+      maxModelTokens: args.maxModelTokens,
+      prefixCaching: args.prefixCaching,
+      chunkedPrefill: args.chunkedPrefill,
+      preemption: args.preemption,
+      acceptRates: args.acceptRates,
+      speculationSeed: args.speculationSeed + BigInt(rank),
+      naming,
+      isWatched: this.router !== undefined && publishesEvents,
+      groupsDecodes: naming === 'lost' && !isCapped && args.acceptRates === undefined,
+    };
+    const { requests, blocks, log } = this;
+    return new VllmScheduler(options, pool, this.clock, { requests, blocks, log, gaps });
+  }
+
+  private createSglang(rank: number): EngineCore {
+    const { args, isCapped, gaps } = this.options;
+    const options: SglangOptions = {
+      role: args.workerType,
+      pageTokens: args.blockTokens,
+      pages: args.gpuBlocks,
+      maxSequences: args.maxSequences,
+      ...args.sglang,
+      acceptRates: args.acceptRates,
+      speculationSeed: args.speculationSeed + BigInt(rank),
+      plansAhead: !isCapped,
+    };
+    const { requests, blocks, log } = this;
+    const events = this.eventsOf(rank);
+    return new SglangScheduler(options, this.clock, { requests, blocks, log, gaps, events });
+  }
+
+  /** What a rank stores and removes goes to the router's index; content that occurs once is no news. */
+  private eventsOf(rank: number): KvEventSink | undefined {
+    const { router } = this;
+    if (!router || !this.options.publishesEvents) return undefined;
+    return {
+      stored: (id) => {
+        if (id >= 0) router.stored(rank, id);
+      },
+      removed: (id) => {
+        if (id >= 0) router.removed(rank, id);
+      },
+    };
+  }
+
+  // ---- Requests ----------------------------------------------------------------------------------------------
+
+  reserve(slots: number): void {
+    this.log.reserve(slots);
+    this.blocks.reserve(slots);
+    this.requests.reserve(slots);
+  }
+
+  /** Prepares a slot for a request that has arrived. */
+  enter(slot: number, draft: RequestDraft): void {
+    this.log.clear(slot);
+    this.blocks.enter(slot, draft);
+    this.requests.enter(slot, draft.inputTokens, draft.outputTokens);
+  }
+
+  /** Forgets a request that has ended. */
+  leave(slot: number): void {
+    this.blocks.leave(slot);
+  }
+
+  /** Finds a rank for a request; undefined when it is kept back, by the router or because no worker is there. */
+  place(request: RequestTraits, nowMs: number): Placement | undefined {
+    const { slot } = request;
+    if (this.active.length === 0) {
+      this.unplaced.push(request);
+      return undefined;
+    }
+    if (!this.router) return { slot, target: this.roundRobin.place(this.active), overlapTokens: 0 };
+    const routed: RoutedRequest = {
+      ...request,
+      ids: this.blocks.ids[slot],
+      idCount: this.blocks.counts[slot],
+    };
+    return this.router.place(routed, nowMs);
+  }
+
+  dispatch(slot: number, rank: number): void {
+    this.beforeDispatch?.(rank);
+    this.cores[rank].receive(slot);
+  }
+
+  /** @returns requests that the router lets go now */
+  prefillCompleted(slot: number, nowMs: number): readonly Placement[] {
+    return this.router?.prefillCompleted(slot, nowMs) ?? [];
+  }
+
+  /** @returns requests that the router lets go now */
+  ended(slot: number, nowMs: number): readonly Placement[] {
+    return this.router?.ended(slot, nowMs) ?? [];
+  }
+
+  // ---- Workers -----------------------------------------------------------------------------------------------
+
+  /** A worker takes requests from now on. */
+  enlist(worker: number): void {
+    this.active.push(worker);
+    this.active.sort((a, b) => a - b);
+    for (const rank of this.ranksOf(worker)) this.router?.addTarget(rank);
+  }
+
+  /** A worker takes no new requests. */
+  delist(worker: number): void {
+    this.active = this.active.filter((id) => id !== worker);
+    for (const rank of this.ranksOf(worker)) this.router?.drainTarget(rank);
+  }
+
+  /** A worker is gone. */
+  dismiss(worker: number): void {
+    for (const rank of this.ranksOf(worker)) this.router?.removeTarget(rank);
+  }
+
+  /** Workers have come or gone. @returns requests that may go now */
+  topologySettled(nowMs: number): Placement[] {
+    const placements = this.router?.topologySettled(nowMs) ?? [];
+    if (this.active.length === 0) return placements;
+    for (const request of this.unplaced.splice(0)) {
+      const placement = this.place(request, nowMs);
+      if (placement) placements.push(placement);
+    }
+    return placements;
+  }
+
+  private ranksOf(worker: number): number[] {
+    const { ranks } = this.args;
+    return Array.from({ length: ranks }, (_, index) => worker * ranks + index);
+  }
+}
+
+/** What a router wants to know of a request. */
+export type RequestTraits = Omit<RoutedRequest, 'ids' | 'idCount'>;

@@ -1,0 +1,139 @@
+import type { RequestLog } from '../engine/request-log.js';
+import type { Collector, RequestOutcome, StageOutcome } from '../report/collector.js';
+import type { EndedDraft, RequestDraft, RequestSource } from '../workload/source.js';
+import type { RequestTraits } from './engine-pool.js';
+import type { OwnGaps } from './own-gaps.js';
+import { RequestSlots } from './slots.js';
+
+export interface LedgerOptions {
+  source: RequestSource;
+  collector: Collector;
+  /** Gaps by request, in runs that a time cap may stop. */
+  ownGaps: OwnGaps | undefined;
+  /** Whether records name sessions and turns, as the reference does in some runtimes. */
+  namesSessions: boolean;
+  /** Where admissions are logged, and where tokens are: the same but in fleets with stages. */
+  admissions: RequestLog;
+  tokens: RequestLog;
+  /** The worker that records name for a request; null where the reference names none. */
+  workerOf: (slot: number) => number | null;
+  /** What happened to a request between the stages of a fleet. */
+  stagesOf: (slot: number) => StageOutcome | null;
+  /** Called as requests end, with how many have. */
+  onProgress: ((ended: number) => void) | undefined;
+}
+
+const PROGRESS_STEP = 256;
+
+/** The requests in flight: taken in from the workload, recorded when they end. */
+export class Ledger {
+  readonly slots: RequestSlots;
+  private endedCount = 0;
+  private readonly outcome: RequestOutcome = emptyOutcome();
+  private readonly ended: EndedDraft = {
+    row: 0,
+    session: 0,
+    turn: 0,
+    nowMs: 0,
+    rejected: false,
+    emittedTokens: 0,
+  };
+
+  /** @param reserve grows the tables that are kept by slot elsewhere */
+  constructor(
+    private readonly options: LedgerOptions,
+    reserve: (slots: number) => void,
+  ) {
+    this.slots = new RequestSlots(reserve);
+  }
+
+  /** Takes in a request that has arrived. @returns its slot */
+  accept(draft: RequestDraft): number {
+    const { slots } = this;
+    const slot = slots.take();
+    slots.row[slot] = draft.row;
+    slots.session[slot] = draft.session;
+    slots.turn[slot] = draft.turn;
+    slots.arrivalMs[slot] = draft.arrivalMs;
+    slots.inputTokens[slot] = draft.inputTokens;
+    slots.requestedTokens[slot] = draft.outputTokens;
+    this.options.collector.arrived++;
+    return slot;
+  }
+
+  traits(slot: number, draft: RequestDraft): RequestTraits {
+    const { priority, strictPriority, policyClass } = draft;
+    return { slot, inputTokens: this.slots.inputTokens[slot], priority, strictPriority, policyClass };
+  }
+
+  /** Tells the workload of a request that has ended. */
+  tell(slot: number, rejected: boolean, nowMs: number): void {
+    const { slots, ended, options } = this;
+    ended.row = slots.row[slot];
+    ended.session = slots.session[slot];
+    ended.turn = slots.turn[slot];
+    ended.nowMs = nowMs;
+    ended.rejected = rejected;
+    ended.emittedTokens = options.tokens.emittedTokens[slot];
+    options.source.ended(ended);
+    if (++this.endedCount % PROGRESS_STEP === 0) options.onProgress?.(this.endedCount);
+  }
+
+  /** Records how a request ended; NaN as time for one that has not. */
+  record(slot: number, status: RequestOutcome['status'], terminalMs: number): void {
+    const { outcome } = this;
+    const { collector, ownGaps } = this.options;
+    this.describe(slot, outcome);
+    outcome.terminalMs = terminalMs;
+    outcome.status = status;
+    collector.ended(outcome);
+    if (status === 'completed' && ownGaps) for (const gap of ownGaps.take(slot)) collector.gaps.add(gap, 1);
+  }
+
+  private describe(slot: number, outcome: RequestOutcome): void {
+    const { slots } = this;
+    const { namesSessions, source, collector, admissions, tokens } = this.options;
+    outcome.row = slots.row[slot];
+    if (namesSessions && collector.keepsRecords) {
+      outcome.session = source.sessionName(slots.session[slot]);
+      outcome.turn = slots.turn[slot];
+    }
+    outcome.arrivalMs = slots.arrivalMs[slot];
+    outcome.firstAdmitMs = admissions.firstAdmitMs[slot];
+    outcome.firstTokenMs = tokens.firstTokenMs[slot];
+    outcome.secondTokenMs = tokens.secondTokenMs[slot];
+    outcome.lastTokenMs = tokens.lastTokenMs[slot];
+    outcome.inputTokens = slots.inputTokens[slot];
+    outcome.requestedTokens = slots.requestedTokens[slot];
+    outcome.outputTokens = tokens.emittedTokens[slot];
+    outcome.firstReusedTokens = admissions.firstReusedTokens[slot];
+    outcome.reusedTokens = Math.max(admissions.reusedTokens[slot], tokens.reusedTokens[slot]);
+    outcome.preemptions = tokens.preemptions[slot];
+    if (admissions !== tokens) outcome.preemptions += admissions.preemptions[slot];
+    outcome.worker = this.options.workerOf(slot);
+    outcome.stages = this.options.stagesOf(slot);
+  }
+}
+
+function emptyOutcome(): RequestOutcome {
+  return {
+    row: 0,
+    session: null,
+    turn: null,
+    arrivalMs: 0,
+    firstAdmitMs: 0,
+    firstTokenMs: 0,
+    secondTokenMs: 0,
+    lastTokenMs: 0,
+    terminalMs: 0,
+    inputTokens: 0,
+    requestedTokens: 0,
+    outputTokens: 0,
+    firstReusedTokens: 0,
+    reusedTokens: 0,
+    preemptions: 0,
+    worker: null,
+    stages: null,
+    status: 'completed',
+  };
+}

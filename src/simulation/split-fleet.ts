@@ -1,0 +1,174 @@
+import type { EngineArgs } from '../config/engine-args.js';
+import type { RouterSettings } from '../config/router-config.js';
+import type { GapSink } from '../engine/request-log.js';
+import type { TimingModel } from '../engine/timing/timing-model.js';
+import type { Collector, RequestOutcome, StageOutcome } from '../report/collector.js';
+import type { RequestDraft, RequestSource } from '../workload/source.js';
+import { EnginePool, type RequestTraits } from './engine-pool.js';
+import { collectGaps } from './fleet.js';
+import { Handoffs } from './handoffs.js';
+import { Ledger } from './ledger.js';
+import { OwnGaps } from './own-gaps.js';
+import { deadEnd, type RunError } from './run-error.js';
+
+/** One stage of a disaggregated fleet. */
+export interface StageOptions {
+  args: EngineArgs;
+  timing: TimingModel;
+  workers: number;
+}
+
+export interface SplitFleetOptions {
+  prefill: StageOptions;
+  decode: StageOptions;
+  /** undefined behind round robin. */
+  router: RouterSettings | undefined;
+  routerSeed: bigint | undefined;
+  source: RequestSource;
+  collector: Collector;
+  isCapped: boolean;
+  checks: boolean;
+  namesSessions: boolean;
+  onProgress: ((ended: number) => void) | undefined;
+}
+
+const RUNS = 0;
+const STATUS: RequestOutcome['status'][] = ['unfinished', 'completed', 'rejected', 'failed'];
+
+/** Tokens of a prefill worker are computed again by the decode worker, and are not recorded. */
+const NO_GAPS: GapSink = { addShared: () => undefined, addOwn: () => undefined };
+
+/**
+ * Prefill and decode workers, and what is known of each request on its way between them. A request leaves when it has
+ * ended and its handoff is over, whichever comes last.
+ */
+export class SplitFleet {
+  readonly prefill: EnginePool;
+  readonly decode: EnginePool;
+  readonly handoffs: Handoffs;
+  readonly ledger: Ledger;
+  readonly traits: RequestTraits[] = [];
+  /** Requests that have not ended. */
+  running = 0;
+  private terminalMs = new Float64Array(0);
+  /** Index of the status in which a request ended. */
+  private status = new Uint8Array(0);
+  private isHandedOver = new Uint8Array(0);
+
+  constructor(readonly options: SplitFleetOptions) {
+    const { prefill, decode, router, collector, isCapped } = options;
+    const ownGaps = isCapped ? new OwnGaps() : undefined;
+    const gaps = ownGaps ?? collectGaps(collector);
+    this.prefill = new EnginePool({
+      ...options,
+      ...prefill,
+      router: router && { ...router, tracksBlocks: false },
+      publishesEvents: true,
+      gaps: NO_GAPS,
+    });
+    this.decode = new EnginePool({
+      ...options,
+      ...decode,
+      router: router && {
+        ...router,
+        overlapCredit: 0,
+        assumesReuse: false,
+        tracksPrefill: false,
+        loadModel: 'none',
+      },
+      publishesEvents: false,
+      gaps,
+    });
+    this.handoffs = new Handoffs(prefill.args.engineType !== 'sglang');
+    this.ledger = new Ledger(
+      {
+        ...options,
+        ownGaps,
+        admissions: this.prefill.log,
+        tokens: this.decode.log,
+        workerOf: (slot) => (this.handoffs.decodeRank[slot] < 0 ? null : this.handoffs.decodeRank[slot]),
+        stagesOf: (slot) => this.describe(slot),
+      },
+      (slots) => this.reserve(slots),
+    );
+  }
+
+  private reserve(slots: number): void {
+    this.prefill.reserve(slots);
+    this.decode.reserve(slots);
+    this.handoffs.reserve(slots);
+    const terminalMs = new Float64Array(slots);
+    terminalMs.set(this.terminalMs);
+    this.terminalMs = terminalMs;
+    this.status = grownBytes(this.status, slots);
+    this.isHandedOver = grownBytes(this.isHandedOver, slots);
+  }
+
+  private describe(slot: number): StageOutcome {
+    const prefillLog = this.prefill.log;
+    const decodeLog = this.decode.log;
+    const decodeAdmitMs = decodeLog.firstAdmitMs[slot];
+    return {
+      ...this.handoffs.describe(slot),
+      prefillAdmitMs: prefillLog.firstAdmitMs[slot],
+      decodeAdmitMs,
+      prefillReusedTokens: prefillLog.reusedTokens[slot],
+      decodeReusedTokens: Number.isNaN(decodeAdmitMs) ? null : decodeLog.reusedTokens[slot],
+    };
+  }
+
+  /** Takes in a request that has arrived. @returns its slot */
+  accept(draft: RequestDraft): number {
+    const slot = this.ledger.accept(draft);
+    this.prefill.enter(slot, draft);
+    this.decode.enter(slot, draft);
+    this.traits[slot] = this.ledger.traits(slot, draft);
+    this.status[slot] = RUNS;
+    this.isHandedOver[slot] = 0;
+    this.running++;
+    return slot;
+  }
+
+  /** A request has ended; the workload takes it as completed, however it ended, as in the reference. */
+  end(slot: number, status: 'completed' | 'rejected' | 'failed', nowMs: number): void {
+    this.status[slot] = STATUS.indexOf(status);
+    this.terminalMs[slot] = nowMs;
+    this.running--;
+    this.ledger.tell(slot, false, nowMs);
+    if (this.isHandedOver[slot]) this.leave(slot);
+  }
+
+  /** The handoff of a request is over. */
+  handedOver(slot: number): void {
+    this.isHandedOver[slot] = 1;
+    if (this.status[slot] !== RUNS) this.leave(slot);
+  }
+
+  private leave(slot: number): void {
+    this.recordEnd(slot);
+    this.prefill.leave(slot);
+    this.decode.leave(slot);
+    this.ledger.slots.give(slot);
+  }
+
+  private recordEnd(slot: number): void {
+    this.ledger.record(slot, STATUS[this.status[slot]], this.terminalMs[slot]);
+  }
+
+  /** Records requests that have ended while their handoff goes on, and those left unfinished where asked. */
+  endUnfinished(recordsUnfinished: boolean): void {
+    for (const slot of this.ledger.slots.inUse())
+      if (this.status[slot] !== RUNS) this.recordEnd(slot);
+      else if (recordsUnfinished) this.ledger.record(slot, 'unfinished', Number.NaN);
+  }
+
+  deadEnd(): RunError {
+    return deadEnd(this.ledger.slots, this.running, [...this.decode.cores, ...this.prefill.cores]);
+  }
+}
+
+function grownBytes(old: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+  const array = new Uint8Array(length);
+  array.set(old);
+  return array;
+}

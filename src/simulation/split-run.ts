@@ -1,0 +1,369 @@
+import type { EngineSignal } from '../engine/engine-core.js';
+import type { Placement } from '../router/kv-router.js';
+import { RequestDraft } from '../workload/source.js';
+import {
+  ACTIVATE_DESTINATION,
+  ACTIVATED,
+  CANCEL_DESTINATION,
+  CANCEL_SOURCE,
+  HELD,
+  RELEASE_SOURCE,
+  RELEASED,
+  RESERVE_DESTINATION,
+  RESERVED,
+  START_TRANSFER,
+  SUBMIT_PREFILL,
+  TRANSFERRED,
+} from './handoffs.js';
+import { RunError } from './run-error.js';
+import type { SplitFleet } from './split-fleet.js';
+import { PASS_END, Timeline, TRANSFER_END, WORKER_READY } from './timeline.js';
+import { type Worker, WorkerGroup } from './workers.js';
+
+interface Action {
+  kind: number;
+  slot: number;
+}
+
+/**
+ * The event loop of a fleet with prefill and decode workers (`replay/offline/disagg.rs` of the reference). At each
+ * time: passes that end, workers that are ready, transfers that end, arrivals, actions of handoffs, first in first out,
+ * then prefill and decode workers that can start, until nothing changes.
+ */
+export class SplitRun {
+  private readonly timeline: Timeline = new Timeline((subject, order) =>
+    this.groupOf(subject).isVoid(subject, order),
+  );
+  private readonly prefill: WorkerGroup;
+  private readonly decode: WorkerGroup;
+  private readonly actions: Action[] = [];
+  /** Actions that wait for the end of a pass, by worker. */
+  private readonly deferredOnPrefill = new Map<number, Action[]>();
+  private readonly deferredOnDecode = new Map<number, Action[]>();
+  private readonly draft = new RequestDraft();
+  prefillSeconds = 0;
+  decodeSeconds = 0;
+
+  constructor(
+    private readonly fleet: SplitFleet,
+    private readonly capMs: number,
+  ) {
+    const { timeline } = this;
+    this.prefill = new WorkerGroup(fleet.prefill, timeline, 0, (worker, nowMs) =>
+      this.prefillEnded(worker, nowMs),
+    );
+    this.decode = new WorkerGroup(fleet.decode, timeline, 1, (worker, nowMs) =>
+      this.decodeEnded(worker, nowMs),
+    );
+    for (const group of [this.prefill, this.decode])
+      group.onIdleRetry = () => {
+        this.prefill.stopPlanning();
+        this.decode.stopPlanning();
+      };
+  }
+
+  private groupOf(subject: number): WorkerGroup {
+    return WorkerGroup.stageOf(subject) === 0 ? this.prefill : this.decode;
+  }
+
+  run(): void {
+    const { fleet, timeline, prefill, decode } = this;
+    const { source } = fleet.options;
+    this.settleNow();
+    while (!(fleet.ledger.slots.inFlight === 0 && source.isDrained())) {
+      const next = Math.min(source.nextReadyMs(), timeline.nextMs);
+      if (next === Number.POSITIVE_INFINITY) throw fleet.deadEnd();
+      if (next > this.capMs) break;
+      const dt = Math.max(next - timeline.nowMs, 0);
+      this.prefillSeconds += (prefill.provisioned * dt) / 1000;
+      this.decodeSeconds += (decode.provisioned * dt) / 1000;
+      timeline.nowMs = next;
+      this.settleNow();
+    }
+  }
+
+  /** Lets everything happen that happens at the current time. */
+  private settleNow(): void {
+    const { prefill, decode, timeline } = this;
+    prefill.enterTime();
+    decode.enterTime();
+    timeline.round = 0;
+    let changed = true;
+    for (; changed; timeline.round++) {
+      changed = this.takeEvents(PASS_END, (subject) => {
+        const group = this.groupOf(subject);
+        group.finish(group.workerOf(subject));
+      });
+      if (this.takeEvents(WORKER_READY, (subject) => this.welcome(subject))) changed = true;
+      if (this.takeEvents(TRANSFER_END, (slot) => this.happened(slot, TRANSFERRED))) changed = true;
+      if (this.takeArrivals()) changed = true;
+      if (this.runActions()) changed = true;
+      if (prefill.drive()) changed = true;
+      if (decode.drive()) changed = true;
+      if (prefill.removeDrained()) changed = true;
+      if (decode.removeDrained()) changed = true;
+    }
+  }
+
+  private takeEvents(kind: number, handle: (subject: number) => void): boolean {
+    let any = false;
+    for (let subject = this.timeline.take(kind); subject >= 0; subject = this.timeline.take(kind)) {
+      handle(subject);
+      any = true;
+    }
+    return any;
+  }
+
+  private welcome(subject: number): void {
+    const group = this.groupOf(subject);
+    group.activate(group.workerOf(subject));
+    this.settleTopology(group);
+  }
+
+  /** Workers of a stage have come or gone. */
+  private settleTopology(group: WorkerGroup): void {
+    const placements = group.pool.topologySettled(this.timeline.nowMs);
+    if (group === this.prefill) this.dispatchAll(placements);
+    else for (const placement of placements) this.acceptDestination(placement);
+  }
+
+  private takeArrivals(): boolean {
+    const { fleet, draft, timeline } = this;
+    const { source } = fleet.options;
+    let any = false;
+    while (source.take(timeline.nowMs, draft)) {
+      const slot = fleet.accept(draft);
+      this.actions.push({ kind: fleet.handoffs.begin(slot), slot });
+      any = true;
+    }
+    return any;
+  }
+
+  // ---- Ends of passes ----------------------------------------------------------------------------------------
+
+  private prefillEnded(worker: Worker, nowMs: number): void {
+    const [core] = worker.cores;
+    this.wake(this.deferredOnPrefill, worker);
+    core.publishEvents();
+    const signals = core.signals.splice(0);
+    for (const signal of signals) this.hearPrefill(signal, nowMs);
+    for (const { slot, kind } of signals) if (kind === 'held') this.sourceHeld(slot, nowMs);
+    if (this.fleet.options.checks) core.check();
+  }
+
+  private hearPrefill({ slot, kind }: EngineSignal, nowMs: number): void {
+    if (kind === 'held') this.dispatchAll(this.fleet.prefill.prefillCompleted(slot, nowMs));
+    else if (kind === 'rejected') this.fail(slot, 'rejected', nowMs);
+  }
+
+  private sourceHeld(slot: number, nowMs: number): void {
+    this.fleet.handoffs.sourceHeldMs[slot] = nowMs;
+    if (this.fleet.prefill.args.transfer.gigabytesPerSecond === 0)
+      throw new RunError(
+        'invalid handoff transfer bandwidth 0; leave kv_transfer_bandwidth out for no delay',
+      );
+    this.happened(slot, HELD);
+  }
+
+  private decodeEnded(worker: Worker, nowMs: number): void {
+    const { fleet } = this;
+    const [core] = worker.cores;
+    const granted = core.destinations.retry();
+    const transferTokens = core.destinations.transferTokens;
+    this.wake(this.deferredOnDecode, worker);
+    for (const { slot, kind } of core.signals.splice(0)) {
+      if (kind === 'firstToken') continue;
+      const released = fleet.decode.ended(slot, nowMs);
+      fleet.end(slot, kind === 'rejected' ? 'rejected' : 'completed', nowMs);
+      for (const placement of released) this.acceptDestination(placement);
+    }
+    if (granted >= 0) this.destinationReserved(granted, transferTokens);
+    if (fleet.options.checks) core.check();
+  }
+
+  private wake(deferred: Map<number, Action[]>, worker: Worker): void {
+    const actions = deferred.get(worker.id);
+    if (!actions) return;
+    deferred.delete(worker.id);
+    this.actions.push(...actions);
+  }
+
+  // ---- Handoffs ----------------------------------------------------------------------------------------------
+
+  /** Something has happened to a request: what follows from it is queued. */
+  private happened(slot: number, fact: number): void {
+    const kind = this.fleet.handoffs.note(slot, fact);
+    if (kind >= 0) this.actions.push({ kind, slot });
+  }
+
+  private fail(slot: number, status: 'rejected' | 'failed', nowMs: number): void {
+    const cleanup = this.fleet.handoffs.fail(slot);
+    this.fleet.end(slot, status, nowMs);
+    for (const kind of cleanup) this.actions.push({ kind, slot });
+  }
+
+  /** Runs queued actions, and those that follow from them. @returns whether any could be run */
+  private runActions(): boolean {
+    const { actions } = this;
+    let any = false;
+    for (let next = 0; next < actions.length; next++) if (this.runAction(actions[next])) any = true;
+    actions.length = 0;
+    return any;
+  }
+
+  private runAction(action: Action): boolean {
+    const { slot } = action;
+    switch (action.kind) {
+      case SUBMIT_PREFILL:
+        return this.submit(slot);
+      case RESERVE_DESTINATION:
+        return this.reserve(slot);
+      case START_TRANSFER:
+        return this.transfer(slot);
+      case ACTIVATE_DESTINATION:
+      case CANCEL_DESTINATION:
+        return this.runOnDecode(action);
+      case RELEASE_SOURCE:
+      case CANCEL_SOURCE:
+        return this.runOnPrefill(action);
+      default:
+        throw new Error(`no such action: ${action.kind}`);
+    }
+  }
+
+  private submit(slot: number): boolean {
+    const { fleet, timeline } = this;
+    const placement = fleet.prefill.place(fleet.traits[slot], timeline.nowMs);
+    if (placement) this.dispatchAll([placement]);
+    return true;
+  }
+
+  private dispatchAll(placements: readonly Placement[]): void {
+    const { handoffs, prefill } = this.fleet;
+    for (const { slot, target, overlapTokens } of placements) {
+      handoffs.prefillRank[slot] = target;
+      handoffs.prefillOverlapTokens[slot] = overlapTokens;
+      prefill.dispatch(slot, target);
+    }
+  }
+
+  private reserve(slot: number): boolean {
+    const { fleet, timeline } = this;
+    const placement = fleet.decode.place(fleet.traits[slot], timeline.nowMs);
+    if (placement) this.acceptDestination(placement);
+    return true;
+  }
+
+  /** A decode worker has been chosen: it queues the request for room, or finds that there can never be any. */
+  private acceptDestination({ slot, target, overlapTokens }: Placement): void {
+    const { fleet, decode, timeline } = this;
+    const { handoffs } = fleet;
+    const worker = decode.workerOfRank(target);
+    const [{ destinations }] = worker.cores;
+    handoffs.decodeOverlapTokens[slot] = overlapTokens;
+    if (destinations.pending === 0 || destinations.wantsRetry) decode.cutShort(worker);
+    if (!destinations.request(slot)) {
+      for (const placement of fleet.decode.ended(slot, timeline.nowMs)) this.acceptDestination(placement);
+      this.fail(slot, 'failed', timeline.nowMs);
+      return;
+    }
+    handoffs.decodeRank[slot] = target;
+    if (!decode.isBusy(worker)) this.retry(worker);
+  }
+
+  /** Tries to give the next destination of an idle decode worker its room. */
+  private retry(worker: Worker): void {
+    const [{ destinations }] = worker.cores;
+    const slot = destinations.retry();
+    if (slot >= 0) this.destinationReserved(slot, destinations.transferTokens);
+  }
+
+  private destinationReserved(slot: number, transferTokens: number): void {
+    const { handoffs } = this.fleet;
+    handoffs.destinationReservedMs[slot] = this.timeline.nowMs;
+    handoffs.transferTokens[slot] = transferTokens;
+    this.happened(slot, RESERVED);
+  }
+
+  private transfer(slot: number): boolean {
+    const { fleet, timeline } = this;
+    const { gigabytesPerSecond, bytesPerToken, countsMissing } = fleet.prefill.args.transfer;
+    const tokens = countsMissing ? fleet.handoffs.transferTokens[slot] : fleet.traits[slot].inputTokens;
+    const delayMs =
+      gigabytesPerSecond === undefined || bytesPerToken === undefined
+        ? 0
+        : ((tokens * bytesPerToken) / (gigabytesPerSecond * 1e9)) * 1000;
+    if (delayMs > 0) timeline.pushTransferEnd(timeline.nowMs + delayMs, slot);
+    else this.happened(slot, TRANSFERRED);
+    return true;
+  }
+
+  /** Runs what an idle decode worker must do, now or at the end of its pass. */
+  private runOnDecode(action: Action): boolean {
+    const { decode, fleet, timeline } = this;
+    const { slot, kind } = action;
+    const rank = fleet.handoffs.decodeRank[slot];
+    if (rank < 0) {
+      this.cancelled(slot);
+      return true;
+    }
+    const worker = decode.workerOfRank(rank);
+    if (this.mustWait(decode, worker)) return defer(this.deferredOnDecode, worker, action);
+    if (kind === CANCEL_DESTINATION) this.cancelled(slot);
+    else {
+      worker.cores[0].destinations.activate(slot);
+      worker.isDeferred = false;
+      fleet.handoffs.destinationActivatedMs[slot] = timeline.nowMs;
+      this.happened(slot, ACTIVATED);
+    }
+    this.retry(worker);
+    return true;
+  }
+
+  /** Runs what an idle prefill worker must do, now or at the end of its pass. */
+  private runOnPrefill(action: Action): boolean {
+    const { prefill, fleet, timeline } = this;
+    const { slot, kind } = action;
+    const { handoffs } = fleet;
+    const worker = prefill.workerOfRank(handoffs.prefillRank[slot]);
+    if (this.mustWait(prefill, worker)) return defer(this.deferredOnPrefill, worker, action);
+    const [core] = worker.cores;
+    if (handoffs.has(slot, HELD)) {
+      core.releaseHeld(slot);
+      core.publishEvents();
+      worker.isDeferred = false;
+    }
+    if (kind === CANCEL_SOURCE) this.cancelled(slot);
+    else {
+      handoffs.sourceReleasedMs[slot] = timeline.nowMs;
+      this.happened(slot, RELEASED);
+      this.complete(slot);
+    }
+    return true;
+  }
+
+  private mustWait(group: WorkerGroup, worker: Worker): boolean {
+    if (group.isBusy(worker)) group.cutShort(worker);
+    return group.isBusy(worker);
+  }
+
+  private cancelled(slot: number): void {
+    if (this.fleet.handoffs.cancelled(slot)) this.complete(slot);
+  }
+
+  private complete(slot: number): void {
+    const { fleet, timeline } = this;
+    const isPlaced = fleet.handoffs.prefillRank[slot] >= 0;
+    const released = isPlaced ? fleet.prefill.ended(slot, timeline.nowMs) : [];
+    fleet.handedOver(slot);
+    this.dispatchAll(released);
+  }
+}
+
+/** @returns false, since nothing has changed */
+function defer(deferred: Map<number, Action[]>, worker: Worker, action: Action): false {
+  const actions = deferred.get(worker.id);
+  if (actions) actions.push(action);
+  else deferred.set(worker.id, [action]);
+  return false;
+}

@@ -1,0 +1,70 @@
+import { EventQueue } from './event-queue.js';
+
+/** Kinds of events. */
+export const PASS_END = 0;
+export const WORKER_READY = 1;
+export const TRANSFER_END = 2;
+
+const KINDS = 4;
+/** Events that one round of a time can cause, of each kind. */
+const ROUND = 2 ** 40;
+
+/** Whether an event no longer stands for anything. */
+type IsVoid = (subject: number, order: number) => boolean;
+
+/**
+ * The clock of a run and what is to come. What happens at one time happens in rounds; among events of equal time those
+ * come first that were caused first: at an earlier time, in an earlier round, transfers before the passes that start
+ * after them, passes by the number of their worker.
+ */
+export class Timeline {
+  nowMs = 0;
+  round = 0;
+  private readonly events = new EventQueue();
+  private transfers = 0;
+
+  /** @param isVoid asked for ends of passes and for ready workers */
+  constructor(private readonly isVoid: IsVoid) {}
+
+  /** Time of the next event; Infinity when there is none. */
+  get nextMs(): number {
+    this.dropVoid();
+    return this.events.timeMs;
+  }
+
+  private dropVoid(): void {
+    const { events } = this;
+    while (events.size > 0) {
+      const kind = events.actor % KINDS;
+      if (kind === TRANSFER_END || !this.isVoid(Math.floor(events.actor / KINDS), events.order)) return;
+      events.pop();
+    }
+  }
+
+  /** A pass that began, or will begin, at `startMs` ends. @returns a name for the event */
+  pushPassEnd(endMs: number, startMs: number, worker: number): number {
+    const round = startMs === this.nowMs ? this.round : 0;
+    return this.events.push(endMs, startMs, round * ROUND + ROUND / 2 + worker, worker * KINDS + PASS_END);
+  }
+
+  pushTransferEnd(endMs: number, slot: number): void {
+    const rank = this.round * ROUND + this.transfers++;
+    this.events.push(endMs, this.nowMs, rank, slot * KINDS + TRANSFER_END);
+  }
+
+  /** @returns a name for the event */
+  pushReady(readyMs: number, worker: number): number {
+    const rank = this.round * ROUND + ROUND * 0.75 + worker;
+    return this.events.push(readyMs, this.nowMs, rank, worker * KINDS + WORKER_READY);
+  }
+
+  /** Takes the next event when it is of this kind and due now. @returns its worker or slot, or -1 */
+  take(kind: number): number {
+    this.dropVoid();
+    const { events } = this;
+    if (events.timeMs !== this.nowMs || events.actor % KINDS !== kind) return -1;
+    const subject = Math.floor(events.actor / KINDS);
+    events.pop();
+    return subject;
+  }
+}

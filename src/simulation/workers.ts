@@ -1,0 +1,290 @@
+import type { EngineCore } from '../engine/engine-core.js';
+import type { EnginePool } from './engine-pool.js';
+import type { Timeline } from './timeline.js';
+
+const IDLE = 0;
+/** In a stretch of passes that was planned and can still be cut short. */
+const PLANNED = 1;
+/** In a pass whose effects are decided and wait for its end. */
+const BUSY = 2;
+
+/** Workers of different stages have numbers of their own. */
+const STAGE = 1 << 20;
+
+export interface Worker {
+  id: number;
+  cores: readonly EngineCore[];
+  phase: 'starting' | 'active' | 'draining' | 'removed';
+  state: number;
+  startMs: number;
+  /** Name of the event that ends what the worker does, or that makes it ready; older ones are void. */
+  event: number;
+  /** Its last attempt at the current time had no effect. */
+  isDeferred: boolean;
+}
+
+/**
+ * The workers of one stage as actors on a timeline (`replay/offline/{agg,state}.rs` of the reference): they start
+ * passes, alone or in planned stretches, end them, and come and go.
+ */
+export class WorkerGroup {
+  readonly workers: Worker[] = [];
+  /** Workers that are there: starting, active or draining. */
+  provisioned = 0;
+  /** Whether stretches of passes are planned. */
+  private plansAhead = true;
+  /** Whether a pass without any effect changes something all the same, and how often it is tried matters. */
+  private readonly retriesIdle: boolean;
+  /** Whether workers have been started at the current time already. */
+  private hasDriven = false;
+
+  /**
+   * @param stage place of this stage among those of the run
+   * @param passEnded told of each pass, or stretch, whose end has come
+   */
+  constructor(
+    readonly pool: EnginePool,
+    private readonly timeline: Timeline,
+    private readonly stage: number,
+    private readonly passEnded: (worker: Worker, nowMs: number) => void,
+  ) {
+    this.retriesIdle = pool.args.engineType === 'sglang';
+    for (let id = 0; id < pool.initialWorkers; id++) this.addWorker(0);
+    pool.beforeDispatch = (rank) => this.makeReady(rank);
+  }
+
+  static stageOf(subject: number): number {
+    return Math.floor(subject / STAGE);
+  }
+
+  workerOf(subject: number): Worker {
+    return this.workers[subject % STAGE];
+  }
+
+  workerOfRank(rank: number): Worker {
+    return this.workers[Math.floor(rank / this.pool.args.ranks)];
+  }
+
+  isBusy(worker: Worker): boolean {
+    return worker.state !== IDLE;
+  }
+
+  // ---- Coming and going --------------------------------------------------------------------------------------
+
+  /** Adds a worker that is ready after its start-up. */
+  addWorker(startupMs: number): void {
+    const id = this.workers.length;
+    const worker: Worker = {
+      id,
+      cores: this.pool.addCores(id),
+      phase: 'starting',
+      state: IDLE,
+      startMs: 0,
+      event: -1,
+      isDeferred: false,
+    };
+    this.workers.push(worker);
+    this.provisioned++;
+    if (startupMs > 0)
+      worker.event = this.timeline.pushReady(this.timeline.nowMs + startupMs, this.stage * STAGE + id);
+    else this.activate(worker);
+  }
+
+  /** A worker has started up. */
+  activate(worker: Worker): void {
+    worker.phase = 'active';
+    worker.event = -1;
+    this.pool.enlist(worker.id);
+  }
+
+  /**
+   * Brings active and starting workers to a number: new ones get new ids; those that go are the starting ones first,
+   * then the active ones, highest id first, which finish what they have.
+   */
+  scaleTo(target: number, startupMs: number): void {
+    const staying = this.workers.filter(({ phase }) => phase === 'starting' || phase === 'active');
+    for (let missing = target - staying.length; missing > 0; missing--) this.addWorker(startupMs);
+    const leaving = [
+      ...staying.filter(({ phase }) => phase === 'starting').reverse(),
+      ...staying.filter(({ phase }) => phase === 'active').reverse(),
+    ].slice(0, Math.max(0, staying.length - target));
+    for (const worker of leaving) {
+      if (worker.phase === 'starting') this.remove(worker);
+      else this.drain(worker);
+    }
+  }
+
+  private drain(worker: Worker): void {
+    worker.phase = 'draining';
+    this.pool.delist(worker.id);
+  }
+
+  private remove(worker: Worker): void {
+    if (worker.phase !== 'starting') this.pool.dismiss(worker.id);
+    worker.phase = 'removed';
+    worker.event = -1;
+    this.provisioned--;
+  }
+
+  /** Removes draining workers that have nothing left. @returns whether there was one */
+  removeDrained(): boolean {
+    let any = false;
+    for (const worker of this.workers) {
+      if (worker.phase !== 'draining' || worker.state !== IDLE) continue;
+      if (worker.cores.some((core) => core.requestCount + core.keptCount > 0)) continue;
+      this.remove(worker);
+      any = true;
+    }
+    return any;
+  }
+
+  isVoid(subject: number, event: number): boolean {
+    return this.workerOf(subject).event !== event;
+  }
+
+  // ---- Passes ------------------------------------------------------------------------------------------------
+
+  /** A new time has come. */
+  enterTime(): void {
+    for (const worker of this.workers) worker.isDeferred = false;
+    this.hasDriven = false;
+  }
+
+  /** The pass, or stretch, of a worker has ended. */
+  finish(worker: Worker): void {
+    if (worker.state === PLANNED) worker.cores[0].commit();
+    this.rest(worker);
+    this.passEnded(worker, this.timeline.nowMs);
+  }
+
+  private rest(worker: Worker): void {
+    worker.state = IDLE;
+    worker.event = -1;
+  }
+
+  /** A request reaches a rank: a stretch that it would have to wait for ends early. */
+  private makeReady(rank: number): void {
+    const worker = this.workerOfRank(rank);
+    worker.isDeferred = false;
+    if (this.pool.cores[rank].wantsArrivals) this.cutShort(worker);
+  }
+
+  /** Ends a planned stretch with the pass that is under way now. */
+  cutShort(worker: Worker): void {
+    if (worker.state !== PLANNED) return;
+    const { nowMs } = this.timeline;
+    const [core] = worker.cores;
+    const end = core.plan(worker.startMs, this.hasDriven ? nextAfter(nowMs) : nowMs);
+    if (end < 0) this.rest(worker);
+    else if (end > nowMs) this.becomeBusy(worker, PLANNED, end);
+    else {
+      core.commit();
+      this.rest(worker);
+      this.passEnded(worker, end);
+    }
+  }
+
+  /** Starts passes on workers that can, in order of their ids, until nothing changes. @returns whether any did */
+  drive(): boolean {
+    let any = false;
+    this.hasDriven = true;
+    if (this.retriesIdle) this.retryDeferred();
+    for (let id = 0; id < this.workers.length; ) {
+      const worker = this.workers[id];
+      if (worker.state !== IDLE || worker.isDeferred || !hasWork(worker)) id++;
+      else {
+        const acted = this.start(worker);
+        if (!acted) this.defer(worker);
+        else {
+          any = true;
+          if (this.retriesIdle) id = this.retryDeferred();
+        }
+      }
+    }
+    return any;
+  }
+
+  /**
+   * A worker has work and can do nothing. Where trying changes something, how often it is tried follows the passes of
+   * all others, so that none may be planned any more.
+   */
+  private defer(worker: Worker): void {
+    worker.isDeferred = true;
+    if (this.retriesIdle && this.plansAhead) this.onIdleRetry();
+  }
+
+  /** Set by runs with several stages, so that all stop planning together. */
+  onIdleRetry = (): void => this.stopPlanning();
+
+  stopPlanning(): void {
+    this.plansAhead = false;
+    for (const other of this.workers) this.cutShort(other);
+  }
+
+  /** Lets workers whose last attempt had no effect try again, from the first one on. */
+  private retryDeferred(): number {
+    for (const worker of this.workers) worker.isDeferred = false;
+    return 0;
+  }
+
+  /** Starts a pass or a stretch. @returns false when it had no effect */
+  private start(worker: Worker): boolean {
+    const { nowMs } = this.timeline;
+    const [core] = worker.cores;
+    worker.startMs = nowMs;
+    if (worker.cores.length === 1 && this.plansAhead) {
+      const limitMs = core.destinations.wantsRetry ? nextAfter(nowMs) : Number.POSITIVE_INFINITY;
+      const end = core.plan(nowMs, limitMs);
+      if (end > nowMs) {
+        this.becomeBusy(worker, PLANNED, end);
+        return true;
+      }
+      if (end === nowMs) {
+        core.commit();
+        this.passEnded(worker, nowMs);
+        return true;
+      }
+    }
+    return this.startPass(worker);
+  }
+
+  private startPass(worker: Worker): boolean {
+    const { nowMs } = this.timeline;
+    const active = worker.cores.filter((core) => core.requestCount > 0);
+    let end = nowMs;
+    for (const core of active) end = Math.max(end, core.execute(nowMs));
+    let progressed = false;
+    for (const core of active) {
+      core.settle(end);
+      progressed ||= core.madeProgress;
+    }
+    if (end > nowMs) {
+      this.becomeBusy(worker, BUSY, end);
+      return true;
+    }
+    this.passEnded(worker, nowMs);
+    return progressed;
+  }
+
+  private becomeBusy(worker: Worker, state: number, endMs: number): void {
+    const { timeline, stage } = this;
+    worker.state = state;
+    const startMs = state === PLANNED ? worker.cores[0].lastStartMs : timeline.nowMs;
+    worker.event = timeline.pushPassEnd(endMs, startMs, stage * STAGE + worker.id);
+  }
+}
+
+function hasWork(worker: Worker): boolean {
+  for (const core of worker.cores) if (core.requestCount > 0) return true;
+  return false;
+}
+
+const bits = new BigUint64Array(1);
+const double = new Float64Array(bits.buffer);
+
+/** The next representable time, so that what happens at `ms` lies before it. */
+function nextAfter(ms: number): number {
+  double[0] = ms;
+  bits[0]++;
+  return double[0];
+}
