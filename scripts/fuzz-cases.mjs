@@ -121,12 +121,72 @@ function makeRows(dice, hashBlock, format, isAuthored) {
   return rows;
 }
 
-/** @returns {{engine?: object, options: object, rows?: object[]}} */
+/** Engines of the two stages of a disaggregated fleet: equal in what must be equal. */
+function makeStages(dice, hashBlock) {
+  const [prefill, decode] = [makeEngine(dice, hashBlock), makeEngine(dice, hashBlock)];
+  const transfer = dice.chance(0.6)
+    ? {
+        kv_transfer_bandwidth: dice.pick([0.5, 4, 64]),
+        kv_bytes_per_token: dice.pick([1000, 131072]),
+        kv_transfer_timing_mode: dice.pick(['full_prompt', 'destination_missing']),
+      }
+    : {};
+  const { engine_type, block_size } = prefill;
+  const isSglang = engine_type === 'sglang';
+  const fields = isSglang ? ['num_gpu_blocks', 'max_num_seqs', 'sglang', 'speedup_ratio', 'aic_nextn'] : null;
+  const shared = { engine_type: engine_type === 'trtllm' ? 'vllm' : engine_type, block_size };
+  const own = (engine) => {
+    const { g1_backend, dp_size, ...rest } = engine;
+    if ((engine.engine_type === 'sglang') !== isSglang) return {};
+    return fields ? Object.fromEntries(Object.entries(rest).filter(([name]) => fields.includes(name))) : rest;
+  };
+  const decodeEngine = { ...own(decode), ...shared, worker_type: 'decode' };
+  // The reference never ends where decode pools of SGLang are tight; half of the cases stay clear of that.
+  if (isSglang && (dice.chance(0.7) || !decodeEngine.num_gpu_blocks))
+    decodeEngine.num_gpu_blocks = Math.ceil(60000 / block_size);
+  if (decodeEngine.sglang?.chunked_prefill_size % block_size) delete decodeEngine.sglang;
+  return {
+    prefillEngineArgs: { ...own(prefill), ...shared, ...transfer, worker_type: 'prefill' },
+    decodeEngineArgs: decodeEngine,
+  };
+}
+
+/** Settings of the KV router; odd weights make ties between workers in different states rare. */
+function makeRouter(dice) {
+  const router = {
+    decode_active_request_weight: dice.pick([0, 0.37, 1.913]),
+    overlap_score_credit: dice.pick([0, 0.71, 1, 1.37]),
+    prefill_load_scale: dice.pick([0.33, 1, 2.71]),
+  };
+  if (dice.chance(0.3)) router.overlap_score_credit_decay = dice.pick([0.5, 3]);
+  if (dice.chance(0.2)) router.router_track_active_blocks = false;
+  if (dice.chance(0.2)) router.router_assume_kv_reuse = false;
+  if (dice.chance(0.15)) router.router_track_prefill_tokens = false;
+  if (dice.chance(0.3)) {
+    router.router_queue_threshold = dice.pick([0, 0.1, 0.5]);
+    router.router_queue_policy = dice.pick(['fcfs', 'lcfs', 'wspt']);
+  }
+  return router;
+}
+
+function makeFleet(dice, hashBlock) {
+  const isSplit = dice.chance(0.35);
+  const engines = isSplit ? makeStages(dice, hashBlock) : { extraEngineArgs: makeEngine(dice, hashBlock) };
+  const options = isSplit
+    ? { numPrefillWorkers: dice.from(1, 3), numDecodeWorkers: dice.from(1, 3) }
+    : { numWorkers: dice.pick([1, 1, 2, 3]) };
+  const targets = isSplit ? 2 : options.numWorkers * (engines.extraEngineArgs.dp_size ?? 1);
+  const router = targets > 1 && dice.chance(0.35) ? makeRouter(dice) : undefined;
+  if (router) options.routerMode = 'kv_router';
+  return { engines, router, options };
+}
+
+/** @returns {{engines: Record<string, object>, router?: object, options: object, rows?: object[]}} */
 export function makeCase(seed) {
   const dice = new Dice(seed);
   const hashBlock = dice.pick([4, 16, 48, 64, 128]);
-  const engine = makeEngine(dice, hashBlock);
-  const options = { numWorkers: dice.pick([1, 1, 2, 3]) };
+  const { engines, router, options } = makeFleet(dice, hashBlock);
+  const isSplit = engines.prefillEngineArgs !== undefined;
   if (dice.chance(0.15)) {
     options.inputTokens = dice.from(1, 400);
     options.outputTokens = dice.from(1, 60);
@@ -137,14 +197,16 @@ export function makeCase(seed) {
     if (dice.chance(0.5))
       Object.assign(options, { sharedPrefixRatio: dice.roll(), numPrefixGroups: dice.from(1, 3) });
     if (dice.chance(0.3)) options.interTurnDelayMs = dice.from(0, 30);
-    return { engine, options };
+    return { engines, router, options };
   }
-  const format = dice.pick(['mooncake', 'mooncake', 'mooncake', 'mooncake-delta', 'agentic_mooncake']);
+  const format = isSplit
+    ? 'mooncake'
+    : dice.pick(['mooncake', 'mooncake', 'mooncake', 'mooncake-delta', 'agentic_mooncake']);
   options.traceFormat = format;
   options.traceBlockSize = hashBlock;
   if (format !== 'agentic_mooncake' && dice.chance(0.4)) options.replayConcurrency = dice.from(1, 12);
   if (dice.chance(0.2)) options.arrivalSpeedupRatio = dice.pick([0.5, 3]);
   if (format === 'mooncake' && dice.chance(0.1)) options.maxSimTimeSeconds = dice.pick([0, 0.05, 0.5, 3]);
   if (dice.chance(0.2)) Object.assign(options, { slaTtftMs: 60, slaItlMs: 12 });
-  return { engine, options, rows: makeRows(dice, hashBlock, format, dice.chance(0.15)) };
+  return { engines, router, options, rows: makeRows(dice, hashBlock, format, dice.chance(0.15)) };
 }

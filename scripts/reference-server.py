@@ -9,14 +9,17 @@ answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 
 from dynamo.replay import run_synthetic_trace_replay, run_trace_replay  # noqa: E402
+from dynamo.llm import KvRouterConfig  # noqa: E402
 from dynamo.mocker import MockEngineArgs  # noqa: E402
 
 
 def answer(case):
     options = dict(case["options"])
-    engine = options.pop("extra_engine_args", None)
-    if engine is not None:
-        options["extra_engine_args"] = MockEngineArgs.from_json(engine)
+    for name in ("extra_engine_args", "prefill_engine_args", "decode_engine_args"):
+        if name in options:
+            options[name] = MockEngineArgs.from_json(options[name])
+    if "router_config" in options:
+        options["router_config"] = KvRouterConfig.from_json(options["router_config"])
     if "trace_file" in case:
         return run_trace_replay(case["trace_file"], **options)
     return run_synthetic_trace_replay(*case["lengths"], **options)

@@ -13,7 +13,7 @@ import { runCli } from './testing/run-cli.js';
 const OWN_CASES = fileURLToPath(new URL('./testing/cases', import.meta.url));
 const ALL_CASES = fileURLToPath(new URL('../../shared/reference', import.meta.url));
 /** A tie between workers in different states, which the reference decides at random. */
-const BY_CHANCE = ['kv-router-4-page1'];
+const BY_CHANCE = ['kv-router-4-page1', 'disagg-2p2d-kv'];
 /** Cases whose answer needs a part of the program that does not exist yet. */
 const NOT_YET = /is not available yet/;
 /** Areas of the full collection that the replay of aggregated fleets covers. */

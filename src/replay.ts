@@ -63,6 +63,7 @@ function runPlan(
       ? simulate({ ...run, args: topology.engine, timing: timings[0], workers: topology.workers })
       : simulateSplit({
           ...run,
+          prefillsAllOutput: workload.plansOutput,
           prefill: { args: topology.prefill, timing: timings[0], workers: topology.prefillWorkers },
           decode: { args: topology.decode, timing: timings[1], workers: topology.decodeWorkers },
         });

@@ -358,6 +358,11 @@ function refuseUnavailable(options: ReplayOptions, engines: Engines, router: Rou
 
 function checkFormat(options: ReplayOptions, format: TraceFormat): void {
   if (options.traceBlockSize === 0) throw new InputError('--trace-block-size: must be greater than 0');
+  if (
+    (format === 'agentic_mooncake' || format === 'mooncake-delta') &&
+    options.prefillEngineArgs !== undefined
+  )
+    throw new InputError(`--trace-format ${format} is not supported for a disaggregated fleet`);
   if (format === 'agentic_mooncake' && options.replayConcurrency !== undefined)
     throw new InputError('--trace-format agentic_mooncake cannot be used with --replay-concurrency');
   const ratio = options.traceSharedPrefixRatio ?? 0;

@@ -21,12 +21,10 @@ export interface KvRouterOptions {
   estimator: PrefillEstimator | undefined;
 }
 
-/** A request to place. Identities are those of its full prompt blocks; blocks behind them occur once. */
+/** A request to place. */
 export interface RoutedRequest {
   slot: number;
   inputTokens: number;
-  ids: Int32Array;
-  idCount: number;
   priority: number;
   strictPriority: number;
   policyClass: string | undefined;
@@ -56,7 +54,8 @@ export class KvRouter {
   private eligible: number[] = [];
   private readonly random: WyRand;
   private readonly queue: FairQueue;
-  private readonly requests = new Map<number, RoutedRequest>();
+  /** Requests that are held back. */
+  private readonly requests = new Map<number, { request: RoutedRequest; ids: Int32Array; idCount: number }>();
   private readonly targetOf = new Map<number, number>();
   private nextOrder = 0;
   private costs: number[] = [];
@@ -101,17 +100,21 @@ export class KvRouter {
 
   // ---- Requests ----------------------------------------------------------------------------------------------
 
-  /** Places a request, or queues it and returns undefined. @throws {QueueLimitError} */
-  place(request: RoutedRequest, nowMs: number): Placement | undefined {
+  /**
+   * Places a request, or queues it and returns undefined.
+   * @param ids identities of its full prompt blocks, the first `idCount`; blocks behind them occur once
+   * @throws {QueueLimitError}
+   */
+  place(request: RoutedRequest, ids: Int32Array, idCount: number, nowMs: number): Placement | undefined {
     const { policy, blockTokens } = this.options;
     const overlaps = new Int32Array(this.loads.length);
-    this.cached.match(request.ids, request.idCount, overlaps);
+    this.cached.match(ids, idCount, overlaps);
     let best = 0;
     for (const target of this.eligible) if (overlaps[target] > best) best = overlaps[target];
     const cachedTokens = Math.min(request.inputTokens, best * blockTokens);
     const uncached = request.inputTokens - cachedTokens;
     const queue = this.queue.classes[classOf(policy, request.policyClass, uncached)];
-    if (!this.mustQueue(queue, nowMs)) return this.choose(request, overlaps, nowMs);
+    if (!this.mustQueue(queue, nowMs)) return this.choose(request, ids, idCount, overlaps, nowMs);
     const jump = Math.max(0, request.priority);
     const seconds = Math.max(nowMs, 0) / 1000;
     const costTokens = Math.max(1, uncached);
@@ -128,7 +131,7 @@ export class KvRouter {
     };
     this.checkLimits(queue);
     queue.push(entry);
-    this.requests.set(request.slot, request);
+    this.requests.set(request.slot, { request, ids, idCount });
     return undefined;
   }
 
@@ -165,10 +168,16 @@ export class KvRouter {
     }
   }
 
-  private choose(request: RoutedRequest, overlaps: Int32Array, nowMs: number): Placement {
+  private choose(
+    request: RoutedRequest,
+    ids: Int32Array,
+    idCount: number,
+    overlaps: Int32Array,
+    nowMs: number,
+  ): Placement {
     const { options, loads } = this;
     const { blockTokens, weights } = options;
-    const { slot, inputTokens, ids, idCount } = request;
+    const { slot, inputTokens } = request;
     const blocks = options.tracksBlocks ? Math.floor(inputTokens / blockTokens) : 0;
     const named = options.tracksBlocks && options.assumesReuse ? Math.min(idCount, blocks) : 0;
     const target = this.cheapest(inputTokens, blocks, ids, named, overlaps, nowMs);
@@ -237,9 +246,9 @@ export class KvRouter {
     for (;;) {
       const entry = this.queue.pop((queue) => this.allBusy(queue, nowMs));
       if (!entry) return placements;
-      const request = this.requests.get(entry.slot)!;
+      const { request, ids, idCount } = this.requests.get(entry.slot)!;
       this.requests.delete(entry.slot);
-      placements.push(this.choose(request, entry.overlaps, nowMs));
+      placements.push(this.choose(request, ids, idCount, entry.overlaps, nowMs));
     }
   }
 }

@@ -2,7 +2,8 @@
 export class PrefixIndex {
   /** Words of 32 targets in a row. */
   private words = 1;
-  private readonly rowOf = new Map<number, number>();
+  /** Row of an identity, less one; identities are small numbers, used again when nothing has them any more. */
+  private rowOf = new Int32Array(64);
   private rows = new Int32Array(64);
   private used = 0;
   private readonly free: number[] = [];
@@ -22,28 +23,33 @@ export class PrefixIndex {
   }
 
   stored(target: number, id: number): void {
-    let row = this.rowOf.get(id);
-    if (row === undefined) {
+    if (id >= this.rowOf.length) this.rowOf = grown(this.rowOf, id + 1);
+    let row = this.rowOf[id] - 1;
+    if (row < 0) {
       row = this.free.pop() ?? this.used++;
-      if ((row + 1) * this.words > this.rows.length) this.grow();
-      this.rowOf.set(id, row);
+      if ((row + 1) * this.words > this.rows.length) this.rows = grown(this.rows, this.rows.length + 1);
+      this.rowOf[id] = row + 1;
     }
     this.rows[row * this.words + (target >> 5)] |= 1 << (target & 31);
   }
 
   removed(target: number, id: number): void {
-    const row = this.rowOf.get(id);
-    if (row === undefined) return;
+    const row = this.rowAt(id);
+    if (row < 0) return;
     const at = row * this.words;
     this.rows[at + (target >> 5)] &= ~(1 << (target & 31));
     for (let word = 0; word < this.words; word++) if (this.rows[at + word] !== 0) return;
-    this.rowOf.delete(id);
+    this.rowOf[id] = 0;
     this.free.push(row);
+  }
+
+  private rowAt(id: number): number {
+    return id < this.rowOf.length ? this.rowOf[id] - 1 : -1;
   }
 
   /** Forgets everything that a target holds. */
   forget(target: number): void {
-    for (const id of [...this.rowOf.keys()]) this.removed(target, id);
+    for (let id = 0; id < this.rowOf.length; id++) this.removed(target, id);
   }
 
   /** Leading blocks of `ids` that each target holds, into `overlaps`. */
@@ -52,8 +58,8 @@ export class PrefixIndex {
     const { words, rows, active } = this;
     active.fill(-1);
     for (let i = 0; i < count; i++) {
-      const row = this.rowOf.get(ids[i]);
-      if (row === undefined) {
+      const row = this.rowAt(ids[i]);
+      if (row < 0) {
         this.settle(i, overlaps);
         return;
       }
@@ -75,12 +81,12 @@ export class PrefixIndex {
     if (length === 0) return;
     for (let word = 0; word < this.words; word++) note(this.active[word], word, length, overlaps);
   }
+}
 
-  private grow(): void {
-    const grown = new Int32Array(this.rows.length * 2);
-    grown.set(this.rows);
-    this.rows = grown;
-  }
+function grown(old: Int32Array, length: number): Int32Array<ArrayBuffer> {
+  const array = new Int32Array(Math.max(length, old.length * 2));
+  array.set(old);
+  return array;
 }
 
 /** Enters the overlap of the targets whose bits are set in a word. */

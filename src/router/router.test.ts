@@ -96,12 +96,12 @@ describe('router queue', () => {
   const request = (slot: number, priority = 0) => ({
     slot,
     inputTokens: 160,
-    ids: new Int32Array(0),
-    idCount: 0,
     priority,
     strictPriority: 0,
     policyClass: undefined,
   });
+  const place = (router: KvRouter, routed: ReturnType<typeof request>, nowMs: number) =>
+    router.place(routed, new Int32Array(0), 0, nowMs);
   const router = (policy: 'fcfs' | 'lcfs') => {
     const made = new KvRouter({
       weights: WEIGHTS,
@@ -120,9 +120,9 @@ describe('router queue', () => {
 
   it('holds requests back while all targets are in prefill and lets them go in order', () => {
     const kept = router('fcfs');
-    const targets = [0, 1].map((slot) => kept.place(request(slot), 0)!.target);
+    const targets = [0, 1].map((slot) => place(kept, request(slot), 0)!.target);
     expect(new Set(targets)).toEqual(new Set([0, 1]));
-    expect([kept.place(request(2), 1), kept.place(request(3), 2), kept.place(request(4, 9), 3)]).toEqual([
+    expect([place(kept, request(2), 1), place(kept, request(3), 2), place(kept, request(4, 9), 3)]).toEqual([
       undefined,
       undefined,
       undefined,
@@ -133,7 +133,7 @@ describe('router queue', () => {
 
   it('serves the last first under lcfs', () => {
     const kept = router('lcfs');
-    for (let slot = 0; slot < 4; slot++) kept.place(request(slot), slot);
+    for (let slot = 0; slot < 4; slot++) place(kept, request(slot), slot);
     expect(kept.prefillCompleted(0, 9).map(({ slot }) => slot)).toEqual([3]);
   });
 });

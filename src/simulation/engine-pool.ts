@@ -43,21 +43,29 @@ export class EnginePool {
   /** Workers that take new requests, ascending. */
   private active: number[] = [];
   /** Requests that came while no worker was active. */
-  private readonly unplaced: RequestTraits[] = [];
+  private readonly unplaced: RoutedRequest[] = [];
   private readonly blocks: PromptBlocks;
+  /** A pool whose names of prompts are the same. */
+  private readonly twin: EnginePool | undefined;
   private readonly requests: SchedulerRequests;
   private readonly clock: PassClock;
 
-  constructor(private readonly options: EnginePoolOptions) {
+  /** @param sibling a pool that the same requests enter before; names of equal prompts are made once then */
+  constructor(
+    private readonly options: EnginePoolOptions,
+    sibling?: EnginePool,
+  ) {
     const { args, source } = options;
     const isWatched = options.router !== undefined && options.publishesEvents;
-    this.blocks = new PromptBlocks({
+    const naming = {
       hashBlockTokens: source.hashBlockTokens,
       blockTokens: args.blockTokens,
       hasTokens: source.hasTokens,
       isShared: args.prefixCaching || args.engineType === 'sglang' || (isWatched && args.pool === 'native'),
       namesUnique: args.pool === 'kvbm' || args.engineType === 'sglang',
-    });
+    };
+    this.twin = sibling?.blocks.names(naming) ? sibling : undefined;
+    this.blocks = new PromptBlocks(naming, this.twin?.blocks.tree);
     this.requests = new SchedulerRequests(args.maxModelTokens);
     this.router = options.router && createRouter(options.router, args, options.routerSeed, undefined);
     this.roundRobin = new RoundRobin(args.ranks);
@@ -160,10 +168,11 @@ export class EnginePool {
   }
 
   /** Prepares a slot for a request that has arrived. */
-  enter(slot: number, draft: RequestDraft): void {
+  enter(slot: number, draft: RequestDraft, outputTokens: number): void {
     this.log.clear(slot);
-    this.blocks.enter(slot, draft);
-    this.requests.enter(slot, draft.inputTokens, draft.outputTokens);
+    if (this.twin) this.blocks.enterLike(this.twin.blocks, slot);
+    else this.blocks.enter(slot, draft);
+    this.requests.enter(slot, draft.inputTokens, outputTokens);
   }
 
   /** Forgets a request that has ended. */
@@ -172,19 +181,14 @@ export class EnginePool {
   }
 
   /** Finds a rank for a request; undefined when it is kept back, by the router or because no worker is there. */
-  place(request: RequestTraits, nowMs: number): Placement | undefined {
+  place(request: RoutedRequest, nowMs: number): Placement | undefined {
     const { slot } = request;
     if (this.active.length === 0) {
       this.unplaced.push(request);
       return undefined;
     }
     if (!this.router) return { slot, target: this.roundRobin.place(this.active), overlapTokens: 0 };
-    const routed: RoutedRequest = {
-      ...request,
-      ids: this.blocks.ids[slot],
-      idCount: this.blocks.counts[slot],
-    };
-    return this.router.place(routed, nowMs);
+    return this.router.place(request, this.blocks.ids[slot], this.blocks.counts[slot], nowMs);
   }
 
   dispatch(slot: number, rank: number): void {
@@ -238,6 +242,3 @@ export class EnginePool {
     return Array.from({ length: ranks }, (_, index) => worker * ranks + index);
   }
 }
-
-/** What a router wants to know of a request. */
-export type RequestTraits = Omit<RoutedRequest, 'ids' | 'idCount'>;

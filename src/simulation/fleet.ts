@@ -54,7 +54,7 @@ export class Fleet {
   accept(draft: RequestDraft): number {
     const slot = this.ledger.accept(draft);
     this.slots.rank[slot] = -1;
-    this.pool.enter(slot, draft);
+    this.pool.enter(slot, draft, draft.outputTokens);
     return slot;
   }
 

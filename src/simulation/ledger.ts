@@ -1,7 +1,7 @@
 import type { RequestLog } from '../engine/request-log.js';
 import type { Collector, RequestOutcome, StageOutcome } from '../report/collector.js';
+import type { RoutedRequest } from '../router/kv-router.js';
 import type { EndedDraft, RequestDraft, RequestSource } from '../workload/source.js';
-import type { RequestTraits } from './engine-pool.js';
 import type { OwnGaps } from './own-gaps.js';
 import { RequestSlots } from './slots.js';
 
@@ -61,7 +61,7 @@ export class Ledger {
     return slot;
   }
 
-  traits(slot: number, draft: RequestDraft): RequestTraits {
+  traits(slot: number, draft: RequestDraft): RoutedRequest {
     const { priority, strictPriority, policyClass } = draft;
     return { slot, inputTokens: this.slots.inputTokens[slot], priority, strictPriority, policyClass };
   }
@@ -111,7 +111,7 @@ export class Ledger {
     outcome.preemptions = tokens.preemptions[slot];
     if (admissions !== tokens) outcome.preemptions += admissions.preemptions[slot];
     outcome.worker = this.options.workerOf(slot);
-    outcome.stages = this.options.stagesOf(slot);
+    if (collector.keepsRecords) outcome.stages = this.options.stagesOf(slot);
   }
 }
 

@@ -3,8 +3,9 @@ import type { RouterSettings } from '../config/router-config.js';
 import type { GapSink } from '../engine/request-log.js';
 import type { TimingModel } from '../engine/timing/timing-model.js';
 import type { Collector, RequestOutcome, StageOutcome } from '../report/collector.js';
+import type { RoutedRequest } from '../router/kv-router.js';
 import type { RequestDraft, RequestSource } from '../workload/source.js';
-import { EnginePool, type RequestTraits } from './engine-pool.js';
+import { EnginePool } from './engine-pool.js';
 import { collectGaps } from './fleet.js';
 import { Handoffs } from './handoffs.js';
 import { Ledger } from './ledger.js';
@@ -21,6 +22,8 @@ export interface StageOptions {
 export interface SplitFleetOptions {
   prefill: StageOptions;
   decode: StageOptions;
+  /** Whether a prefill worker generates the whole output, as the reference does where the output is planned. */
+  prefillsAllOutput: boolean;
   /** undefined behind round robin. */
   router: RouterSettings | undefined;
   routerSeed: bigint | undefined;
@@ -47,13 +50,14 @@ export class SplitFleet {
   readonly decode: EnginePool;
   readonly handoffs: Handoffs;
   readonly ledger: Ledger;
-  readonly traits: RequestTraits[] = [];
+  readonly traits: RoutedRequest[] = [];
   /** Requests that have not ended. */
   running = 0;
   private terminalMs = new Float64Array(0);
   /** Index of the status in which a request ended. */
   private status = new Uint8Array(0);
   private isHandedOver = new Uint8Array(0);
+  private hasFailed = new Uint8Array(0);
 
   constructor(readonly options: SplitFleetOptions) {
     const { prefill, decode, router, collector, isCapped } = options;
@@ -66,19 +70,17 @@ export class SplitFleet {
       publishesEvents: true,
       gaps: NO_GAPS,
     });
-    this.decode = new EnginePool({
-      ...options,
-      ...decode,
-      router: router && {
-        ...router,
-        overlapCredit: 0,
-        assumesReuse: false,
-        tracksPrefill: false,
-        loadModel: 'none',
-      },
-      publishesEvents: false,
-      gaps,
-    });
+    const decodeRouter: RouterSettings | undefined = router && {
+      ...router,
+      overlapCredit: 0,
+      assumesReuse: false,
+      tracksPrefill: false,
+      loadModel: 'none',
+    };
+    this.decode = new EnginePool(
+      { ...options, ...decode, router: decodeRouter, publishesEvents: false, gaps },
+      this.prefill,
+    );
     this.handoffs = new Handoffs(prefill.args.engineType !== 'sglang');
     this.ledger = new Ledger(
       {
@@ -102,6 +104,7 @@ export class SplitFleet {
     this.terminalMs = terminalMs;
     this.status = grownBytes(this.status, slots);
     this.isHandedOver = grownBytes(this.isHandedOver, slots);
+    this.hasFailed = grownBytes(this.hasFailed, slots);
   }
 
   private describe(slot: number): StageOutcome {
@@ -120,27 +123,42 @@ export class SplitFleet {
   /** Takes in a request that has arrived. @returns its slot */
   accept(draft: RequestDraft): number {
     const slot = this.ledger.accept(draft);
-    this.prefill.enter(slot, draft);
-    this.decode.enter(slot, draft);
+    const prefillTokens = this.options.prefillsAllOutput
+      ? draft.outputTokens
+      : Math.min(draft.outputTokens, 1);
+    this.prefill.enter(slot, draft, prefillTokens);
+    this.decode.enter(slot, draft, draft.outputTokens);
     this.traits[slot] = this.ledger.traits(slot, draft);
     this.status[slot] = RUNS;
     this.isHandedOver[slot] = 0;
+    this.hasFailed[slot] = 0;
     this.running++;
     return slot;
   }
 
-  /** A request has ended; the workload takes it as completed, however it ended, as in the reference. */
-  end(slot: number, status: 'completed' | 'rejected' | 'failed', nowMs: number): void {
-    this.status[slot] = STATUS.indexOf(status);
-    this.terminalMs[slot] = nowMs;
-    this.running--;
+  /** A request has left its decode worker; the workload takes it as completed, even when rejected, as in the reference. */
+  end(slot: number, status: 'completed' | 'rejected', nowMs: number): void {
+    this.close(slot, status, nowMs);
     this.ledger.tell(slot, false, nowMs);
     if (this.isHandedOver[slot]) this.leave(slot);
   }
 
+  /** A request cannot go on; the workload hears of it when its handoff has been cleaned up. */
+  fail(slot: number, status: 'rejected' | 'failed', nowMs: number): void {
+    this.close(slot, status, nowMs);
+    this.hasFailed[slot] = 1;
+  }
+
+  private close(slot: number, status: RequestOutcome['status'], nowMs: number): void {
+    this.status[slot] = STATUS.indexOf(status);
+    this.terminalMs[slot] = nowMs;
+    this.running--;
+  }
+
   /** The handoff of a request is over. */
-  handedOver(slot: number): void {
+  handedOver(slot: number, nowMs: number): void {
     this.isHandedOver[slot] = 1;
+    if (this.hasFailed[slot]) this.ledger.tell(slot, false, nowMs);
     if (this.status[slot] !== RUNS) this.leave(slot);
   }
 

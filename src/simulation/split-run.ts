@@ -198,7 +198,7 @@ export class SplitRun {
 
   private fail(slot: number, status: 'rejected' | 'failed', nowMs: number): void {
     const cleanup = this.fleet.handoffs.fail(slot);
-    this.fleet.end(slot, status, nowMs);
+    this.fleet.fail(slot, status, nowMs);
     for (const kind of cleanup) this.actions.push({ kind, slot });
   }
 
@@ -355,7 +355,7 @@ export class SplitRun {
     const { fleet, timeline } = this;
     const isPlaced = fleet.handoffs.prefillRank[slot] >= 0;
     const released = isPlaced ? fleet.prefill.ended(slot, timeline.nowMs) : [];
-    fleet.handedOver(slot);
+    fleet.handedOver(slot, timeline.nowMs);
     this.dispatchAll(released);
   }
 }

@@ -262,7 +262,7 @@ export class WorkerGroup {
       this.becomeBusy(worker, BUSY, end);
       return true;
     }
-    this.passEnded(worker, nowMs);
+    if (progressed) this.passEnded(worker, nowMs);
     return progressed;
   }
 

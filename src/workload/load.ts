@@ -15,6 +15,8 @@ export interface Workload {
   source: RequestSource;
   /** Whether records name sessions and turns, as the reference does for everything but plain request lists. */
   namesSessions: boolean;
+  /** Whether requests come with the output that they will generate; a prefill worker then generates all of it. */
+  plansOutput: boolean;
   close(): void;
 }
 
@@ -27,7 +29,7 @@ export async function loadWorkload(plan: ReplayPlan): Promise<Workload> {
   };
   try {
     for (const path of plan.options.traceFiles ?? []) files.push(await TextFile.open(path));
-    return { ...loadTrace(plan, files), close };
+    return { ...loadTrace(plan, files), plansOutput: true, close };
   } catch (error) {
     close();
     throw error;
@@ -55,10 +57,11 @@ function loadSynthetic({ options, topology, arrivalSpeedup }: ReplayPlan): Workl
     blockTokens: engine.blockTokens,
   };
   const source = new SessionDriver(new SyntheticTable(synthetic), replayConcurrency);
-  return { source, namesSessions: isSessionForm(synthetic), close: () => {} };
+  const isSessions = isSessionForm(synthetic);
+  return { source, namesSessions: isSessions, plansOutput: isSessions, close: () => {} };
 }
 
-function loadTrace(plan: ReplayPlan, files: TextFile[]): Omit<Workload, 'close'> {
+function loadTrace(plan: ReplayPlan, files: TextFile[]): Omit<Workload, 'close' | 'plansOutput'> {
   const { options, traceFormat } = plan;
   const [file] = files;
   const concurrency = options.replayConcurrency;

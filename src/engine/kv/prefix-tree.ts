@@ -1,5 +1,7 @@
 const ROOT = 0;
 const NONE = -1;
+const FIRST_UNIQUE = -2;
+const LAST_UNIQUE = -2147483647;
 
 /** Cells of a node: its parent, its 64-bit key, its references, and the next node of its bucket (or next free one). */
 const CELLS = 8;
@@ -20,6 +22,14 @@ export class PrefixTree {
   private used = 1;
   private live = 0;
   private firstFree = NONE;
+
+  private nextUnique = FIRST_UNIQUE;
+
+  /** A number below 0 that stands for content that occurs once; they come round after two thousand million. */
+  uniqueId(): number {
+    if (this.nextUnique <= LAST_UNIQUE) this.nextUnique = FIRST_UNIQUE;
+    return this.nextUnique--;
+  }
 
   get root(): number {
     return ROOT;

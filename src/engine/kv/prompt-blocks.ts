@@ -22,7 +22,6 @@ export interface PromptBlockOptions {
 }
 
 const MAX_ID = 2147483647;
-const FIRST_UNIQUE = -2;
 
 /**
  * Identities of the KV blocks of requests in flight, by request slot. An identity stands for the whole content from
@@ -33,7 +32,6 @@ const FIRST_UNIQUE = -2;
  * Blocks of content that occurs once have no identity here unless `namesUnique` asks for one (a negative number).
  */
 export class PromptBlocks {
-  readonly tree = new PrefixTree();
   /** Identities of a slot's blocks; the first `counts[slot]` are valid. */
   readonly ids: Int32Array[] = [];
   counts = new Int32Array(0);
@@ -41,9 +39,12 @@ export class PromptBlocks {
   readonly stride: number;
   private readonly lastNode: number[] = [];
   private readonly contents: (Uint32Array | undefined)[] = [];
-  private nextUnique = FIRST_UNIQUE;
 
-  constructor(private readonly options: PromptBlockOptions) {
+  /** @param tree of other blocks that are named alike */
+  constructor(
+    private readonly options: PromptBlockOptions,
+    readonly tree = new PrefixTree(),
+  ) {
     const { hashBlockTokens, blockTokens, hasTokens } = options;
     this.stride = hasTokens ? 1 : Math.ceil(hashBlockTokens / blockTokens);
   }
@@ -68,7 +69,27 @@ export class PromptBlocks {
     else if (isShared) this.enterHashes(slot, prompt);
     if (!namesUnique) return;
     const count = Math.floor(prompt.inputTokens / blockTokens);
-    while (this.counts[slot] < count) this.append(slot, this.uniqueId());
+    while (this.counts[slot] < count) this.append(slot, this.tree.uniqueId());
+  }
+
+  /** Whether these options give the same names to prompts. */
+  names(options: PromptBlockOptions): boolean {
+    const own: PromptBlockOptions = this.options;
+    return (
+      own.blockTokens === options.blockTokens &&
+      own.isShared === options.isShared &&
+      own.namesUnique === options.namesUnique
+    );
+  }
+
+  /** Takes over the names of a request that has entered other blocks, named alike, just now. */
+  enterLike(other: PromptBlocks, slot: number): void {
+    const count = other.counts[slot];
+    this.room(slot, count).set(other.ids[slot].subarray(0, count));
+    this.counts[slot] = count;
+    this.contents[slot] = other.contents[slot];
+    this.lastNode[slot] = other.lastNode[slot];
+    this.tree.retain(this.lastNode[slot]);
   }
 
   /** Forgets a request that has ended. */
@@ -135,15 +156,9 @@ export class PromptBlocks {
   /** Names the next block of a slot, which has been generated. Returns the identity. */
   nameGenerated(slot: number): number {
     if (this.contents[slot]) return this.nameFromContent(slot);
-    const id = this.uniqueId();
+    const id = this.tree.uniqueId();
     this.append(slot, id);
     return id;
-  }
-
-  /** A number that stands for nothing else alive; numbers come round again after two thousand million. */
-  private uniqueId(): number {
-    if (this.nextUnique <= -MAX_ID) this.nextUnique = FIRST_UNIQUE;
-    return this.nextUnique--;
   }
 
   private append(slot: number, id: number): void {
