@@ -268,6 +268,7 @@ export class SplitRun {
       return;
     }
     handoffs.decodeRank[slot] = target;
+    worker.isDeferred = false;
     if (!decode.isBusy(worker)) this.retry(worker);
   }
 
@@ -275,6 +276,7 @@ export class SplitRun {
   private retry(worker: Worker): void {
     const [{ destinations }] = worker.cores;
     const slot = destinations.retry();
+    worker.isDeferred = false;
     if (slot >= 0) this.destinationReserved(slot, destinations.transferTokens);
   }
 
@@ -312,7 +314,6 @@ export class SplitRun {
     if (kind === CANCEL_DESTINATION) this.cancelled(slot);
     else {
       worker.cores[0].destinations.activate(slot);
-      worker.isDeferred = false;
       fleet.handoffs.destinationActivatedMs[slot] = timeline.nowMs;
       this.happened(slot, ACTIVATED);
     }

@@ -1,0 +1,4 @@
+/** What was asked of the AI Configurator tables is not there, or cannot be; one line that says what is. */
+export class AicError extends Error {
+  override readonly name = 'AicError';
+}

@@ -1,0 +1,41 @@
+import type { ModelSpec } from './model.js';
+import { readSlices, type Slices } from './slices.js';
+import { TableSources } from './sources.js';
+import { readSystem, type SystemSpec } from './system.js';
+import { TABLES, type TableName } from './tables.js';
+
+const DENSE: TableName[] = ['gemm', 'contextAttention', 'generationAttention', 'customAllReduce', 'nccl'];
+const LATENT: TableName[] = ['contextMla', 'generationMla', 'contextModule', 'generationModule', 'mlaBmm'];
+const STATIC_SCALES: TableName[] = ['computeScale', 'scaleMatrix'];
+
+/** The tables of one system, backend and version, those that a model needs. */
+export interface Database {
+  system: SystemSpec;
+  tables: ReadonlyMap<TableName, Slices>;
+}
+
+/** Reads what a model needs. @throws {AicError} when the system, backend or version is not there */
+export async function openDatabase(
+  systemsFolder: string,
+  systemName: string,
+  backend: string,
+  version: string,
+  model: ModelSpec,
+  gemmMode: string,
+): Promise<Database> {
+  const system = readSystem(systemsFolder, systemName);
+  const sources = new TableSources(systemsFolder, system, backend, version);
+  const isLatent = model.family === 'DEEPSEEK' || model.family === 'KIMIK25';
+  const names: TableName[] = [
+    ...DENSE,
+    ...(model.family === 'LLAMA' ? [] : ['moe' as const]),
+    ...(isLatent ? LATENT : []),
+    ...(gemmMode === 'fp8_static' ? STATIC_SCALES : []),
+  ];
+  const tables = new Map<TableName, Slices>();
+  for (const name of names) {
+    const files = name === 'nccl' ? sources.nccl() : sources.of(TABLES[name].file);
+    tables.set(name, await readSlices(TABLES[name], files));
+  }
+  return { system, tables };
+}

@@ -1,0 +1,148 @@
+import { Grid } from './grid.js';
+import type { ModelSpec } from './model.js';
+import type { Parallelism } from './parallelism.js';
+import { formatCost, type QuantModes } from './quant.js';
+import type { Slices } from './slices.js';
+import { p2pBandwidth, type SystemSpec } from './system.js';
+
+const NO_DATA = Number.NaN;
+const MANY_GPUS_PER_NODE = 72;
+const LOW_LATENCY_TOKENS = 128;
+
+export interface ExchangeOptions {
+  system: SystemSpec;
+  model: ModelSpec;
+  quant: QuantModes;
+  parallel: Parallelism;
+  backend: string;
+  allReduce: Slices;
+  nccl: Slices;
+  moe: Slices;
+}
+
+/** What GPUs do together: collectives, the way of tokens to experts, and the experts. Times in milliseconds. */
+export class Exchange {
+  private readonly grids = new Map<string, Grid | undefined>();
+
+  constructor(private readonly options: ExchangeOptions) {}
+
+  private grid(slices: Slices, key: string): Grid | undefined {
+    const known = this.grids.get(key);
+    if (known) return known;
+    const slice = slices.get(key);
+    const grid = slice && new Grid(slice, -1);
+    this.grids.set(key, grid);
+    return grid;
+  }
+
+  /** @param size elements of each GPU's message */
+  allReduceMs(gpus: number, size: number): number {
+    const { system, allReduce } = this.options;
+    if (gpus <= 1) return 0;
+    if (system.gpusPerNode === MANY_GPUS_PER_NODE && gpus > 4) return this.ncclMs('all_reduce', gpus, size);
+    const perNode = system.gpusPerNode;
+    const grid = this.grid(allReduce, String(Math.min(gpus, perNode)));
+    if (!grid) return NO_DATA;
+    return grid.lookup([size], ([value]) => value) * this.spread(gpus, perNode);
+  }
+
+  private ncclMs(operation: string, gpus: number, size: number): number {
+    const { nccl } = this.options;
+    if (gpus <= 1) return 0;
+    const start = `half|${operation}|`;
+    const collected = [...nccl.keys()]
+      .filter((key) => key.startsWith(start))
+      .map((key) => Number(key.slice(start.length)));
+    if (collected.length === 0) return NO_DATA;
+    const most = Math.max(...collected);
+    const grid = this.grid(nccl, `${start}${Math.min(gpus, most)}`);
+    return grid ? grid.lookup([size], ([value]) => value) * this.spread(gpus, most) : NO_DATA;
+  }
+
+  /** How much longer a collective takes over more GPUs than were measured. */
+  private spread(gpus: number, measured: number): number {
+    if (gpus <= measured) return 1;
+    const { system } = this.options;
+    return (
+      (((((gpus - 1) / gpus) * measured) / Math.max(measured - 1, 1)) * p2pBandwidth(system, measured)) /
+      p2pBandwidth(system, gpus)
+    );
+  }
+
+  /** Sends tokens to the experts, or their results back. */
+  dispatchMs(isPre: boolean, tokens: number): number {
+    const { backend, parallel, model } = this.options;
+    const gpus = parallel.moeTensor * parallel.moeExpert;
+    const data = parallel.attentionData;
+    const attentionTensor = Math.max(Math.floor(gpus / data), 1);
+    const size = tokens * model.hidden;
+    const all = tokens * data * model.hidden;
+    const gather = () => this.ncclMs(isPre ? 'all_gather' : 'reduce_scatter', gpus, all);
+    if (backend === 'vllm')
+      return (attentionTensor > 1 ? this.allReduceMs(gpus, size) : 0) + (data > 1 ? gather() : 0);
+    if (backend === 'sglang') {
+      if (attentionTensor > 1 && data > 1)
+        return isPre
+          ? this.ncclMs('reduce_scatter', attentionTensor, size) + this.ncclMs('all_gather', gpus, all)
+          : this.ncclMs('reduce_scatter', gpus, all) + this.ncclMs('all_gather', attentionTensor, size);
+      if (attentionTensor > 1) return this.allReduceMs(gpus, size);
+      return data > 1 ? gather() : 0;
+    }
+    return this.trtllmDispatchMs(isPre, tokens, gpus, attentionTensor);
+  }
+
+  private trtllmDispatchMs(isPre: boolean, tokens: number, gpus: number, attentionTensor: number): number {
+    const { system, parallel, model, quant } = this.options;
+    const data = parallel.attentionData;
+    const size = tokens * model.hidden;
+    const reduce = () => this.allReduceMs(gpus, size);
+    const all = tokens * data * model.hidden;
+    if (system.smVersion !== 100) {
+      if (attentionTensor > 1) return reduce();
+      return data > 1 ? this.ncclMs(isPre ? 'all_gather' : 'reduce_scatter', gpus, all) : 0;
+    }
+    if (data <= 1) return attentionTensor > 1 ? reduce() : 0;
+    if (!isPre) return this.ncclMs('reduce_scatter', gpus, all);
+    const packing: Record<string, number> = { nvfp4: 0.25 + 0.25 / 8, fp8: 0.5, fp8_block: 0.5 };
+    return this.ncclMs('all_gather', gpus, tokens * data * (model.hidden * (packing[quant.moe] ?? 1)));
+  }
+
+  /** The experts' products. @param tokens of one attention rank */
+  moeMs(distribution: string, tokens: number): number {
+    const { moe, model, quant, parallel } = this.options;
+    const total = tokens * parallel.attentionData;
+    const { expertsPerToken, experts, hidden, expertIntermediate } = model;
+    const shape = `${expertsPerToken}|${experts}|${hidden}|${expertIntermediate}|${parallel.moeTensor}|${parallel.moeExpert}`;
+    const start = (kind: string, name: string) => `${kind}|${quant.moe}|${name}|`;
+    const hasRequested = [...moe.keys()].some((key) => key.startsWith(start('normal', distribution)));
+    const name = hasRequested ? distribution : 'uniform';
+    const fast =
+      total <= LOW_LATENCY_TOKENS && quant.moe === 'nvfp4'
+        ? this.grid(moe, start('fast', name) + shape)
+        : undefined;
+    const grid = fast ?? this.grid(moe, start('normal', name) + shape);
+    if (!grid) return NO_DATA;
+    const [first, last] = grid.bounds.first;
+    if (first === last && total < first) return NO_DATA;
+    return grid.lookup([total], ([value]) => this.moeLeastMs(value));
+  }
+
+  private moeLeastMs(tokens: number): number {
+    const { model, quant, parallel, system } = this.options;
+    const [tp, ep] = [BigInt(parallel.moeTensor), BigInt(parallel.moeExpert)];
+    const [h, width, experts] = [
+      BigInt(model.hidden),
+      BigInt(model.expertIntermediate),
+      BigInt(model.experts),
+    ];
+    const routed = BigInt(Math.round(tokens)) * BigInt(model.expertsPerToken);
+    const operations = (routed * h * width * 3n * 2n) / ep / tp;
+    const own = routed / ep;
+    const local = experts / ep;
+    const busy = local < own ? local : own;
+    const values = own * h * 2n + (own * width * 3n) / tp + ((h * width * 3n) / tp) * busy;
+    const { bytes, speed } = formatCost('moe', quant.moe)!;
+    const math = (Number(operations) / (system.bf16Flops * speed)) * 1000;
+    return Math.max(math, ((Number(values) * bytes) / system.memoryBandwidth) * 1000);
+  }
+}

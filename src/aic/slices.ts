@@ -1,0 +1,75 @@
+import { type Columns, readColumns } from './parquet.js';
+import type { TableSource } from './sources.js';
+import type { TableDefinition } from './tables.js';
+
+/** The rows of one slice, sorted by their axes, outer first, each key once. */
+export interface Slice {
+  /** Axis values, one row after the other. */
+  coordinates: Float64Array;
+  latencyMs: Float64Array;
+}
+
+export type Slices = Map<string, Slice>;
+
+interface Gathered {
+  coordinates: number[];
+  latencyMs: number[];
+}
+
+/** Reads a table from its sources into slices. */
+export async function readSlices(
+  definition: TableDefinition,
+  sources: readonly TableSource[],
+): Promise<Slices> {
+  const gathered = new Map<string, Gathered>();
+  for (const source of sources)
+    gather(definition, await readColumns(source.path, definition.columns), source, gathered);
+  const slices: Slices = new Map();
+  for (const [key, rows] of gathered) slices.set(key, sorted(rows, definition));
+  return slices;
+}
+
+function gather(
+  definition: TableDefinition,
+  columns: Columns,
+  { kernels }: TableSource,
+  gathered: Map<string, Gathered>,
+): void {
+  const sliceOf = definition.slices(columns);
+  const axes = definition.axes(columns);
+  const latency = columns.numbers('latency', Number.NaN);
+  const kernelOf = kernels && columns.texts('kernel_source');
+  for (let row = 0; row < columns.rows; row++) {
+    if (kernels && !kernels.has(kernelOf![row])) continue;
+    const key = sliceOf(row);
+    if (key === undefined) continue;
+    let rows = gathered.get(key);
+    if (!rows) {
+      rows = { coordinates: [], latencyMs: [] };
+      gathered.set(key, rows);
+    }
+    for (const axis of axes) rows.coordinates.push(axis[row]);
+    rows.latencyMs.push(latency[row]);
+  }
+}
+
+/** Sorts rows by their axes and keeps the winner of each key. */
+function sorted({ coordinates, latencyMs }: Gathered, { winner }: TableDefinition): Slice {
+  const count = latencyMs.length;
+  const width = coordinates.length / count;
+  const compare = (a: number, b: number) => {
+    for (let axis = 0; axis < width; axis++) {
+      const difference = coordinates[a * width + axis] - coordinates[b * width + axis];
+      if (difference !== 0) return difference;
+    }
+    return 0;
+  };
+  const order = Int32Array.from({ length: count }, (_, index) => index);
+  order.sort((a, b) => compare(a, b) || (winner === 'first' ? a - b : b - a));
+  const kept = order.filter((row, index) => index === 0 || compare(order[index - 1], row) !== 0);
+  const axes = new Float64Array(kept.length * width);
+  kept.forEach((row, index) => {
+    for (let axis = 0; axis < width; axis++) axes[index * width + axis] = coordinates[row * width + axis];
+  });
+  return { coordinates: axes, latencyMs: Float64Array.from(kept, (row) => latencyMs[row]) };
+}
