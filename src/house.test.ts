@@ -8,6 +8,7 @@ const SOURCE = fileURLToPath(new URL('.', import.meta.url));
 /** Which rooms a room may import from; `.` are the files that stand outside all rooms. */
 const MAY_IMPORT: Record<string, string[]> = {
   random: [],
+  aic: ['engine/timing'],
   config: [],
   workload: ['config', 'random'],
   'engine/kv': [],
@@ -16,7 +17,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   router: ['config', 'random'],
   report: [],
   simulation: ['config', 'workload', 'engine', 'engine/kv', 'engine/timing', 'router', 'report'],
-  '.': ['config', 'workload', 'engine/timing', 'report', 'simulation'],
+  '.': ['aic', 'config', 'workload', 'engine/timing', 'report', 'router', 'simulation'],
   cli: ['.', 'config', 'workload', 'engine/timing', 'report', 'simulation'],
 };
 

@@ -17,7 +17,7 @@ const BY_CHANCE = ['kv-router-4-page1', 'disagg-2p2d-kv'];
 /** Cases whose answer needs a part of the program that does not exist yet. */
 const NOT_YET = /is not available yet/;
 /** Areas of the full collection that the replay of aggregated fleets covers. */
-const AREAS = ['vllm', 'sglang', 'router', 'run', 'runtime', 'kvbm'];
+const AREAS = ['vllm', 'sglang', 'router', 'run', 'runtime', 'kvbm', 'aic'];
 /** The reference ignores per-request records of dependent requests; we write them. */
 const BETTER = ['agentic-jsonl-ignored'];
 

@@ -1,10 +1,9 @@
-import type { EngineArgs } from './config/engine-args.js';
-import { InputError } from './config/input-error.js';
-import { planReplay, type ReplayOptions, type ReplayPlan, type Topology } from './config/replay-options.js';
-import { GridTiming } from './engine/timing/grid.js';
-import { polynomialTiming, type TimingModel } from './engine/timing/timing-model.js';
+import { AicError } from './aic/aic-error.js';
+import { planReplay, type ReplayOptions, type ReplayPlan } from './config/replay-options.js';
 import { Collector, type RequestOutcome } from './report/collector.js';
 import { buildReport, type Report } from './report/report.js';
+import { type ResolvedEngines, resolveEngines } from './resolve-engines.js';
+import { RunError } from './simulation/run-error.js';
 import { simulate, simulateSplit } from './simulation/simulate.js';
 import { loadWorkload } from './workload/load.js';
 
@@ -22,10 +21,12 @@ export interface ReplayResult {
 export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   const plan = planReplay(options);
   const warnings: string[] = [];
-  const timings = loadTimings(plan.topology, warnings);
+  const engines = await resolveEngines(plan, warnings);
   const workload = await loadWorkload(plan);
   try {
-    return runPlan(plan, timings, workload, warnings);
+    return runPlan(plan, engines, workload, warnings);
+  } catch (error) {
+    throw error instanceof AicError ? new RunError(error.message) : error;
   } finally {
     workload.close();
   }
@@ -33,7 +34,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
 
 function runPlan(
   plan: ReplayPlan,
-  timings: readonly TimingModel[],
+  { stages, estimator }: ResolvedEngines,
   workload: Awaited<ReturnType<typeof loadWorkload>>,
   warnings: string[],
 ): ReplayResult {
@@ -48,6 +49,7 @@ function runPlan(
   const run = {
     router: plan.router,
     routerSeed: options.routerSeed,
+    estimator,
     source,
     collector,
     isOpenLoop: options.replayConcurrency === undefined,
@@ -60,12 +62,12 @@ function runPlan(
   const startedMs = performance.now();
   const use =
     topology.kind === 'aggregated'
-      ? simulate({ ...run, args: topology.engine, timing: timings[0], workers: topology.workers })
+      ? simulate({ ...run, ...stages[0], workers: topology.workers })
       : simulateSplit({
           ...run,
           prefillsAllOutput: workload.plansOutput,
-          prefill: { args: topology.prefill, timing: timings[0], workers: topology.prefillWorkers },
-          decode: { args: topology.decode, timing: timings[1], workers: topology.decodeWorkers },
+          prefill: { ...stages[0], workers: topology.prefillWorkers },
+          decode: { ...stages[1], workers: topology.decodeWorkers },
         });
   const wallTimeMs = performance.now() - startedMs;
   const records = collector.records.sort((a, b) => a.arrivalMs - b.arrivalMs || a.row - b.row);
@@ -77,28 +79,4 @@ function serviceLevel(options: ReplayOptions) {
   return ttftMs === undefined && itlMs === undefined && e2eMs === undefined
     ? undefined
     : { ttftMs, itlMs, e2eMs };
-}
-
-/** The timing models of the engines of a fleet, those of prefill first. */
-function loadTimings(topology: Topology, warnings: string[]): TimingModel[] {
-  const engines = topology.kind === 'aggregated' ? [topology.engine] : [topology.prefill, topology.decode];
-  return engines.map((engine) => loadTiming(engine, warnings));
-}
-
-/** The timing model of an engine; like the reference, a grid that cannot be used gives way to the polynomial. */
-function loadTiming(engine: EngineArgs, warnings: string[]): TimingModel {
-  const path = engine.timingGridPath;
-  if (path === undefined) return polynomialTiming;
-  if (!path.endsWith('.npz'))
-    throw new InputError(
-      `planner_profile_data: ${path} is not an .npz timing grid (folders of a profiler are not read)`,
-    );
-  try {
-    return GridTiming.load(path);
-  } catch (error) {
-    warnings.push(
-      `planner_profile_data ${path} cannot be used, default timing is: ${(error as Error).message}`,
-    );
-    return polynomialTiming;
-  }
 }

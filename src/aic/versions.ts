@@ -1,3 +1,10 @@
+/** Versions that the reference takes where none is given. */
+export const DEFAULT_VERSIONS: Record<string, string> = {
+  vllm: '0.19.0',
+  sglang: '0.5.10',
+  trtllm: '1.3.0rc10',
+};
+
 /** A version by PEP 440: release numbers, then what kind of release it is, then the number of that kind. */
 interface Version {
   release: number[];

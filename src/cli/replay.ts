@@ -108,6 +108,8 @@ function addFleetFlags(command: Command): void {
     .addOption(modeOption('--replay-mode <mode>', 'simulated or real time', ['offline', 'online']))
     .option('--planner-config <json>', 'autoscaling planner, as a path or JSON text')
     .option('--benchmark-granularity <n>', 'sweep points of the planner’s bootstrap', integer, 8)
+    .optionsGroup('Timing:')
+    .option('--aic-systems <folder>', 'AI Configurator tables (default: $DYNOSIM_AIC_SYSTEMS)')
     .optionsGroup('Timing of the KV router’s load estimate:');
   for (const name of AIC_TEXT)
     command.option(`--aic-${name} <value>`, `AI Configurator ${name.replaceAll('-', ' ')}`);

@@ -14,6 +14,30 @@ interface SglangArgs {
   conservativeness: number;
 }
 
+/** One model on one kind of GPU, as AI Configurator tables are asked about it. */
+export interface AicArgs {
+  backend: string;
+  system: string;
+  version: string | undefined;
+  modelPath: string | undefined;
+  tensorParallel: number;
+  moeTensorParallel: number;
+  moeExpertParallel: number;
+  attentionDataParallel: number;
+  dtypes: {
+    gemm: string | undefined;
+    moe: string | undefined;
+    fmha: string | undefined;
+    kvcache: string | undefined;
+    comm: string | undefined;
+  };
+  draftTokens: number;
+  /** Part of the GPU's memory for the KV cache, and what else its estimate reads. */
+  kvFraction: number;
+  blockTokens: number;
+  maxBatchedTokens: number;
+}
+
 interface TransferArgs {
   /** undefined: transfers take no time. */
   gigabytesPerSecond: number | undefined;
@@ -47,7 +71,10 @@ export interface EngineArgs {
   speculationSeed: bigint;
   /** Path of a measured timing grid. */
   timingGridPath: string | undefined;
-  aicBackend: string | undefined;
+  /** Timing from AI Configurator tables; undefined without. */
+  aic: AicArgs | undefined;
+  /** Whether the KV pool is to be sized by what the GPU holds. */
+  estimatesBlocks: boolean;
   routerQueuePolicy: 'fcfs' | 'lcfs' | 'wspt' | undefined;
   sglang: SglangArgs;
   /** How KV moves from a prefill worker to a decode worker. */
@@ -235,7 +262,8 @@ function resolve(values: FieldValues, json: Map<string, JsonValue>, where: strin
     acceptRates: acceptRates(values, where),
     speculationSeed: pick('aic_mtp_seed', 42n),
     timingGridPath: values.planner_profile_data as string | undefined,
-    aicBackend: values.aic_backend as string | undefined,
+    aic: readAic(values, sglang.page_size as number | undefined),
+    estimatesBlocks: values.aic_backend !== undefined && values.num_gpu_blocks === undefined,
     routerQueuePolicy: values.router_queue_policy as EngineArgs['routerQueuePolicy'],
     transfer: {
       gigabytesPerSecond: values.kv_transfer_bandwidth as number | undefined,
@@ -250,6 +278,41 @@ function resolve(values: FieldValues, json: Map<string, JsonValue>, where: strin
       clipMaxNewTokens: (sglang.clip_max_new_tokens as number | undefined) ?? 4096,
       conservativeness: (sglang.schedule_conservativeness as number | undefined) ?? 1,
     },
+  };
+}
+
+const DEFAULT_SYSTEM = 'h200_sxm';
+
+function readAic(values: FieldValues, pageTokens: number | undefined): AicArgs | undefined {
+  if (values.aic_backend === undefined) return undefined;
+  const backend = values.aic_backend as string;
+  const text = (name: string) => values[name] as string | undefined;
+  const count = (name: string) => (values[name] as number | undefined) || 1;
+  const fractions: Record<string, unknown> = {
+    sglang: values.mem_fraction_static ?? 0.88,
+    trtllm: values.free_gpu_memory_fraction ?? 0.9,
+  };
+  const blocks: Record<string, number> = { sglang: pageTokens ?? 1, trtllm: 32 };
+  return {
+    backend,
+    system: text('aic_system') ?? DEFAULT_SYSTEM,
+    version: text('aic_backend_version'),
+    modelPath: text('aic_model_path'),
+    tensorParallel: count('aic_tp_size'),
+    moeTensorParallel: count('aic_moe_tp_size'),
+    moeExpertParallel: count('aic_moe_ep_size'),
+    attentionDataParallel: count('aic_attention_dp_size'),
+    dtypes: {
+      gemm: text('aic_gemm_dtype'),
+      moe: text('aic_moe_dtype'),
+      fmha: text('aic_fmha_dtype'),
+      kvcache: text('aic_kv_cache_dtype'),
+      comm: text('aic_comm_dtype'),
+    },
+    draftTokens: (values.aic_nextn as number | undefined) ?? 0,
+    kvFraction: (fractions[backend] ?? values.gpu_memory_utilization ?? 0.9) as number,
+    blockTokens: (values.block_size as number | undefined) || (blocks[backend] ?? 64),
+    maxBatchedTokens: (values.max_num_batched_tokens as number | undefined) ?? 8192,
   };
 }
 

@@ -1,4 +1,4 @@
-import { type EngineArgs, parseEngineArgs } from './engine-args.js';
+import { type AicArgs, type EngineArgs, parseEngineArgs } from './engine-args.js';
 import { InputError } from './input-error.js';
 import { parseRouterConfig, type RouterSettings } from './router-config.js';
 
@@ -51,6 +51,8 @@ export interface ReplayOptions {
   modelName?: string | undefined;
   /** Timing database of the router's prefill-load estimator, by flag name without `aic-`. */
   aic?: Readonly<Record<string, string | number | undefined>> | undefined;
+  /** Folder of AI Configurator tables (a `systems` folder). */
+  aicSystems?: string | undefined;
   plannerConfig?: string | undefined;
   benchmarkGranularity?: number | undefined;
 
@@ -73,6 +75,8 @@ export interface ReplayPlan {
   topology: Topology;
   /** undefined behind round robin. */
   router: RouterSettings | undefined;
+  /** What the router's prefill load is estimated with. */
+  routerAic: AicArgs | undefined;
   arrivalSpeedup: number;
   capMs: number;
 }
@@ -104,7 +108,7 @@ export function planReplay(options: ReplayOptions): ReplayPlan {
   if (options.replayConcurrency === 0)
     throw new InputError('--replay-concurrency: must be at least 1, found 0');
   checkFleet(options, engines);
-  refuseUnavailable(options, engines, router);
+  refuseUnavailable(options);
   const isSynthetic = asksForSynthetic(options);
   const traceFormat = options.traceFormat ?? 'mooncake';
   if (!isSynthetic) checkFormat(options, traceFormat);
@@ -121,6 +125,7 @@ export function planReplay(options: ReplayOptions): ReplayPlan {
     traceFormat,
     topology: topologyOf(options, engines),
     router: options.routerMode === 'kv_router' ? router : undefined,
+    routerAic: estimatorArgs(options.aic ?? {}),
     arrivalSpeedup,
     capMs: cap === undefined ? Number.POSITIVE_INFINITY : cap * 1000,
   };
@@ -214,6 +219,34 @@ function checkEstimatorFlags(options: ReplayOptions): void {
     throw new InputError(
       `timing from AI Configurator also needs ${missing.map((name) => `--aic-${name}`).join(', ')}`,
     );
+}
+
+/** Tables for the router's estimate, from the --aic-* flags. */
+function estimatorArgs(aic: Readonly<Record<string, string | number | undefined>>): AicArgs | undefined {
+  if (aic.backend === undefined) return undefined;
+  const text = (name: string) => aic[name] as string | undefined;
+  const count = (name: string) => (aic[name] as number | undefined) || 1;
+  return {
+    backend: text('backend')!,
+    system: text('system')!,
+    version: text('backend-version'),
+    modelPath: text('model-path'),
+    tensorParallel: count('tp-size'),
+    moeTensorParallel: count('moe-tp-size'),
+    moeExpertParallel: count('moe-ep-size'),
+    attentionDataParallel: count('attention-dp-size'),
+    dtypes: {
+      gemm: text('gemm-dtype'),
+      moe: text('moe-dtype'),
+      fmha: text('fmha-dtype'),
+      kvcache: text('kv-cache-dtype'),
+      comm: text('comm-dtype'),
+    },
+    draftTokens: (aic.nextn as number | undefined) ?? 0,
+    kvFraction: 0.9,
+    blockTokens: 64,
+    maxBatchedTokens: 8192,
+  };
 }
 
 function checkPlanner(options: ReplayOptions): void {
@@ -345,11 +378,8 @@ function checkSplitFleet(options: ReplayOptions, prefill: EngineArgs, decode: En
 }
 
 /** Parts of the program that are still to come say so, rather than being ignored. */
-function refuseUnavailable(options: ReplayOptions, engines: Engines, router: RouterSettings): void {
-  const all = [engines.aggregated, engines.prefill, engines.decode];
+function refuseUnavailable(options: ReplayOptions): void {
   const missing: [boolean, string][] = [
-    [router.loadModel === 'aic' && options.routerMode === 'kv_router', 'router_prefill_load_model "aic"'],
-    [all.some((engine) => engine?.aicBackend !== undefined), 'timing from AI Configurator (aic_backend)'],
     [options.plannerConfig !== undefined, 'the planner (--planner-config)'],
     [options.replayMode === 'online', 'live replay (--replay-mode online)'],
   ];

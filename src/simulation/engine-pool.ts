@@ -13,6 +13,7 @@ import type { TimingModel } from '../engine/timing/timing-model.js';
 import type { VllmOptions } from '../engine/vllm/options.js';
 import { VllmScheduler } from '../engine/vllm/scheduler.js';
 import type { KvRouter, Placement, RoutedRequest } from '../router/kv-router.js';
+import type { PrefillEstimator } from '../router/prefill-load.js';
 import { RoundRobin } from '../router/round-robin.js';
 import type { RequestDraft, RequestSource } from '../workload/source.js';
 import { createRouter } from './create-router.js';
@@ -24,6 +25,8 @@ export interface EnginePoolOptions {
   /** undefined behind round robin. */
   router: RouterSettings | undefined;
   routerSeed: bigint | undefined;
+  /** Makes the router's prefill load decay. */
+  estimator: PrefillEstimator | undefined;
   /** Whether the router hears of what the engines cache. */
   publishesEvents: boolean;
   source: RequestSource;
@@ -67,7 +70,7 @@ export class EnginePool {
     this.twin = sibling?.blocks.names(naming) ? sibling : undefined;
     this.blocks = new PromptBlocks(naming, this.twin?.blocks.tree);
     this.requests = new SchedulerRequests(args.maxModelTokens);
-    this.router = options.router && createRouter(options.router, args, options.routerSeed, undefined);
+    this.router = options.router && createRouter(options.router, args, options.routerSeed, options.estimator);
     this.roundRobin = new RoundRobin(args.ranks);
     this.clock = new PassClock(
       options.timing,

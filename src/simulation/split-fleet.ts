@@ -4,6 +4,7 @@ import type { GapSink } from '../engine/request-log.js';
 import type { TimingModel } from '../engine/timing/timing-model.js';
 import type { Collector, RequestOutcome, StageOutcome } from '../report/collector.js';
 import type { RoutedRequest } from '../router/kv-router.js';
+import type { PrefillEstimator } from '../router/prefill-load.js';
 import type { RequestDraft, RequestSource } from '../workload/source.js';
 import { EnginePool } from './engine-pool.js';
 import { collectGaps } from './fleet.js';
@@ -27,6 +28,7 @@ export interface SplitFleetOptions {
   /** undefined behind round robin. */
   router: RouterSettings | undefined;
   routerSeed: bigint | undefined;
+  estimator: PrefillEstimator | undefined;
   source: RequestSource;
   collector: Collector;
   isCapped: boolean;
@@ -78,7 +80,7 @@ export class SplitFleet {
       loadModel: 'none',
     };
     this.decode = new EnginePool(
-      { ...options, ...decode, router: decodeRouter, publishesEvents: false, gaps },
+      { ...options, ...decode, router: decodeRouter, estimator: undefined, publishesEvents: false, gaps },
       this.prefill,
     );
     this.handoffs = new Handoffs(prefill.args.engineType !== 'sglang');

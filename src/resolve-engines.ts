@@ -1,0 +1,109 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { AicError } from './aic/aic-error.js';
+import { AicTiming } from './aic/aic-timing.js';
+import { aicModel, openEstimator } from './aic/open.js';
+import { DEFAULT_VERSIONS } from './aic/versions.js';
+import type { AicArgs, EngineArgs } from './config/engine-args.js';
+import { InputError } from './config/input-error.js';
+import type { ReplayPlan } from './config/replay-options.js';
+import { GridTiming } from './engine/timing/grid.js';
+import { polynomialTiming, type TimingModel } from './engine/timing/timing-model.js';
+import type { PrefillEstimator } from './router/prefill-load.js';
+
+/** An engine whose KV pool has its size, and its timing model. */
+interface Stage {
+  args: EngineArgs;
+  timing: TimingModel;
+}
+
+export interface ResolvedEngines {
+  /** The engine of the fleet, or those of prefill and decode. */
+  stages: readonly Stage[];
+  /** What the KV router estimates prefill with. */
+  estimator: PrefillEstimator | undefined;
+}
+
+const BACKENDS = ['trtllm', 'sglang', 'vllm'];
+
+/** Loads timing models, and sizes KV pools by what the GPUs hold. @throws {InputError} for what is not there */
+export async function resolveEngines(plan: ReplayPlan, warnings: string[]): Promise<ResolvedEngines> {
+  const { topology } = plan;
+  const engines = topology.kind === 'aggregated' ? [topology.engine] : [topology.prefill, topology.decode];
+  const folder = systemsFolder(plan.options.aicSystems);
+  try {
+    const stages: Stage[] = [];
+    for (const engine of engines) stages.push(await resolveEngine(engine, folder, warnings));
+    const usesEstimator = plan.router?.loadModel === 'aic' && plan.routerAic !== undefined;
+    return { stages, estimator: usesEstimator ? await routerEstimator(plan.routerAic!, folder) : undefined };
+  } catch (error) {
+    throw error instanceof AicError ? new InputError(error.message) : error;
+  }
+}
+
+/** Folder of the tables: as given, from the environment, or where `dynosim timing install` puts them. */
+function systemsFolder(given: string | undefined): string {
+  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
+  return given ?? process.env.DYNOSIM_AIC_SYSTEMS ?? join(cache, 'dynosim', 'aiconfigurator', 'systems');
+}
+
+async function resolveEngine(engine: EngineArgs, folder: string, warnings: string[]): Promise<Stage> {
+  const { aic } = engine;
+  if (!aic) return { args: engine, timing: gridTiming(engine.timingGridPath, warnings) };
+  const args = engine.estimatesBlocks ? { ...engine, gpuBlocks: capacity(aic, folder) } : engine;
+  return { args, timing: new AicTiming(await openEstimator(folder, checked(aic))) };
+}
+
+/** KV blocks of one rank by what the GPU holds. */
+function capacity(aic: AicArgs, folder: string): number {
+  if (!BACKENDS.includes(aic.backend))
+    throw new AicError(
+      `aic_backend: the capacity estimate does not support ${aic.backend}, only ${BACKENDS.join(', ')}; set num_gpu_blocks`,
+    );
+  if (aic.modelPath === undefined)
+    throw new AicError('aic_model_path: needed to estimate num_gpu_blocks; give one of the two');
+  const version = aic.version ?? DEFAULT_VERSIONS[aic.backend];
+  const model = aicModel(folder, { ...aic, modelPath: aic.modelPath, version, draftTokens: 0 });
+  return model.capacity(aic.maxBatchedTokens, aic.kvFraction, aic.blockTokens).blocks;
+}
+
+function checked(aic: AicArgs): AicArgs & { modelPath: string; version: string } {
+  const { backend, modelPath, version } = aic;
+  if (!BACKENDS.includes(backend))
+    throw new AicError(`aic_backend: expected ${BACKENDS.join(', ')}, found ${backend}`);
+  if (modelPath === undefined) throw new AicError('aic_model_path: needed for timing from AI Configurator');
+  if (version === undefined)
+    throw new AicError(
+      `aic_backend_version: needed for timing from AI Configurator, for example ${DEFAULT_VERSIONS[backend]}`,
+    );
+  return { ...aic, modelPath, version };
+}
+
+async function routerEstimator(aic: AicArgs, folder: string): Promise<PrefillEstimator> {
+  const estimator = await openEstimator(folder, checked(aic));
+  return (newTokens, cachedTokens) => {
+    try {
+      return estimator.prefillMs(1, newTokens + cachedTokens, cachedTokens);
+    } catch (error) {
+      if (error instanceof AicError) return undefined;
+      throw error;
+    }
+  };
+}
+
+/** Timing from a measured grid, or the default; like the reference, a grid that cannot be used gives way to it. */
+function gridTiming(path: string | undefined, warnings: string[]): TimingModel {
+  if (path === undefined) return polynomialTiming;
+  if (!path.endsWith('.npz'))
+    throw new InputError(
+      `planner_profile_data: ${path} is not an .npz timing grid (folders of a profiler are not read)`,
+    );
+  try {
+    return GridTiming.load(path);
+  } catch (error) {
+    warnings.push(
+      `planner_profile_data ${path} cannot be used, default timing is: ${(error as Error).message}`,
+    );
+    return polynomialTiming;
+  }
+}
