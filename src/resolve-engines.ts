@@ -1,8 +1,8 @@
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { AicError } from './aic/aic-error.js';
 import { AicTiming } from './aic/aic-timing.js';
 import { aicModel, openEstimator } from './aic/open.js';
+import { cacheFolder } from './aic/store.js';
 import { DEFAULT_VERSIONS } from './aic/versions.js';
 import type { AicArgs, EngineArgs } from './config/engine-args.js';
 import { InputError } from './config/input-error.js';
@@ -43,8 +43,7 @@ export async function resolveEngines(plan: ReplayPlan, warnings: string[]): Prom
 
 /** Folder of the tables: as given, from the environment, or where `dynosim timing install` puts them. */
 function systemsFolder(given: string | undefined): string {
-  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
-  return given ?? process.env.DYNOSIM_AIC_SYSTEMS ?? join(cache, 'dynosim', 'aiconfigurator', 'systems');
+  return given ?? process.env.DYNOSIM_AIC_SYSTEMS ?? join(cacheFolder(), 'aiconfigurator', 'systems');
 }
 
 async function resolveEngine(engine: EngineArgs, folder: string, warnings: string[]): Promise<Stage> {

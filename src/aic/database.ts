@@ -1,4 +1,5 @@
 import type { ModelSpec } from './model.js';
+import type { QuantModes } from './quant.js';
 import { readSlices, type Slices } from './slices.js';
 import { TableSources } from './sources.js';
 import { readSystem, type SystemSpec } from './system.js';
@@ -21,7 +22,7 @@ export async function openDatabase(
   backend: string,
   version: string,
   model: ModelSpec,
-  gemmMode: string,
+  quant: QuantModes,
 ): Promise<Database> {
   const system = readSystem(systemsFolder, systemName);
   const sources = new TableSources(systemsFolder, system, backend, version);
@@ -30,12 +31,34 @@ export async function openDatabase(
     ...DENSE,
     ...(model.family === 'LLAMA' ? [] : ['moe' as const]),
     ...(isLatent ? LATENT : []),
-    ...(gemmMode === 'fp8_static' ? STATIC_SCALES : []),
+    ...(quant.gemm === 'fp8_static' ? STATIC_SCALES : []),
   ];
   const tables = new Map<TableName, Slices>();
   for (const name of names) {
     const files = name === 'nccl' ? sources.nccl() : sources.of(TABLES[name].file);
-    tables.set(name, await readSlices(TABLES[name], files));
+    tables.set(name, await readSlices(TABLES[name], files, wantedSlices(name, quant)));
   }
   return { system, tables };
+}
+
+/** Beginnings of the keys of the slices that these number formats ask for. */
+function wantedSlices(name: TableName, { gemm, moe, fmha, kvcache }: QuantModes): string[] {
+  switch (name) {
+    case 'gemm':
+      return ['bfloat16', gemm === 'fp8_static' ? 'fp8' : gemm];
+    case 'contextAttention':
+    case 'contextMla':
+    case 'contextModule':
+      return [`${fmha}|${kvcache}`];
+    case 'generationAttention':
+    case 'generationMla':
+    case 'generationModule':
+      return [kvcache];
+    case 'moe':
+      return [`normal|${moe}|`, `fast|${moe}|`];
+    case 'nccl':
+      return ['half|'];
+    default:
+      return [''];
+  }
 }

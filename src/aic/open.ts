@@ -67,6 +67,6 @@ export async function openEstimator(systemsFolder: string, question: AicQuestion
   const { options } = aicModel(systemsFolder, question);
   const { system, backend, version } = question;
   const { model, quant } = options;
-  const database = await openDatabase(systemsFolder, system, backend, version, model, quant.gemm);
+  const database = await openDatabase(systemsFolder, system, backend, version, model, quant);
   return new AicEstimator(database, options);
 }

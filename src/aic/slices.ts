@@ -1,5 +1,6 @@
 import { type Columns, readColumns } from './parquet.js';
 import type { TableSource } from './sources.js';
+import { readStored, storeName, writeStored } from './store.js';
 import type { TableDefinition } from './tables.js';
 
 /** The rows of one slice, sorted by their axes, outer first, each key once. */
@@ -16,16 +17,26 @@ interface Gathered {
   latencyMs: number[];
 }
 
-/** Reads a table from its sources into slices. */
+/**
+ * Reads slices of a table from its sources, or from where they were kept the last time.
+ * @param wanted beginnings of the keys of those that are needed
+ */
 export async function readSlices(
   definition: TableDefinition,
   sources: readonly TableSource[],
+  wanted: readonly string[],
 ): Promise<Slices> {
+  const name = storeName(definition.file, sources, wanted);
+  const stored = readStored(name);
+  if (stored) return stored;
   const gathered = new Map<string, Gathered>();
-  for (const source of sources)
-    gather(definition, await readColumns(source.path, definition.columns), source, gathered);
+  for (const source of sources) {
+    const names = source.kernels ? [...definition.columns, 'kernel_source'] : definition.columns;
+    gather(definition, await readColumns(source.path, names), source, wanted, gathered);
+  }
   const slices: Slices = new Map();
   for (const [key, rows] of gathered) slices.set(key, sorted(rows, definition));
+  writeStored(name, slices);
   return slices;
 }
 
@@ -33,6 +44,7 @@ function gather(
   definition: TableDefinition,
   columns: Columns,
   { kernels }: TableSource,
+  wanted: readonly string[],
   gathered: Map<string, Gathered>,
 ): void {
   const sliceOf = definition.slices(columns);
@@ -45,6 +57,7 @@ function gather(
     if (key === undefined) continue;
     let rows = gathered.get(key);
     if (!rows) {
+      if (!wanted.some((start) => key.startsWith(start))) continue;
       rows = { coordinates: [], latencyMs: [] };
       gathered.set(key, rows);
     }

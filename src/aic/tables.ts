@@ -29,7 +29,7 @@ function define(
 ): TableDefinition {
   return {
     file,
-    columns: [...texts, ...axes.flat(), 'latency', 'kernel_source'],
+    columns: [...texts, ...axes.flat(), 'latency'],
     slices: (columns) => byTexts(columns, texts),
     axes: (columns) =>
       axes.map((axis) =>

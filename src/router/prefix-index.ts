@@ -22,7 +22,9 @@ export class PrefixIndex {
     this.active = new Int32Array(wider);
   }
 
+  /** Identities below 0 occur once, so that there is nothing to find. */
   stored(target: number, id: number): void {
+    if (id < 0) return;
     if (id >= this.rowOf.length) this.rowOf = grown(this.rowOf, id + 1);
     let row = this.rowOf[id] - 1;
     if (row < 0) {
@@ -44,7 +46,7 @@ export class PrefixIndex {
   }
 
   private rowAt(id: number): number {
-    return id < this.rowOf.length ? this.rowOf[id] - 1 : -1;
+    return id >= 0 && id < this.rowOf.length ? this.rowOf[id] - 1 : -1;
   }
 
   /** Forgets everything that a target holds. */

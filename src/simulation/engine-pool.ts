@@ -48,6 +48,8 @@ export class EnginePool {
   /** Requests that came while no worker was active. */
   private readonly unplaced: RoutedRequest[] = [];
   private readonly blocks: PromptBlocks;
+  /** Names of prompts for the router, where the engines do not look at content but the router does. */
+  private readonly routerNames: PromptBlocks | undefined;
   /** A pool whose names of prompts are the same. */
   private readonly twin: EnginePool | undefined;
   private readonly requests: SchedulerRequests;
@@ -60,15 +62,18 @@ export class EnginePool {
   ) {
     const { args, source } = options;
     const isWatched = options.router !== undefined && options.publishesEvents;
+    const caches = args.prefixCaching || args.engineType === 'sglang';
     const naming = {
       hashBlockTokens: source.hashBlockTokens,
       blockTokens: args.blockTokens,
       hasTokens: source.hasTokens,
-      isShared: args.prefixCaching || args.engineType === 'sglang' || (isWatched && args.pool === 'native'),
+      isShared: caches || (isWatched && args.pool === 'native'),
       namesUnique: args.pool === 'kvbm' || args.engineType === 'sglang',
     };
     this.twin = sibling?.blocks.names(naming) ? sibling : undefined;
     this.blocks = new PromptBlocks(naming, this.twin?.blocks.tree);
+    const hidesContent = isWatched && !caches && args.pool === 'kvbm';
+    if (hidesContent) this.routerNames = new PromptBlocks({ ...naming, isShared: true, namesUnique: false });
     this.requests = new SchedulerRequests(args.maxModelTokens);
     this.router = options.router && createRouter(options.router, args, options.routerSeed, options.estimator);
     this.roundRobin = new RoundRobin(args.ranks);
@@ -167,6 +172,7 @@ export class EnginePool {
   reserve(slots: number): void {
     this.log.reserve(slots);
     this.blocks.reserve(slots);
+    this.routerNames?.reserve(slots);
     this.requests.reserve(slots);
   }
 
@@ -175,12 +181,14 @@ export class EnginePool {
     this.log.clear(slot);
     if (this.twin) this.blocks.enterLike(this.twin.blocks, slot);
     else this.blocks.enter(slot, draft);
+    this.routerNames?.enter(slot, draft);
     this.requests.enter(slot, draft.inputTokens, outputTokens);
   }
 
   /** Forgets a request that has ended. */
   leave(slot: number): void {
     this.blocks.leave(slot);
+    this.routerNames?.leave(slot);
   }
 
   /** Finds a rank for a request; undefined when it is kept back, by the router or because no worker is there. */
@@ -191,7 +199,8 @@ export class EnginePool {
       return undefined;
     }
     if (!this.router) return { slot, target: this.roundRobin.place(this.active), overlapTokens: 0 };
-    return this.router.place(request, this.blocks.ids[slot], this.blocks.counts[slot], nowMs);
+    const names = this.routerNames ?? this.blocks;
+    return this.router.place(request, names.ids[slot], names.counts[slot], nowMs);
   }
 
   dispatch(slot: number, rank: number): void {
