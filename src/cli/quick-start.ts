@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 
 const SHORT_BYTES = 32 << 20;
 const SHORT_REQUESTS = 100_000;
-const FLAGS = ['--always-sparkplug', '--max-inlined-bytecode-size-cumulative=300', '--no-use-osr'];
+const FLAGS = ['--always-sparkplug', '--max-inlined-bytecode-size-cumulative=300'];
 
 /**
  * A short run is over before the optimising compiler has caught up: compile plainly at once, and give the optimiser less

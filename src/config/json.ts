@@ -1,3 +1,4 @@
+import { decimalToDouble } from './decimal.js';
 import { InputError } from './input-error.js';
 
 /**
@@ -13,7 +14,7 @@ export class JsonNumber {
   }
 
   get value(): number {
-    return Number(this.text);
+    return decimalToDouble(this.text);
   }
 }
 
@@ -205,7 +206,7 @@ export class JsonCursor {
     if (c !== MINUS && (c < ZERO || c > NINE)) this.fail(`expected a number, found ${this.describe()}`);
     const start = this.position;
     this.skimNumber();
-    const value = Number(ascii(this.bytes, start, this.position));
+    const value = decimalToDouble(ascii(this.bytes, start, this.position));
     if (!Number.isFinite(value)) this.fail('number out of range', start);
     return value;
   }

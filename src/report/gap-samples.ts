@@ -1,31 +1,69 @@
-import { type Distribution, EMPTY_DISTRIBUTION, PERCENTILES, percentileRank } from './statistics.js';
+import { type Distribution, weightedDistribution } from './weighted.js';
 
 const EMPTY = -1;
 /** Relative width of half a bin once samples are sketched. */
 const SKETCH_ERROR = 0.0005;
+/** Entries noted one after the other before they are merged, and recent ones that a repeated value is looked for in. */
+const LOG_LIMIT = 1 << 22;
+const RECENT = 1 << 12;
 
 /**
- * Inter-token gaps as (value, count). Exact as long as there are at most `limit` distinct values; from then on values
- * are kept in bins of at most 0.05 % error either way, and `isExact` says so.
+ * Inter-token gaps as (value, count). Gaps are noted in a log first, where a value that was seen a moment ago only
+ * counts up; a long log is merged into a table of distinct values. Exact as long as that has at most `limit` of them;
+ * from then on values are kept in bins of at most 0.05 % error either way, and `isExact` says so.
  */
 export class GapSamples {
   isExact = true;
+  private logValues = new Float64Array(1024);
+  private logCounts = new Float64Array(1024);
+  private logSize = 0;
+  /** Places in the log by hash. */
+  private readonly recent = new Int32Array(RECENT);
   private capacity = 1024;
   private values = new Float64Array(this.capacity).fill(EMPTY);
   private counts = new Float64Array(this.capacity);
   private distinct = 0;
-  private lastSlot = 0;
   private readonly word = new Float64Array(1);
   private readonly halves = new Uint32Array(this.word.buffer);
 
   constructor(private readonly limit = 10_000_000) {}
 
   add(value: number, count: number): void {
-    if (this.values[this.lastSlot] === value) {
-      this.counts[this.lastSlot] += count;
+    this.word[0] = value;
+    const mixed = Math.imul(this.halves[0] ^ (this.halves[1] << 7), 0x9e3779b1);
+    const bucket = mixed >>> 20;
+    const known = this.recent[bucket];
+    if (this.logValues[known] === value && known < this.logSize) {
+      this.logCounts[known] += count;
       return;
     }
-    this.insert(this.isExact ? value : binned(value), count);
+    if (this.logSize === this.logValues.length) this.growLog();
+    const at = this.logSize++;
+    this.logValues[at] = value;
+    this.logCounts[at] = count;
+    this.recent[bucket] = at;
+  }
+
+  private growLog(): void {
+    const length = this.logValues.length;
+    if (length >= Math.min(LOG_LIMIT, this.limit)) {
+      this.mergeLog();
+      return;
+    }
+    const values = new Float64Array(length * 4);
+    const counts = new Float64Array(length * 4);
+    values.set(this.logValues);
+    counts.set(this.logCounts);
+    this.logValues = values;
+    this.logCounts = counts;
+  }
+
+  private mergeLog(): void {
+    for (let i = 0; i < this.logSize; i++) {
+      const value = this.logValues[i];
+      this.insert(this.isExact ? value : binned(value), this.logCounts[i]);
+    }
+    this.logSize = 0;
   }
 
   private insert(value: number, count: number): void {
@@ -40,13 +78,11 @@ export class GapSamples {
       values[slot] = value;
       this.counts[slot] = count;
       this.distinct++;
-      this.lastSlot = slot;
       if (this.distinct * 4 > this.capacity * 3) this.rebuild(this.capacity * 2);
       else if (this.distinct > this.limit && this.isExact) this.sketch();
       return;
     }
     this.counts[slot] += count;
-    this.lastSlot = slot;
   }
 
   private rebuild(capacity: number): void {
@@ -72,20 +108,34 @@ export class GapSamples {
       if (values[slot] !== EMPTY) this.insert(map(values[slot]), counts[slot]);
   }
 
-  /** Distinct values ascending with their counts. */
-  sorted(): { values: Float64Array; counts: Float64Array } {
-    const values = new Float64Array(this.distinct);
-    let next = 0;
-    for (const value of this.values) if (value !== EMPTY) values[next++] = value;
-    values.sort();
-    const counts = new Float64Array(this.distinct);
-    for (let i = 0; i < values.length; i++) counts[i] = this.countOf(values[i]);
-    return { values, counts };
+  /** Statistics of the gaps. */
+  gaps(): Distribution {
+    const { values, counts } = this.entries();
+    return weightedDistribution(values, counts);
   }
 
-  private countOf(value: number): number {
-    this.insert(value, 0);
-    return this.counts[this.lastSlot];
+  /** Statistics of 1000 / gap, over gaps above 0. */
+  rates(): Distribution {
+    const { values, counts } = this.entries();
+    const rates = new Float64Array(values.length);
+    const counted = new Float64Array(values.length);
+    for (let i = 0; i < values.length; i++) {
+      if (values[i] <= 0) continue;
+      rates[i] = 1000 / values[i];
+      counted[i] = counts[i];
+    }
+    return weightedDistribution(rates, counted);
+  }
+
+  /** All values, in no order and some of them repeated, with their counts; those without a sample count 0. */
+  private entries(): { values: Float64Array; counts: Float64Array } {
+    if (this.distinct === 0)
+      return {
+        values: this.logValues.subarray(0, this.logSize),
+        counts: this.logCounts.subarray(0, this.logSize),
+      };
+    this.mergeLog();
+    return { values: this.values.map((value) => Math.max(value, 0)), counts: this.counts };
   }
 }
 
@@ -93,27 +143,4 @@ function binned(value: number): number {
   if (value === 0) return 0;
   const width = 2 * SKETCH_ERROR;
   return Math.exp(Math.round(Math.log(value) / width) * width);
-}
-
-/** Statistics of weighted samples given by ascending value. */
-export function weightedDistribution(values: Float64Array, counts: Float64Array): Distribution {
-  let total = 0;
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) {
-    total += counts[i];
-    sum += values[i] * counts[i];
-  }
-  if (total === 0) return EMPTY_DISTRIBUTION;
-  const mean = sum / total;
-  let squares = 0;
-  for (let i = 0; i < values.length; i++) squares += counts[i] * (values[i] - mean) ** 2;
-  let index = 0;
-  let below = counts[0];
-  const [median, p75, p90, p95, p99] = PERCENTILES.map((p) => {
-    const rank = percentileRank(total, p);
-    while (below <= rank) below += counts[++index];
-    return values[index];
-  });
-  const std = Math.sqrt(squares / total);
-  return { mean, min: values[0], max: values[values.length - 1], median, p75, p90, p95, p99, std };
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { GapSamples, weightedDistribution } from './gap-samples.js';
+import { GapSamples } from './gap-samples.js';
 import { floatText, reportJson } from './json.js';
 import { distribution } from './statistics.js';
 
@@ -23,15 +23,20 @@ describe('statistics', () => {
       fc.property(gaps, (list) => {
         const samples = new GapSamples();
         for (const [value, count] of list) samples.add(value, count);
-        const { values, counts } = samples.sorted();
         const one = distribution(
           Float64Array.from(list.flatMap(([value, count]) => Array<number>(count).fill(value))),
         );
-        const weighted = weightedDistribution(values, counts);
+        const weighted = samples.gaps();
         for (const key of ['min', 'max', 'median', 'p75', 'p90', 'p95', 'p99'] as const)
           expect(weighted[key]).toBe(one[key]);
         expect(weighted.mean).toBeCloseTo(one.mean, 8);
         expect(weighted.std).toBeCloseTo(one.std, 6);
+        const moving = list.flatMap(([value, count]) =>
+          value > 0 ? Array<number>(count).fill(1000 / value) : [],
+        );
+        const rates = distribution(Float64Array.from(moving));
+        for (const key of ['min', 'max', 'median', 'p99'] as const)
+          expect(samples.rates()[key]).toBe(rates[key]);
       }),
     );
   });
@@ -40,9 +45,8 @@ describe('statistics', () => {
     const samples = new GapSamples(1000);
     const all = Float64Array.from({ length: 20000 }, (_, i) => 5 + ((i * 7919) % 20000) / 100);
     for (const gap of all) samples.add(gap, 1);
+    const sketched = samples.gaps();
     expect(samples.isExact).toBe(false);
-    const { values, counts } = samples.sorted();
-    const sketched = weightedDistribution(values, counts);
     const exact = distribution(all);
     for (const key of ['mean', 'median', 'p75', 'p90', 'p95', 'p99'] as const)
       expect(Math.abs(sketched[key] / exact[key] - 1)).toBeLessThan(0.001);

@@ -1,5 +1,4 @@
 import type { Collector } from './collector.js';
-import { weightedDistribution } from './gap-samples.js';
 import { type Distribution, distribution } from './statistics.js';
 
 /** Simulated worker time, and what a worker costs. */
@@ -87,16 +86,8 @@ function addDistributions(report: Report, collector: Collector): void {
   addDistribution(report, 'ttst_ms', distribution(collector.ttstMs.view()));
   addDistribution(report, 'tpot_ms', distribution(collector.tpotMs.view()));
   addDistribution(report, 'e2e_latency_ms', distribution(collector.e2eMs.view()));
-  const { values, counts } = collector.gaps.sorted();
-  addDistribution(report, 'itl_ms', weightedDistribution(values, counts));
-  const moving = values.findIndex((gap) => gap > 0);
-  const first = moving < 0 ? values.length : moving;
-  const rates = values.subarray(first).map((gap) => 1000 / gap);
-  addDistribution(
-    report,
-    'output_token_throughput_per_user',
-    weightedDistribution(rates.reverse(), counts.slice(first).reverse()),
-  );
+  addDistribution(report, 'itl_ms', collector.gaps.gaps());
+  addDistribution(report, 'output_token_throughput_per_user', collector.gaps.rates());
   report.itl_percentiles = collector.gaps.isExact ? 'exact' : 'within 0.1 %';
 }
 

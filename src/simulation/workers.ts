@@ -33,10 +33,11 @@ export class WorkerGroup {
   provisioned = 0;
   /** Whether stretches of passes are planned. */
   private plansAhead = true;
-  /** Whether a pass without any effect changes something all the same, and how often it is tried matters. */
+  /** Whether every attempt without effect changes something all the same, so that their number matters. */
   private readonly retriesIdle: boolean;
   /** Whether workers have been started at the current time already. */
   private hasDriven = false;
+  private anyDeferred = false;
 
   /**
    * @param stage place of this stage among those of the run
@@ -146,7 +147,7 @@ export class WorkerGroup {
 
   /** A new time has come. */
   enterTime(): void {
-    for (const worker of this.workers) worker.isDeferred = false;
+    this.retryDeferred();
     this.hasDriven = false;
   }
 
@@ -188,7 +189,7 @@ export class WorkerGroup {
   drive(): boolean {
     let any = false;
     this.hasDriven = true;
-    if (this.retriesIdle) this.retryDeferred();
+    this.retryDeferred();
     for (let id = 0; id < this.workers.length; ) {
       const worker = this.workers[id];
       if (worker.state !== IDLE || worker.isDeferred || !hasWork(worker)) id++;
@@ -197,7 +198,7 @@ export class WorkerGroup {
         if (!acted) this.defer(worker);
         else {
           any = true;
-          if (this.retriesIdle) id = this.retryDeferred();
+          if (this.retryDeferred()) id = 0;
         }
       }
     }
@@ -210,6 +211,7 @@ export class WorkerGroup {
    */
   private defer(worker: Worker): void {
     worker.isDeferred = true;
+    this.anyDeferred = true;
     if (this.retriesIdle && this.plansAhead) this.onIdleRetry();
   }
 
@@ -221,10 +223,12 @@ export class WorkerGroup {
     for (const other of this.workers) this.cutShort(other);
   }
 
-  /** Lets workers whose last attempt had no effect try again, from the first one on. */
-  private retryDeferred(): number {
+  /** Lets workers whose last attempt had no effect try again. @returns whether there are any */
+  private retryDeferred(): boolean {
+    if (!this.anyDeferred) return false;
+    this.anyDeferred = false;
     for (const worker of this.workers) worker.isDeferred = false;
-    return 0;
+    return true;
   }
 
   /** Starts a pass or a stretch. @returns false when it had no effect */
