@@ -27,8 +27,8 @@ interface Action {
 
 /**
  * The event loop of a fleet with prefill and decode workers (`replay/offline/disagg.rs` of the reference). At each
- * time: passes that end, workers that are ready, transfers that end, arrivals, actions of handoffs, first in first out,
- * then prefill and decode workers that can start, until nothing changes.
+ * time: passes that end, workers that are ready, transfers that end, arrivals, which are placed at once, other actions of
+ * handoffs, first in first out, then prefill and decode workers that can start, until nothing changes.
  */
 export class SplitRun {
   private readonly timeline: Timeline = new Timeline((subject, order) =>
@@ -133,7 +133,7 @@ export class SplitRun {
     let any = false;
     while (source.take(timeline.nowMs, draft)) {
       const slot = fleet.accept(draft);
-      this.actions.push({ kind: fleet.handoffs.begin(slot), slot });
+      this.runAction({ kind: fleet.handoffs.begin(slot), slot });
       any = true;
     }
     return any;
