@@ -9,6 +9,7 @@ const SOURCE = fileURLToPath(new URL('.', import.meta.url));
 const MAY_IMPORT: Record<string, string[]> = {
   random: [],
   aic: ['engine/timing'],
+  roofline: ['aic', 'engine/timing'],
   config: [],
   workload: ['config', 'random'],
   'engine/kv': [],
@@ -17,8 +18,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   router: ['config', 'random'],
   report: [],
   simulation: ['config', 'workload', 'engine', 'engine/kv', 'engine/timing', 'router', 'report'],
-  '.': ['aic', 'config', 'workload', 'engine/timing', 'report', 'router', 'simulation'],
-  cli: ['.', 'config', 'workload', 'engine/timing', 'report', 'simulation'],
+  '.': ['aic', 'roofline', 'config', 'workload', 'engine/timing', 'report', 'router', 'simulation'],
+  cli: ['.', 'aic', 'roofline', 'config', 'workload', 'engine/timing', 'report', 'simulation'],
 };
 
 const files = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' }).filter(

@@ -4,11 +4,15 @@ import { AicTiming } from './aic/aic-timing.js';
 import { aicModel, openEstimator } from './aic/open.js';
 import { cacheFolder } from './aic/store.js';
 import { DEFAULT_VERSIONS } from './aic/versions.js';
-import type { AicArgs, EngineArgs } from './config/engine-args.js';
+import type { AicArgs, EngineArgs, TimingArgs } from './config/engine-args.js';
 import { InputError } from './config/input-error.js';
 import type { ReplayPlan } from './config/replay-options.js';
+import { fittedTiming } from './engine/timing/fitted.js';
 import { GridTiming } from './engine/timing/grid.js';
+import { readTable, TableError } from './engine/timing/read-table.js';
 import { polynomialTiming, type TimingModel } from './engine/timing/timing-model.js';
+import { rooflineBlocks, rooflineOptions } from './roofline/open.js';
+import { RooflineTiming } from './roofline/roofline.js';
 import type { PrefillEstimator } from './router/prefill-load.js';
 
 /** An engine whose KV pool has its size, and its timing model. */
@@ -37,20 +41,33 @@ export async function resolveEngines(plan: ReplayPlan, warnings: string[]): Prom
     const usesEstimator = plan.router?.loadModel === 'aic' && plan.routerAic !== undefined;
     return { stages, estimator: usesEstimator ? await routerEstimator(plan.routerAic!, folder) : undefined };
   } catch (error) {
-    throw error instanceof AicError ? new InputError(error.message) : error;
+    throw error instanceof AicError || error instanceof TableError ? new InputError(error.message) : error;
   }
 }
 
 /** Folder of the tables: as given, from the environment, or where `dynosim timing install` puts them. */
-function systemsFolder(given: string | undefined): string {
+export function systemsFolder(given: string | undefined): string {
   return given ?? process.env.DYNOSIM_AIC_SYSTEMS ?? join(cacheFolder(), 'aiconfigurator', 'systems');
 }
 
 async function resolveEngine(engine: EngineArgs, folder: string, warnings: string[]): Promise<Stage> {
-  const { aic } = engine;
+  const { aic, timing } = engine;
+  if (timing?.type === 'roofline') return rooflineStage(engine, timing, folder);
+  if (timing?.type === 'table') return { args: engine, timing: await readTable(timing.path) };
+  if (timing?.type === 'fitted') return { args: engine, timing: fittedTiming(timing) };
   if (!aic) return { args: engine, timing: gridTiming(engine.timingGridPath, warnings) };
   const args = engine.estimatesBlocks ? { ...engine, gpuBlocks: capacity(aic, folder) } : engine;
   return { args, timing: new AicTiming(await openEstimator(folder, checked(aic))) };
+}
+
+function rooflineStage(
+  engine: EngineArgs,
+  timing: Extract<TimingArgs, { type: 'roofline' }>,
+  folder: string,
+): Stage {
+  const options = rooflineOptions(timing, folder);
+  const gpuBlocks = engine.estimatesBlocks ? rooflineBlocks(options, engine.blockTokens) : engine.gpuBlocks;
+  return { args: { ...engine, gpuBlocks }, timing: new RooflineTiming(options) };
 }
 
 /** KV blocks of one rank by what the GPU holds. */

@@ -22,6 +22,21 @@ interface ManifestGroup {
   frameworks: string[];
 }
 
+/** Versions of each backend that a system has tables of, newest first. */
+export function listVersions({ dataFolder }: SystemSpec): Record<string, string[]> {
+  const versions: Record<string, Set<string>> = {};
+  const families = folders(dataFolder).map((family) => join(dataFolder, family));
+  for (const root of [...families, dataFolder])
+    for (const backend of ['vllm', 'sglang', 'trtllm'])
+      for (const version of folders(join(root, backend))) {
+        versions[backend] ??= new Set();
+        versions[backend].add(version);
+      }
+  return Object.fromEntries(
+    Object.entries(versions).map(([backend, found]) => [backend, newestFirst(found)]),
+  );
+}
+
 /** Folders of tables of one system for one backend and version, and where missing rows come from. */
 export class TableSources {
   private readonly families: string[];

@@ -4,6 +4,7 @@ import { DurationError } from '../engine/timing/pass-clock.js';
 import { RunError } from '../simulation/run-error.js';
 import { expandPrefixes } from './flags.js';
 import { replayCommand } from './replay.js';
+import { timingCommand } from './timing.js';
 import { traceCommand } from './trace.js';
 
 const BAD_INPUT = 2;
@@ -22,7 +23,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     .version('0.1.0')
     .addHelpText('after', EXAMPLES)
     .addCommand(replayCommand())
-    .addCommand(traceCommand());
+    .addCommand(traceCommand())
+    .addCommand(timingCommand());
   for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)])
     command.exitOverride().configureOutput({ outputError: () => {} });
   try {

@@ -14,6 +14,14 @@ interface SglangArgs {
   conservativeness: number;
 }
 
+type Coefficients = readonly [number, number, number];
+
+/** Timing from first principles, from coefficients, or from measured passes in a file. */
+export type TimingArgs =
+  | { type: 'fitted'; prefill: Coefficients; decode: Coefficients }
+  | { type: 'roofline'; gpu: string; model: string; tensorParallel: number; dtype: string; kvDtype: string }
+  | { type: 'table'; path: string };
+
 /** One model on one kind of GPU, as AI Configurator tables are asked about it. */
 export interface AicArgs {
   backend: string;
@@ -71,6 +79,8 @@ export interface EngineArgs {
   speculationSeed: bigint;
   /** Path of a measured timing grid. */
   timingGridPath: string | undefined;
+  /** Timing other than the default and AI Configurator's; undefined without. */
+  timing: TimingArgs | undefined;
   /** Timing from AI Configurator tables; undefined without. */
   aic: AicArgs | undefined;
   /** Whether the KV pool is to be sized by what the GPU holds. */
@@ -174,6 +184,22 @@ const RULES: FieldRules = {
       schedule_conservativeness: { type: 'float', null: unset },
     },
   },
+  timing: {
+    type: 'object',
+    null: unset,
+    fields: {
+      type: { type: 'choice', choices: ['fitted', 'roofline', 'table'] },
+      gpu: text,
+      model: text,
+      tp: { type: 'uint', min: 1, null: unset },
+      dtype: { type: 'choice', choices: ['bfloat16', 'fp8', 'int8_wo', 'int4_wo', 'nvfp4'], null: unset },
+      kv_dtype: { type: 'choice', choices: ['bfloat16', 'fp8', 'int8'], null: unset },
+      path: text,
+      prefill: { type: 'any' },
+      decode: { type: 'any' },
+    },
+    required: ['type'],
+  },
   trtllm: { type: 'object', null: unset, fields: { capacity_scheduler_policy: text } },
   has_perf_model: { type: 'any' },
 };
@@ -243,6 +269,7 @@ function resolve(values: FieldValues, json: Map<string, JsonValue>, where: strin
   const offloads = offload.g2Blocks > 0 || offload.g3Blocks > 0 || offload.g4;
   const role = values.is_prefill ? 'prefill' : values.is_decode ? 'decode' : 'aggregated';
   const attentionRanks = pick('aic_attention_dp_size', 1);
+  const timing = readTiming(values.timing as FieldValues | undefined, json.get('timing'), `${where}: timing`);
   return {
     engineType,
     workerType: pick<WorkerType>('worker_type', role),
@@ -256,14 +283,17 @@ function resolve(values: FieldValues, json: Map<string, JsonValue>, where: strin
     preemption: pick<'lifo' | 'fifo'>('preemption_mode', 'lifo'),
     pool: pick<'native' | 'kvbm'>('g1_backend', offloads && engineType !== 'sglang' ? 'kvbm' : 'native'),
     ranks: attentionRanks > 1 ? attentionRanks : pick('dp_size', 1),
-    tensorParallel: pick('aic_tp_size', 1) || 1,
+    tensorParallel: timing?.type === 'roofline' ? timing.tensorParallel : pick('aic_tp_size', 1) || 1,
     speedup: pick('speedup_ratio', 1),
     decodeSpeedup: pick('decode_speedup_ratio', 1),
     acceptRates: acceptRates(values, where),
     speculationSeed: pick('aic_mtp_seed', 42n),
     timingGridPath: values.planner_profile_data as string | undefined,
+    timing,
     aic: readAic(values, sglang.page_size as number | undefined),
-    estimatesBlocks: values.aic_backend !== undefined && values.num_gpu_blocks === undefined,
+    estimatesBlocks:
+      (values.aic_backend !== undefined || timing?.type === 'roofline') &&
+      values.num_gpu_blocks === undefined,
     routerQueuePolicy: values.router_queue_policy as EngineArgs['routerQueuePolicy'],
     transfer: {
       gigabytesPerSecond: values.kv_transfer_bandwidth as number | undefined,
@@ -279,6 +309,40 @@ function resolve(values: FieldValues, json: Map<string, JsonValue>, where: strin
       conservativeness: (sglang.schedule_conservativeness as number | undefined) ?? 1,
     },
   };
+}
+
+function readTiming(
+  values: FieldValues | undefined,
+  json: JsonValue | undefined,
+  where: string,
+): TimingArgs | undefined {
+  const coefficients = (name: string): Coefficients => {
+    const list = json instanceof Map ? json.get(name) : undefined;
+    if (!Array.isArray(list) || list.length !== 3 || !list.every((value) => value instanceof JsonNumber))
+      throw new InputError(`${where}: type fitted needs ${name} as a list of 3 numbers`);
+    return (list as JsonNumber[]).map(({ value }) => value) as unknown as Coefficients;
+  };
+  const need = (name: string, type: string): string => {
+    if (values?.[name] === undefined) throw new InputError(`${where}: type ${type} needs ${name}`);
+    return values[name] as string;
+  };
+  switch (values?.type) {
+    case 'roofline':
+      return {
+        type: 'roofline',
+        gpu: need('gpu', 'roofline'),
+        model: need('model', 'roofline'),
+        tensorParallel: (values.tp as number | undefined) ?? 1,
+        dtype: (values.dtype as string | undefined) ?? 'bfloat16',
+        kvDtype: (values.kv_dtype as string | undefined) ?? 'bfloat16',
+      };
+    case 'table':
+      return { type: 'table', path: need('path', 'table') };
+    case 'fitted':
+      return { type: 'fitted', prefill: coefficients('prefill'), decode: coefficients('decode') };
+    default:
+      return undefined;
+  }
 }
 
 const DEFAULT_SYSTEM = 'h200_sxm';
@@ -338,6 +402,13 @@ function checkCombinations(args: EngineArgs, values: FieldValues, where: string)
   const refuse = (problem: string): never => {
     throw new InputError(`${where}: ${problem}`);
   };
+  const sources = [
+    args.timing && 'timing',
+    args.aic && 'aic_backend',
+    args.timingGridPath && 'planner_profile_data',
+  ];
+  const given = sources.filter((source) => source !== undefined);
+  if (args.timing && given.length > 1) refuse(`${given.join(' and ')} exclude each other`);
   if (args.blockTokens === 0) refuse('block_size must be greater than 0');
   if (args.blockTokens === 1 && args.engineType !== 'sglang')
     refuse(`block_size must be at least 2 for engine_type=${args.engineType}, found 1`);

@@ -11,12 +11,16 @@ export interface Efficiency {
   /** Part of tensor throughput that large matrix products reach, and attention over a prompt. */
   gemm: number;
   attention: number;
+  /** What of these experts reach, and products of numbers shorter than 16 bits. */
+  experts: number;
+  quantised: number;
   /** Part of memory bandwidth that weights, KV cache and activations are streamed at. */
   memory: number;
   /** Part of link bandwidth that collectives reach. */
   link: number;
-  /** Time of a layer in which nothing is computed: launches, synchronisation. */
+  /** Time of a layer in which nothing is computed, launches and synchronisation, and what prefill adds to it. */
   layerMs: number;
+  prefillLayerMs: number;
   /** Time of one collective whatever its size. */
   collectiveMs: number;
   /** Time of a pass outside the layers. */
@@ -24,13 +28,16 @@ export interface Efficiency {
 }
 
 export const DEFAULT_EFFICIENCY: Efficiency = {
-  gemm: 0.72,
-  attention: 0.42,
+  gemm: 0.73,
+  attention: 0.6,
+  experts: 0.4,
+  quantised: 0.55,
   memory: 0.8,
-  link: 0.7,
-  layerMs: 0.018,
-  collectiveMs: 0.006,
-  passMs: 0.2,
+  link: 0.78,
+  layerMs: 0.03,
+  prefillLayerMs: 0.038,
+  collectiveMs: 0.012,
+  passMs: 0.08,
 };
 
 export interface RooflineOptions {
@@ -43,6 +50,18 @@ export interface RooflineOptions {
 }
 
 const ACTIVATION_BYTES = 2;
+/** Bytes that norms, residuals and activations move for each value of a layer's width. */
+const ELEMENTWISE_BYTES = 16;
+
+/** A part of a pass and its time. */
+export interface PassPart {
+  name: string;
+  ms: number;
+}
+
+function total(parts: readonly PassPart[]): number {
+  return parts.reduce((sum, { ms }) => sum + ms, 0);
+}
 
 /** Weights of a model, in values. */
 interface Weights {
@@ -71,35 +90,59 @@ export class RooflineTiming implements TimingModel {
     this.efficiency = { ...DEFAULT_EFFICIENCY, ...options.efficiency };
     this.weights = countWeights(model);
     const dense = formatCost('gemm', quant.gemm)!;
-    this.weightBytes = dense.bytes;
-    this.expertBytes = formatCost('moe', quant.moe)!.bytes;
+    const share = (bytes: number) => (bytes < ACTIVATION_BYTES ? this.efficiency.quantised : 1);
+    const moe = formatCost('moe', quant.moe)!;
+    this.weightBytes = dense.bytes / share(dense.bytes);
+    this.expertBytes = moe.bytes / share(moe.bytes);
     const known = dense.speed === 4 ? gpu.fp4Flops : dense.speed === 2 ? gpu.fp8Flops : gpu.bf16Flops;
-    this.flops = (known ?? gpu.bf16Flops) * this.efficiency.gemm;
+    this.flops = (known ?? gpu.bf16Flops) * this.efficiency.gemm * share(dense.bytes);
     this.kvBytes = formatCost('kvcache', quant.kvcache)!.bytes;
   }
 
   prefillMs(batch: number, newTokens: number, prefixTokens: number): number {
-    const full = newTokens + prefixTokens;
-    const attended = (full * full - prefixTokens * prefixTokens) / 2;
-    return this.passMs(batch * newTokens, batch, this.attentionMs(batch * attended, batch * full));
+    return total(this.prefillParts(batch, newTokens, prefixTokens));
   }
 
   decodeMs(batch: number, _activeTokens: number, contextTokens: number): number {
-    return this.passMs(batch, batch, this.attentionMs(batch * contextTokens, batch * contextTokens));
+    return total(this.decodeParts(batch, contextTokens));
+  }
+
+  /** A pass part by part. @param tokens of the prompt, or of the context */
+  breakdown(isPrefill: boolean, batch: number, tokens: number, prefix: number): PassPart[] {
+    return isPrefill ? this.prefillParts(batch, tokens - prefix, prefix) : this.decodeParts(batch, tokens);
+  }
+
+  private prefillParts(batch: number, newTokens: number, prefixTokens: number): PassPart[] {
+    const full = newTokens + prefixTokens;
+    const attended = (full * full - prefixTokens * prefixTokens) / 2;
+    const { layerMs, prefillLayerMs } = this.efficiency;
+    const attentionMs = this.attentionMs(batch * attended, batch * full);
+    return this.parts(batch * newTokens, batch, attentionMs, layerMs + prefillLayerMs);
+  }
+
+  private decodeParts(batch: number, contextTokens: number): PassPart[] {
+    const attentionMs = this.attentionMs(batch * contextTokens, batch * contextTokens);
+    return this.parts(batch, batch, attentionMs, this.efficiency.layerMs);
   }
 
   /** @param rows tokens that go through the layers @param outputs tokens that the output head sees */
-  private passMs(rows: number, outputs: number, attentionMs: number): number {
+  private parts(rows: number, outputs: number, attentionMs: number, layerMs: number): PassPart[] {
     const { model, tensorParallel } = this.options;
-    const { layerMs, passMs, collectiveMs } = this.efficiency;
+    const { passMs, collectiveMs } = this.efficiency;
     const { dense, head, expert } = this.weights;
-    let ms = attentionMs + passMs + layerMs * model.layers;
-    ms += this.productMs(dense / tensorParallel, rows, this.weightBytes);
-    ms += this.productMs(head / tensorParallel, outputs, ACTIVATION_BYTES);
-    ms += this.streamMs(rows * model.hidden * ACTIVATION_BYTES * 8 * model.layers);
-    if (expert > 0) ms += this.expertsMs(expert / tensorParallel, rows);
-    if (tensorParallel > 1) ms += 2 * model.layers * (this.exchangeMs(rows) + collectiveMs);
-    return ms;
+    const exchanges = tensorParallel > 1 ? 2 * model.layers : 0;
+    return [
+      { name: 'dense products', ms: this.productMs(dense / tensorParallel, rows, this.weightBytes) },
+      { name: 'experts', ms: expert > 0 ? this.expertsMs(expert / tensorParallel, rows) : 0 },
+      { name: 'attention', ms: attentionMs },
+      {
+        name: 'norms and activations',
+        ms: this.streamMs(rows * model.hidden * ELEMENTWISE_BYTES * model.layers),
+      },
+      { name: 'output head', ms: this.productMs(head / tensorParallel, outputs, ACTIVATION_BYTES) },
+      { name: 'all-reduce', ms: exchanges * (this.exchangeMs(rows) + collectiveMs) },
+      { name: 'launches', ms: passMs + layerMs * model.layers },
+    ];
   }
 
   /** Products of `rows` inputs with some weights. */
@@ -115,7 +158,7 @@ export class RooflineTiming implements TimingModel {
   private expertsMs(expert: number, rows: number): number {
     const { experts, expertsPerToken } = this.options.model;
     const touched = experts * (1 - (1 - expertsPerToken / experts) ** rows);
-    const math = ((2 * expert * expertsPerToken * rows) / this.flops) * 1000;
+    const math = ((2 * expert * expertsPerToken * rows) / (this.flops * this.efficiency.experts)) * 1000;
     return Math.max(math, this.streamMs(expert * touched * this.expertBytes));
   }
 

@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs';
+import { listModels } from '../aic/model-files.js';
+import { listVersions } from '../aic/sources.js';
+import { listSystems, readSystem } from '../aic/system.js';
+import { systemsFolder } from '../resolve-engines.js';
+import { GPUS } from '../roofline/gpus.js';
+import { KNOWN_MODELS } from '../roofline/shapes.js';
+
+/** What passes can be timed with, as text or JSON. */
+export function listTiming(given: string | undefined, asJson: boolean): string {
+  const folder = systemsFolder(given);
+  const isThere = existsSync(folder);
+  const systems = isThere ? listSystems(folder) : [];
+  const tables = systems.map((system) => ({ system, versions: listVersions(readSystem(folder, system)) }));
+  const models = isThere ? listModels(folder) : [];
+  const roofline = { gpus: GPUS.map(({ name }) => name), models: KNOWN_MODELS };
+  if (asJson)
+    return `${JSON.stringify({ folder: isThere ? folder : null, tables, models, roofline }, null, 2)}\n`;
+  const lines = isThere
+    ? [
+        `AI Configurator tables in ${folder}`,
+        ...tables.flatMap(({ system, versions }) => [
+          `  ${system}`,
+          ...Object.entries(versions).map(([backend, list]) => `    ${backend}: ${list.join(', ')}`),
+        ]),
+        'Models',
+        ...models.map((model) => `  ${model}`),
+      ]
+    : [`No AI Configurator tables at ${folder}; \`dynosim timing install\` fetches them.`];
+  return `${[
+    ...lines,
+    'Roofline: any model with a config.json, and without one',
+    `  models: ${roofline.models.join(', ')}`,
+    `  GPUs: ${roofline.gpus.join(', ')}`,
+  ].join('\n')}\n`;
+}
