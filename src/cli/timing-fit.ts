@@ -15,7 +15,10 @@ export function fitReport(path: string): string {
   const timing = fittedTiming(coefficients);
   const predicted = ({ phase, batch, tokens, context }: MeasuredPass) =>
     phase === 'prefill' ? timing.prefillMs(batch, tokens, context) : timing.decodeMs(batch, 0, context, 0);
-  const table = new Table({ head: ['phase', 'passes', 'median error', 'p90', 'worst'], style: { head: [], border: [], compact: true } });
+  const table = new Table({
+    head: ['phase', 'passes', 'median error', 'p90', 'worst'],
+    style: { head: [], border: [], compact: true },
+  });
   const plots: string[] = [];
   for (const phase of ['prefill', 'decode'] as const) {
     const rows = passes.filter((pass) => pass.phase === phase && pass.ms > 0);

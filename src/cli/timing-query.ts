@@ -21,7 +21,11 @@ export async function queryTiming(flags: QueryFlags): Promise<string> {
     const parts = flags.gpu === undefined ? await fromTables(flags) : fromRoofline(flags, flags.gpu);
     const totalMs = parts.reduce((sum, { ms }) => sum + ms, 0);
     if (flags.json) return `${JSON.stringify({ total_ms: totalMs, operations: parts }, null, 2)}\n`;
-    const table = new Table({ head: ['Operation', 'ms'], colAligns: ['left', 'right'], style: { head: [], border: [], compact: true } });
+    const table = new Table({
+      head: ['Operation', 'ms'],
+      colAligns: ['left', 'right'],
+      style: { head: [], border: [], compact: true },
+    });
     for (const { name, ms } of parts) table.push([name, ms.toFixed(6)]);
     table.push(['total', totalMs.toFixed(6)]);
     return `${table.toString()}\n`;

@@ -1,0 +1,176 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { planReplay } from '../config/replay-options.js';
+import { polynomialTiming } from '../engine/timing/timing-model.js';
+import { type ReplayOptions, replay } from '../index.js';
+import { Collector } from '../report/collector.js';
+import { loadWorkload } from '../workload/load.js';
+import { Fleet } from './fleet.js';
+import { HarnessRun } from './harness.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'dynosim-split-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const row = fc.record({
+  hash_ids: fc.array(fc.nat(12), { minLength: 1, maxLength: 8 }),
+  output_length: fc.oneof(fc.nat(3), fc.integer({ min: 1, max: 80 })),
+  gapMs: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 60, noNaN: true })),
+});
+
+const engine = fc.record({
+  block_size: fc.constant(16),
+  num_gpu_blocks: fc.integer({ min: 60, max: 400 }),
+  max_num_seqs: fc.integer({ min: 1, max: 12 }),
+  max_num_batched_tokens: fc.integer({ min: 16, max: 400 }),
+});
+
+const fleet = fc.record({
+  rows: fc.array(row, { minLength: 1, maxLength: 30 }),
+  engineType: fc.constantFrom('vllm', 'vllm', 'sglang'),
+  prefill: engine,
+  decode: engine,
+  bandwidth: fc.constantFrom(undefined, 1, 64),
+  numPrefillWorkers: fc.integer({ min: 1, max: 3 }),
+  numDecodeWorkers: fc.integer({ min: 1, max: 3 }),
+  routerMode: fc.constantFrom('round_robin' as const, 'kv_router' as const),
+  replayConcurrency: fc.option(fc.integer({ min: 1, max: 8 }), { nil: undefined }),
+});
+
+type Case = typeof fleet extends fc.Arbitrary<infer T> ? T : never;
+
+function optionsOf({ rows, engineType, prefill, decode, bandwidth, ...rest }: Case): ReplayOptions {
+  let timestamp = 0;
+  const lines = rows.map(({ gapMs, ...fields }) => {
+    timestamp += gapMs;
+    return JSON.stringify({ ...fields, input_length: fields.hash_ids.length * 16, timestamp });
+  });
+  const path = join(folder, 'trace.jsonl');
+  writeFileSync(path, lines.join('\n'));
+  const transfer = bandwidth && { kv_transfer_bandwidth: bandwidth, kv_bytes_per_token: 100_000 };
+  const stage = (args: object, worker_type: string) =>
+    JSON.stringify({ ...args, engine_type: engineType, worker_type });
+  return {
+    ...rest,
+    traceFiles: [path],
+    traceBlockSize: 16,
+    prefillEngineArgs: stage({ ...prefill, ...transfer }, 'prefill'),
+    decodeEngineArgs: stage(decode, 'decode'),
+    records: 'all',
+    check: true,
+  };
+}
+
+describe('fleets with stages', () => {
+  it('keep the conservation laws and the order of a handoff', async () => {
+    await fc.assert(
+      fc.asyncProperty(fleet, async (options) => {
+        let result: Awaited<ReturnType<typeof replay>>;
+        try {
+          result = await replay(optionsOf(options));
+        } catch (error) {
+          expect(String(error)).toMatch(/^RunError/);
+          return;
+        }
+        expect(new Set(result.records.map((record) => record.row)).size).toBe(options.rows.length);
+        for (const record of result.records) {
+          const { stages } = record;
+          expect(record.status).not.toBe('unfinished');
+          if (record.status !== 'completed' || !stages) continue;
+          expect(record.outputTokens).toBe(record.requestedTokens);
+          const steps = [
+            record.arrivalMs,
+            stages.prefillAdmitMs,
+            stages.sourceHeldMs,
+            stages.destinationActivatedMs,
+            stages.decodeAdmitMs,
+            record.terminalMs,
+          ];
+          expect([...steps].sort((a, b) => a - b)).toEqual(steps);
+          expect(stages.destinationReservedMs).toBeLessThanOrEqual(stages.destinationActivatedMs);
+          expect(stages.sourceReleasedMs).toBeGreaterThanOrEqual(stages.destinationActivatedMs);
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('take as long to transfer as the link needs', async () => {
+    const path = join(folder, 'one.jsonl');
+    writeFileSync(path, '{"timestamp":0,"input_length":128,"output_length":4,"hash_ids":[1]}');
+    const { records } = await replay({
+      traceFiles: [path],
+      prefillEngineArgs: '{"worker_type":"prefill","kv_transfer_bandwidth":2,"kv_bytes_per_token":100000}',
+      decodeEngineArgs: '{"worker_type":"decode"}',
+      records: 'all',
+    });
+    const { sourceHeldMs, destinationActivatedMs } = records[0].stages!;
+    expect(destinationActivatedMs - sourceHeldMs).toBeCloseTo((128 * 100_000 * 1000) / 2e9, 9);
+  });
+});
+
+describe('scaling', () => {
+  async function run(routerMode: 'round_robin' | 'kv_router', scale: (harness: HarnessRun) => void) {
+    const plan = planReplay({
+      inputTokens: 400,
+      outputTokens: 60,
+      requestCount: 400,
+      requestRate: 40,
+      numWorkers: 3,
+      routerMode,
+      extraEngineArgs: '{"block_size":16,"num_gpu_blocks":600}',
+    });
+    if (plan.topology.kind !== 'aggregated') throw new Error('an aggregated fleet is expected');
+    const { source } = await loadWorkload(plan);
+    const collector = new Collector(undefined, true);
+    const fleet = new Fleet({
+      args: plan.topology.engine,
+      timing: polynomialTiming,
+      workers: 3,
+      router: plan.router,
+      routerSeed: undefined,
+      estimator: undefined,
+      source,
+      collector,
+      isCapped: false,
+      checks: true,
+      namesWorkers: true,
+      namesSessions: false,
+      onProgress: undefined,
+    });
+    const harness = new HarnessRun(fleet, Number.POSITIVE_INFINITY);
+    scale(harness);
+    const workerSeconds = harness.run();
+    return { collector, workerSeconds };
+  }
+
+  it.each(['round_robin', 'kv_router'] as const)('under %s loses no request', async (routerMode) => {
+    const { collector, workerSeconds } = await run(routerMode, (harness) => {
+      harness.scaleAt(1000, 6, 500);
+      harness.scaleAt(1200, 5, 500);
+      harness.scaleAt(3000, 1, 0);
+      harness.scaleAt(5000, 4, 2000);
+    });
+    expect(collector.completed).toBe(400);
+    const workers = new Set(collector.records.map(({ worker }) => worker));
+    // Worker 5 was starting when it was no longer wanted.
+    expect([...workers].sort()).toEqual([0, 1, 2, 3, 4, 6, 7, 8]);
+    expect(collector.records.filter(({ worker, arrivalMs }) => worker === 2 && arrivalMs > 3000)).toEqual([]);
+    expect(collector.records.filter(({ worker, arrivalMs }) => worker === 3 && arrivalMs < 1500)).toEqual([]);
+    const seconds = collector.durationMs / 1000;
+    expect(workerSeconds).toBeGreaterThan(seconds);
+    expect(workerSeconds).toBeLessThan(6 * seconds);
+  });
+
+  it('to no worker at all holds requests back until there is one', async () => {
+    const { collector } = await run('round_robin', (harness) => {
+      harness.scaleAt(1000, 0, 0);
+      harness.scaleAt(4000, 2, 1000);
+    });
+    expect(collector.completed).toBe(400);
+    const waited = collector.records.filter(({ arrivalMs }) => arrivalMs > 1000 && arrivalMs < 5000);
+    expect(Math.min(...waited.map(({ firstAdmitMs }) => firstAdmitMs))).toBeGreaterThanOrEqual(5000);
+  });
+});
