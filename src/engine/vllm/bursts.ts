@@ -3,6 +3,7 @@ import type { GapSink, RequestLog } from '../request-log.js';
 import type { SchedulerRequests } from '../requests.js';
 import { Speculation } from '../speculation.js';
 import type { PassClock } from '../timing/pass-clock.js';
+import type { Emission } from './emission.js';
 import type { Holdings } from './holdings.js';
 import type { VllmOptions } from './options.js';
 
@@ -11,8 +12,6 @@ interface BurstOwner {
   readonly running: readonly number[];
   /** Takes the blocks of a running request away. @returns the victim, or -1 where nobody may be preempted */
   preempt(): number;
-  finish(slot: number): void;
-  noteFirstToken(slot: number): void;
 }
 
 /**
@@ -35,6 +34,7 @@ export class Bursts {
     private readonly holdings: Holdings,
     private readonly log: RequestLog,
     private readonly gaps: GapSink,
+    private readonly emission: Emission,
   ) {
     this.speculation = new Speculation(acceptRates, options.speculationSeed, options.role === 'prefill');
   }
@@ -68,7 +68,7 @@ export class Bursts {
 
   /** Draws the bursts of all requests, then emits them. */
   emit(endMs: number): void {
-    const { requests, log, pool, owner } = this;
+    const { requests, log, pool, emission } = this;
     const bursts = this.ready.map((slot) => this.speculation.burst(requests.remaining(slot)));
     this.ready.forEach((slot, index) => {
       const wasSilent = log.emittedTokens[slot] === 0;
@@ -76,8 +76,8 @@ export class Bursts {
       const length = requests.length[slot];
       requests.allocated[slot] = length;
       requests.computed[slot] = length - 1;
-      if (requests.remaining(slot) === 0) owner.finish(slot);
-      else if (wasSilent) owner.noteFirstToken(slot);
+      if (requests.remaining(slot) === 0) emission.finish(slot);
+      else if (wasSilent) emission.noteFirstToken(slot);
     });
     pool.unreserve(this.reservedBlocks);
     this.reservedBlocks = 0;

@@ -10,8 +10,10 @@ import { Admission, REJECT, WAIT } from './admission.js';
 import { Bursts } from './bursts.js';
 import { DecodeGroup } from './decode-group.js';
 import { explainStuck } from './diagnosis.js';
+import { Emission } from './emission.js';
 import { Holdings } from './holdings.js';
 import type { VllmOptions } from './options.js';
+import { Pass } from './pass.js';
 import { Stretch } from './stretch.js';
 
 /** Outcomes of giving a request its share of a pass. */
@@ -38,14 +40,12 @@ export interface VllmTables {
  * preemption, a short budget) dissolves the group first, and they join again when they have emitted.
  */
 export class VllmScheduler implements EngineCore, DestinationHost {
-  readonly signals: EngineSignal[] = [];
   madeProgress = false;
 
   readonly waiting = new SlotQueue();
-  running: number[] = [];
+  readonly running: number[] = [];
   readonly group: DecodeGroup;
-  /** When the last token of the group was emitted. */
-  lastEmitMs = 0;
+  private readonly emission: Emission;
   private readonly stretch: Stretch;
   readonly destinations = new Destinations(this);
   private readonly bursts: Bursts | undefined;
@@ -53,26 +53,18 @@ export class VllmScheduler implements EngineCore, DestinationHost {
   private readonly holdings: Holdings;
   private readonly admission: Admission;
   private readonly log: RequestLog;
-  private readonly gaps: GapSink;
 
   /** The head of the queue was told to wait; that holds until holdings change. */
   private headWaits = false;
-  private passNumber = 0;
+  private readonly pass: Pass;
   private nextOrder = 0;
-  private budget = 0;
   private preemptedAny = false;
   private groupIsScheduled = false;
-  private batch = 0;
-  private batchTokens = 0;
-  private batchPrefix = 0;
   private admissions = 0;
   private fruitlessPreemptions = 0;
-  private scheduledAny = false;
   private readonly rejected: number[] = [];
   private readonly finished: number[] = [];
   private readyCount = 0;
-  /** Ended requests that keep their blocks until those are released. */
-  private heldCount = 0;
 
   constructor(
     readonly options: VllmOptions,
@@ -81,11 +73,12 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     tables: VllmTables,
   ) {
     this.requests = tables.requests;
+    this.pass = new Pass(tables.requests, options.role === 'decode');
     this.holdings = new Holdings(options, pool, tables.requests, tables.blocks);
     this.admission = new Admission(options, pool, tables.requests, tables.blocks, this.holdings);
     this.log = tables.log;
-    this.gaps = tables.gaps;
     this.group = new DecodeGroup(options.blockTokens);
+    this.emission = new Emission(this, tables.requests, this.holdings, tables.log, tables.gaps);
     this.stretch = new Stretch(
       this,
       pool,
@@ -104,8 +97,13 @@ export class VllmScheduler implements EngineCore, DestinationHost {
         this.requests,
         this.holdings,
         this.log,
-        this.gaps,
+        tables.gaps,
+        this.emission,
       );
+  }
+
+  get signals(): EngineSignal[] {
+    return this.emission.signals;
   }
 
   get requestCount(): number {
@@ -113,7 +111,7 @@ export class VllmScheduler implements EngineCore, DestinationHost {
   }
 
   get keptCount(): number {
-    return this.heldCount + this.destinations.pending + this.destinations.reserved;
+    return this.emission.heldCount + this.destinations.pending + this.destinations.reserved;
   }
 
   receive(slot: number): void {
@@ -160,9 +158,9 @@ export class VllmScheduler implements EngineCore, DestinationHost {
   }
 
   releaseHeld(slot: number): void {
-    this.heldCount--;
+    this.emission.heldCount--;
     this.holdings.release(slot);
-    this.destinations.capacityChanged();
+    this.released();
   }
 
   /** The next request to admit, or -1. While a destination waits for room only those may run that have theirs. */
@@ -198,11 +196,12 @@ export class VllmScheduler implements EngineCore, DestinationHost {
   commit(): void {
     const { stretch } = this;
     if (stretch.passes === 0) return;
-    this.markSecondTokens(stretch.firstEndMs);
+    const { emission } = this;
+    emission.markSecondTokens(stretch.firstEndMs);
     stretch.commit();
-    this.lastEmitMs = stretch.endMs;
+    emission.lastEmitMs = stretch.endMs;
     this.madeProgress = true;
-    this.endGroupMembers(stretch.endMs);
+    emission.endGroupMembers(stretch.endMs);
   }
 
   private get headMustWait(): boolean {
@@ -218,33 +217,22 @@ export class VllmScheduler implements EngineCore, DestinationHost {
 
   execute(nowMs: number): number {
     this.stretch.passes = 0;
-    this.passNumber++;
-    this.budget = this.options.maxBatchedTokens;
-    this.batch = 0;
-    this.batchTokens = 0;
-    this.batchPrefix = 0;
+    this.pass.begin(this.options.maxBatchedTokens);
     this.admissions = 0;
-    this.scheduledAny = false;
     this.preemptedAny = false;
     this.groupIsScheduled = false;
     this.scheduleRunning();
     if (!this.preemptedAny) this.admitWaiting(nowMs);
-    const decodeStart = nowMs + this.prefillTime();
+    const decodeStart = nowMs + this.pass.prefillMs(this.clock);
     const end = this.decodeFrom(decodeStart);
     this.madeProgress =
       end > nowMs ||
       this.admissions > 0 ||
-      this.scheduledAny ||
+      this.pass.any ||
       this.readyCount > 0 ||
       this.rejected.length > 0 ||
       this.finished.length > 0;
     return end;
-  }
-
-  private prefillTime(): number {
-    if (this.batch === 0 || this.options.role === 'decode') return 0;
-    const input = Math.floor(this.batchTokens / this.batch);
-    return this.clock.prefillMs(this.batch, input, Math.floor(this.batchPrefix / this.batch));
   }
 
   private scheduleRunning(): void {
@@ -252,16 +240,16 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     let i = 0;
     if (group.size > 0) {
       const due = group.blocksDue;
-      if (group.size <= this.budget && due <= pool.headroom) {
+      if (group.size <= this.pass.budget && due <= pool.headroom) {
         pool.take(due);
         this.holdings.held += due;
-        this.budget -= group.size;
+        this.pass.budget -= group.size;
         this.groupIsScheduled = true;
-        this.scheduledAny = true;
+        this.pass.any = true;
         i = group.size;
       } else this.dissolveGroup();
     }
-    while (i < running.length && this.budget > 0) {
+    while (i < running.length && this.pass.budget > 0) {
       const outcome = this.schedule(running[i], false, 0);
       if (outcome === SCHEDULED) i++;
       else if (outcome === BLOCKED) break;
@@ -284,12 +272,12 @@ export class VllmScheduler implements EngineCore, DestinationHost {
         return;
       }
       const cached = this.admission.hitTokens;
-      const before = this.budget;
+      const before = this.pass.budget;
       const outcome = this.schedule(slot, true, cached);
       if (outcome !== SCHEDULED) return;
       this.admissions++;
       this.log.admitted(slot, nowMs, cached);
-      if (this.budget === before && this.budget === 0) return;
+      if (this.pass.budget === before && this.pass.budget === 0) return;
     }
   }
 
@@ -317,8 +305,8 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     const promptBefore = Math.min(before, prompt);
     const promptLeft = prompt - promptBefore;
     const known = Math.max(0, length - before);
-    if (promptLeft > 0 && !options.chunkedPrefill && promptLeft > this.budget) return BLOCKED;
-    const want = Math.min(known, this.budget);
+    if (promptLeft > 0 && !options.chunkedPrefill && promptLeft > this.pass.budget) return BLOCKED;
+    const want = Math.min(known, this.pass.budget);
     if (want === 0 && known > 0) return BLOCKED;
     let after = before + want;
     while (after > requests.allocated[slot]) {
@@ -334,23 +322,10 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     if (used === 0 && after < length) return BLOCKED;
     requests.computed[slot] = after;
     this.holdings.publishComputed(slot, before, after);
-    this.record(slot, used, promptBefore, Math.max(0, Math.min(after, prompt) - promptBefore));
+    this.pass.record(slot, used, promptBefore, Math.max(0, Math.min(after, prompt) - promptBefore));
     if (fromWaiting) this.startRunning(slot);
-    this.budget -= used;
+    this.pass.budget -= used;
     return SCHEDULED;
-  }
-
-  private record(slot: number, tokens: number, prefix: number, promptTokens: number): void {
-    const { requests } = this;
-    requests.scheduledPass[slot] = this.passNumber;
-    requests.scheduledTokens[slot] = tokens;
-    requests.scheduledPrompt[slot] = promptTokens;
-    requests.scheduledPrefix[slot] = prefix;
-    this.scheduledAny = true;
-    if (promptTokens === 0) return;
-    this.batch++;
-    this.batchTokens += prefix + promptTokens;
-    this.batchPrefix += prefix;
   }
 
   private startRunning(slot: number): void {
@@ -370,7 +345,7 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     const { running, requests } = this;
     if (running.length === 0) return -1;
     const victim = this.options.preemption === 'lifo' ? running.pop()! : running.shift()!;
-    if (requests.scheduledPass[victim] === this.passNumber) this.undo(victim);
+    this.pass.undo(victim);
     this.holdings.nameLost(victim);
     this.holdings.release(victim);
     requests.computed[victim] = 0;
@@ -385,24 +360,12 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     return victim;
   }
 
-  private undo(slot: number): void {
-    const { requests } = this;
-    requests.scheduledPass[slot] = -1;
-    this.budget += requests.scheduledTokens[slot];
-    const promptTokens = requests.scheduledPrompt[slot];
-    if (promptTokens === 0) return;
-    const prefix = requests.scheduledPrefix[slot];
-    this.batch = Math.max(0, this.batch - 1);
-    this.batchTokens = Math.max(0, this.batchTokens - prefix - promptTokens);
-    this.batchPrefix = Math.max(0, this.batchPrefix - prefix);
-  }
-
   /** Makes every member of the group a request like any other again. */
   private dissolveGroup(): void {
     const { group, requests, log } = this;
     if (group.size === 0) return;
     const wasScheduled = this.groupIsScheduled;
-    const lastEmitMs = this.lastEmitMs;
+    const { lastEmitMs } = this.emission;
     group.dissolve(requests.length, (slot, length) => {
       requests.length[slot] = length;
       requests.computed[slot] = wasScheduled ? length : length - 1;
@@ -410,9 +373,7 @@ export class VllmScheduler implements EngineCore, DestinationHost {
       log.lastTokenMs[slot] = lastEmitMs;
       log.emittedTokens[slot] = length - requests.promptTokens[slot];
       if (!wasScheduled) return;
-      requests.scheduledPass[slot] = this.passNumber;
-      requests.scheduledTokens[slot] = 1;
-      requests.scheduledPrompt[slot] = 0;
+      this.pass.note(slot, 1, 0, 0);
     });
     this.groupIsScheduled = false;
   }
@@ -448,111 +409,31 @@ export class VllmScheduler implements EngineCore, DestinationHost {
       if (requests.computed[slot] >= requests.length[slot] && requests.remaining(slot) === 0)
         finished.push(slot);
     }
-    if (finished.length === 0) return;
-    for (const slot of finished) this.letGo(slot);
-    this.running = running.filter((slot) => !finished.includes(slot));
+    for (const slot of finished) {
+      this.emission.letGo(slot);
+      running.splice(running.indexOf(slot), 1);
+    }
   }
 
   settle(endMs: number): void {
-    const { finished, rejected } = this;
-    for (const slot of finished) this.signals.push({ slot, kind: this.endKind });
-    finished.length = 0;
+    const { emission, bursts } = this;
+    emission.endTokenless(this.finished);
     if (this.readyCount > 0) {
       this.fruitlessPreemptions = 0;
-      if (this.groupIsScheduled) this.emitGroup(endMs);
-      if (this.bursts) this.emitBursts(endMs, this.bursts);
-      else this.emitSingles(endMs);
-      this.lastEmitMs = endMs;
+      if (this.groupIsScheduled) emission.emitGroup(endMs);
+      if (bursts) {
+        const endedBefore = emission.signals.length;
+        bursts.emit(endMs);
+        emission.dropEnded(endedBefore);
+      } else emission.emitSingles(endMs);
+      emission.lastEmitMs = endMs;
     }
-    for (const slot of rejected) this.signals.push({ slot, kind: 'rejected' });
-    rejected.length = 0;
+    emission.reject(this.rejected);
   }
 
-  private emitGroup(endMs: number): void {
-    this.gaps.addShared(Math.max(0, endMs - this.lastEmitMs), this.group.size);
-    this.markSecondTokens(endMs);
-    this.group.advance(1);
-    this.endGroupMembers(endMs);
-  }
-
-  private markSecondTokens(timeMs: number): void {
-    const { awaitingSecond } = this.group;
-    for (const slot of awaitingSecond) this.log.secondTokenMs[slot] = timeMs;
-    awaitingSecond.length = 0;
-  }
-
-  private endGroupMembers(endMs: number): void {
-    const { group, requests, log } = this;
-    const before = this.signals.length;
-    for (let slot = group.popEnded(requests.length); slot >= 0; slot = group.popEnded(requests.length)) {
-      requests.computed[slot] = requests.length[slot] - 1;
-      requests.allocated[slot] = requests.computed[slot];
-      log.lastTokenMs[slot] = endMs;
-      log.emittedTokens[slot] = requests.length[slot] - requests.promptTokens[slot];
-      this.finish(slot);
-    }
-    this.dropEnded(before);
-  }
-
-  /** Takes the requests out that ended since a place in the signals. */
-  private dropEnded(from: number): void {
-    const { running, signals } = this;
-    for (let i = from; i < signals.length; i++)
-      if (signals[i].kind === this.endKind) running.splice(running.indexOf(signals[i].slot), 1);
-  }
-
-  private get endKind(): 'held' | 'ended' {
-    return this.options.role === 'prefill' ? 'held' : 'ended';
-  }
-
-  /** A request has all its tokens: its blocks are given back, or held where a decode worker will take them over. */
-  finish(slot: number): void {
-    this.letGo(slot);
-    this.signals.push({ slot, kind: this.endKind });
-  }
-
-  private letGo(slot: number): void {
-    if (this.options.role === 'prefill') this.heldCount++;
-    else this.holdings.release(slot);
+  /** Blocks of a request became free. */
+  released(): void {
     this.destinations.capacityChanged();
-  }
-
-  noteFirstToken(slot: number): void {
-    this.signals.push({ slot, kind: 'firstToken' });
-  }
-
-  private emitSingles(endMs: number): void {
-    const { requests, running, group, log } = this;
-    const endedBefore = this.signals.length;
-    const end = running.length;
-    let joins = this.options.groupsDecodes;
-    for (let i = group.size; i < end; i++) {
-      const slot = running[i];
-      if (requests.computed[slot] < requests.length[slot]) {
-        joins = false;
-        continue;
-      }
-      log.token(slot, endMs, this.gaps);
-      const length = ++requests.length[slot];
-      const remaining = requests.remaining(slot);
-      if (this.options.naming === 'emitted') this.holdings.nameEmitted(slot, length);
-      if (remaining === 0) {
-        this.finish(slot);
-        continue;
-      }
-      if (log.emittedTokens[slot] === 1) this.noteFirstToken(slot);
-      if (!joins) continue;
-      if (log.emittedTokens[slot] === 1) group.awaitingSecond.push(slot);
-      group.join(slot, length, remaining, requests.order[slot]);
-      requests.length[slot] = length + remaining;
-    }
-    this.dropEnded(endedBefore);
-  }
-
-  private emitBursts(endMs: number, bursts: Bursts): void {
-    const endedBefore = this.signals.length;
-    bursts.emit(endMs);
-    this.dropEnded(endedBefore);
   }
 
   // ---- Diagnosis ---------------------------------------------------------------------------------------------

@@ -1,0 +1,69 @@
+import type { SchedulerRequests } from '../requests.js';
+import type { PassClock } from '../timing/pass-clock.js';
+
+/** What a pass has scheduled so far: the tokens left to give, and the prompts that its prefill time follows from. */
+export class Pass {
+  /** Tokens that may still be scheduled. */
+  budget = 0;
+  /** Whether anything is scheduled. */
+  any = false;
+  private number = 0;
+  private prompts = 0;
+  private promptTokens = 0;
+  private prefixTokens = 0;
+
+  /** @param prefillIsFree whether prompts are computed elsewhere */
+  constructor(
+    private readonly requests: SchedulerRequests,
+    private readonly prefillIsFree: boolean,
+  ) {}
+
+  begin(budget: number): void {
+    this.number++;
+    this.budget = budget;
+    this.any = false;
+    this.prompts = 0;
+    this.promptTokens = 0;
+    this.prefixTokens = 0;
+  }
+
+  /** A request got tokens of this pass, `promptTokens` of them of its prompt, behind `prefix` known ones. */
+  record(slot: number, tokens: number, prefix: number, promptTokens: number): void {
+    this.note(slot, tokens, prefix, promptTokens);
+    this.any = true;
+    if (promptTokens === 0) return;
+    this.prompts++;
+    this.promptTokens += prefix + promptTokens;
+    this.prefixTokens += prefix;
+  }
+
+  note(slot: number, tokens: number, prefix: number, promptTokens: number): void {
+    const { requests } = this;
+    requests.scheduledPass[slot] = this.number;
+    requests.scheduledTokens[slot] = tokens;
+    requests.scheduledPrompt[slot] = promptTokens;
+    requests.scheduledPrefix[slot] = prefix;
+  }
+
+  /** Takes back what a request got in this pass, if anything. */
+  undo(slot: number): void {
+    const { requests } = this;
+    if (requests.scheduledPass[slot] !== this.number) return;
+    requests.scheduledPass[slot] = -1;
+    this.budget += requests.scheduledTokens[slot];
+    const promptTokens = requests.scheduledPrompt[slot];
+    if (promptTokens === 0) return;
+    const prefix = requests.scheduledPrefix[slot];
+    this.prompts = Math.max(0, this.prompts - 1);
+    this.promptTokens = Math.max(0, this.promptTokens - prefix - promptTokens);
+    this.prefixTokens = Math.max(0, this.prefixTokens - prefix);
+  }
+
+  /** Time of the prompts of this pass. */
+  prefillMs(clock: PassClock): number {
+    const { prompts } = this;
+    if (prompts === 0 || this.prefillIsFree) return 0;
+    const input = Math.floor(this.promptTokens / prompts);
+    return clock.prefillMs(prompts, input, Math.floor(this.prefixTokens / prompts));
+  }
+}
