@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { AicError } from './aic/aic-error.js';
-import { AicTiming } from './aic/aic-timing.js';
+import { aicTiming } from './aic/aic-timing.js';
 import { aicModel, openEstimator } from './aic/open.js';
 import { cacheFolder } from './aic/store.js';
 import { DEFAULT_VERSIONS } from './aic/versions.js';
@@ -10,6 +10,7 @@ import type { ReplayPlan } from './config/replay-options.js';
 import { fittedTiming } from './engine/timing/fitted.js';
 import { GridTiming } from './engine/timing/grid.js';
 import { readTable, TableError } from './engine/timing/read-table.js';
+import { RememberedTiming } from './engine/timing/remembered.js';
 import { polynomialTiming, type TimingModel } from './engine/timing/timing-model.js';
 import { rooflineBlocks, rooflineOptions } from './roofline/open.js';
 import { RooflineTiming } from './roofline/roofline.js';
@@ -53,11 +54,11 @@ export function systemsFolder(given: string | undefined): string {
 async function resolveEngine(engine: EngineArgs, folder: string, warnings: string[]): Promise<Stage> {
   const { aic, timing } = engine;
   if (timing?.type === 'roofline') return rooflineStage(engine, timing, folder);
-  if (timing?.type === 'table') return { args: engine, timing: await readTable(timing.path) };
+  if (timing?.type === 'table') return { args: engine, timing: new RememberedTiming(readTable(timing.path)) };
   if (timing?.type === 'fitted') return { args: engine, timing: fittedTiming(timing) };
   if (!aic) return { args: engine, timing: gridTiming(engine.timingGridPath, warnings) };
   const args = engine.estimatesBlocks ? { ...engine, gpuBlocks: capacity(aic, folder) } : engine;
-  return { args, timing: new AicTiming(await openEstimator(folder, checked(aic))) };
+  return { args, timing: new RememberedTiming(aicTiming(await openEstimator(folder, checked(aic)))) };
 }
 
 function rooflineStage(

@@ -1,7 +1,7 @@
 import { Grid, type SpeedOfLight } from './grid.js';
 import type { Attention, Mla, MlaBmm } from './ops.js';
 import { formatCost, type QuantModes } from './quant.js';
-import type { Slices } from './slices.js';
+import type { Slices } from './store.js';
 import type { SystemSpec } from './system.js';
 import type { TableName } from './tables.js';
 

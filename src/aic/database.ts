@@ -1,7 +1,8 @@
 import type { ModelSpec } from './model.js';
 import type { QuantModes } from './quant.js';
-import { readSlices, type Slices } from './slices.js';
+import { readSlices } from './slices.js';
 import { TableSources } from './sources.js';
+import type { Slices } from './store.js';
 import { readSystem, type SystemSpec } from './system.js';
 import { TABLES, type TableName } from './tables.js';
 

@@ -2,7 +2,7 @@ import { Grid } from './grid.js';
 import type { ModelSpec } from './model.js';
 import type { Parallelism } from './parallelism.js';
 import { formatCost, type QuantModes } from './quant.js';
-import type { Slices } from './slices.js';
+import type { Slices } from './store.js';
 import { p2pBandwidth, type SystemSpec } from './system.js';
 
 const NO_DATA = Number.NaN;

@@ -1,6 +1,6 @@
 import { firstNotBelow, Grid } from './grid.js';
 import { formatCost } from './quant.js';
-import type { Slice, Slices } from './slices.js';
+import type { Slice, Slices } from './store.js';
 import type { SystemSpec } from './system.js';
 
 /** The curve of one weight shape: latency by rows of the input. */

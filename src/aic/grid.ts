@@ -1,4 +1,4 @@
-import type { Slice } from './slices.js';
+import type { Slice } from './store.js';
 
 /** A time from first principles at a point of a grid, in milliseconds. */
 export type SpeedOfLight = (point: readonly number[]) => number;

@@ -1,7 +1,7 @@
 import { AicError } from './aic-error.js';
 import type { JsonRecord, ModelFiles } from './model-files.js';
 
-export type ModelFamily = 'LLAMA' | 'MOE' | 'DEEPSEEK' | 'KIMIK25';
+type ModelFamily = 'LLAMA' | 'MOE' | 'DEEPSEEK' | 'KIMIK25';
 
 /** The shape of a transformer, as its config file gives it. Counts. */
 export interface ModelSpec {

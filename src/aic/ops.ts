@@ -19,8 +19,8 @@ export type Mla = Named & {
   heads: number;
 };
 export type MlaBmm = Named & { kind: 'mlaBmm'; heads: number; mode: string; isPre: boolean };
-export type Moe = Named & { kind: 'moe'; distribution: string };
-export type Dispatch = Named & { kind: 'dispatch'; isPre: boolean };
+type Moe = Named & { kind: 'moe'; distribution: string };
+type Dispatch = Named & { kind: 'dispatch'; isPre: boolean };
 export type Leaf =
   | (Named & { kind: 'embedding'; vocabulary: number })
   | (Named & { kind: 'memory'; bytesPerToken: number })

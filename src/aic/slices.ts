@@ -1,16 +1,7 @@
 import { type Columns, readColumns } from './parquet.js';
 import type { TableSource } from './sources.js';
-import { readStored, storeName, writeStored } from './store.js';
+import { readStored, type Slice, type Slices, storeName, writeStored } from './store.js';
 import type { TableDefinition } from './tables.js';
-
-/** The rows of one slice, sorted by their axes, outer first, each key once. */
-export interface Slice {
-  /** Axis values, one row after the other. */
-  coordinates: Float64Array;
-  latencyMs: Float64Array;
-}
-
-export type Slices = Map<string, Slice>;
 
 interface Gathered {
   coordinates: number[];

@@ -2,11 +2,19 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Slices } from './slices.js';
 import type { TableSource } from './sources.js';
 
 /** Changes when what is stored changes its form or its meaning. */
 const FORM = 1;
+
+/** The rows of one slice, sorted by their axes, outer first, each key once. */
+export interface Slice {
+  /** Axis values, one row after the other. */
+  coordinates: Float64Array;
+  latencyMs: Float64Array;
+}
+
+export type Slices = Map<string, Slice>;
 
 interface StoredSlice {
   key: string;

@@ -121,6 +121,28 @@ const CASES: [what: string, args: string[], says: RegExp][] = [
   ['bad accept rate', engine('{"aic_nextn":2,"aic_nextn_accept_rates":"0.5,x"}'), /entry 2 .*"x"/],
   ['tiers without G2', engine('{"num_g3_blocks":4}'), /needs num_g2_blocks/],
   ['prefill worker alone', engine('{"worker_type":"prefill"}'), /worker_type must be aggregated/],
+  ['unknown GPU', engine('{"timing":{"type":"roofline","gpu":"tpu","model":"x"}}'), /no tpu; known are/],
+  ['roofline without GPU', engine('{"timing":{"type":"roofline"}}'), /type roofline needs gpu/],
+  ['unknown timing', [good, '--timing', '{"type":"magic"}'], /timing.*fitted, roofline, table/],
+  ['fit without numbers', engine('{"timing":{"type":"fitted","prefill":[1]}}'), /prefill as a list of 3/],
+  ['missing timing table', engine('{"timing":{"type":"table","path":"no.csv"}}'), /no.csv: cannot be read/],
+  [
+    'two timings',
+    engine('{"timing":{"type":"table","path":"a"},"aic_backend":"vllm"}'),
+    /timing and aic_backend exclude/,
+  ],
+  ['one stage alone', [good, '--prefill-engine-args', '{"worker_type":"prefill"}'], /must be given together/],
+  [
+    'stages with different blocks',
+    [
+      good,
+      '--prefill-engine-args',
+      '{"worker_type":"prefill","block_size":16}',
+      '--decode-engine-args',
+      '{"worker_type":"decode","block_size":32}',
+    ],
+    /block_size must be equal/,
+  ],
   ['unknown router field', [good, '--router-config', '{"temperature":1}'], /router_temperature/],
   ['report in a file', [good, '--report-json', 'good.jsonl/x/report.json'], /cannot write/],
 ];

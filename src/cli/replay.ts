@@ -14,7 +14,9 @@ Examples:
   dynosim replay trace.jsonl.gz --extra-engine-args '{"block_size":64,"num_gpu_blocks":4096}' --sla-ttft-ms 500
   dynosim replay trace.jsonl --replay-concurrency 64 --report-json run.json --report-jsonl requests.jsonl
   dynosim replay --input-tokens 2048 --output-tokens 256 --request-count 5000 --request-rate 12
-  dynosim replay --input-tokens 2048 --output-tokens 256 --request-count 5000 --replay-concurrency 64`;
+  dynosim replay --input-tokens 2048 --output-tokens 256 --request-count 5000 --replay-concurrency 64
+  dynosim replay trace.jsonl --timing '{"type":"roofline","gpu":"h100_sxm","model":"meta-llama/Llama-3.1-8B"}'
+  dynosim replay trace.jsonl --prefill-engine-args '{"worker_type":"prefill"}' --decode-engine-args '{"worker_type":"decode"}'`;
 
 const DTYPE_FLAGS = ['gemm-dtype', 'moe-dtype', 'fmha-dtype', 'kv-cache-dtype', 'comm-dtype'];
 const AIC_TEXT = ['backend', 'system', 'backend-version', 'model-path', ...DTYPE_FLAGS, 'nextn-accept-rates'];
@@ -109,6 +111,10 @@ function addFleetFlags(command: Command): void {
     .option('--planner-config <json>', 'autoscaling planner, as a path or JSON text')
     .option('--benchmark-granularity <n>', 'sweep points of the planner’s bootstrap', integer, 8)
     .optionsGroup('Timing:')
+    .option(
+      '--timing <json>',
+      'timing of engines that name none, such as {"type":"roofline","gpu":"h100_sxm",...}',
+    )
     .option('--aic-systems <folder>', 'AI Configurator tables (default: $DYNOSIM_AIC_SYSTEMS)')
     .optionsGroup('Timing of the KV router’s load estimate:');
   for (const name of AIC_TEXT)

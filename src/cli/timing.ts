@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import type { FittedCoefficients } from '../engine/timing/fitted.js';
 import { integer, positiveInteger } from './flags.js';
 
 const EXAMPLES = `
@@ -11,7 +10,7 @@ Examples:
   dynosim timing query --gpu h100_sxm --model meta-llama/Llama-3.1-8B --phase decode --batch 32 --tokens 2000
   dynosim timing fit steps.csv                        coefficients from measured engine steps`;
 
-interface QueryFlags {
+export interface QueryFlags {
   gpu?: string;
   model: string;
   backend: string;
@@ -100,5 +99,3 @@ function addQuery(command: Command): void {
       process.stdout.write(await queryTiming(flags));
     });
 }
-
-export type { FittedCoefficients, QueryFlags };

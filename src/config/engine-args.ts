@@ -210,18 +210,25 @@ const DEFAULT_ACCEPT_RATES = '0.85,0.3,0,0,0';
 /**
  * Parses the JSON text of an engine-args option.
  * @param where the option's name, for messages
+ * @param timing JSON text of the timing that holds where the engine names none
  * @throws {InputError} one line with the field, what was found and what is allowed
  */
-export function parseEngineArgs(source: string, where: string): EngineArgs {
-  let json: JsonValue;
+export function parseEngineArgs(source: string, where: string, timing?: string): EngineArgs {
+  const json = parseOption(source, where);
+  const names = ['timing', 'aic_backend', 'planner_profile_data'];
+  if (timing !== undefined && json instanceof Map && !names.some((name) => (json.get(name) ?? null) !== null))
+    json.set('timing', parseOption(timing, '--timing'));
+  return readEngineArgs(json, where);
+}
+
+function parseOption(source: string, where: string): JsonValue {
   try {
-    json = parseJson(source);
+    return parseJson(source);
   } catch (error) {
     if (error instanceof JsonSyntaxError)
       throw new InputError(`${where}: not valid JSON at character ${error.offset + 1}: ${error.message}`);
     throw error;
   }
-  return readEngineArgs(json, where);
 }
 
 /** Reads engine arguments from parsed JSON; see `parseEngineArgs`. */

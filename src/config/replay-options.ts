@@ -38,6 +38,8 @@ export interface ReplayOptions {
 
   /** JSON text of engine arguments. */
   extraEngineArgs?: string | undefined;
+  /** JSON text of the timing of all engines that name none. */
+  timing?: string | undefined;
   prefillEngineArgs?: string | undefined;
   decodeEngineArgs?: string | undefined;
   numWorkers?: number | undefined;
@@ -82,7 +84,7 @@ export interface ReplayPlan {
 }
 
 /** The fleet: workers that serve requests from prompt to last token, or prefill and decode workers. */
-export type Topology =
+type Topology =
   | { kind: 'aggregated'; engine: EngineArgs; workers: number }
   | {
       kind: 'split';
@@ -202,10 +204,9 @@ interface Engines {
 
 function readEngines(options: ReplayOptions): Engines {
   const read = (source: string | undefined, flag: string) =>
-    source === undefined ? undefined : parseEngineArgs(source, flag);
+    source === undefined ? undefined : parseEngineArgs(source, flag, options.timing);
   return {
-    aggregated:
-      read(options.extraEngineArgs, '--extra-engine-args') ?? parseEngineArgs('{}', '--extra-engine-args'),
+    aggregated: read(options.extraEngineArgs ?? '{}', '--extra-engine-args')!,
     prefill: read(options.prefillEngineArgs, '--prefill-engine-args'),
     decode: read(options.decodeEngineArgs, '--decode-engine-args'),
   };

@@ -27,7 +27,7 @@ export interface Efficiency {
   passMs: number;
 }
 
-export const DEFAULT_EFFICIENCY: Efficiency = {
+const DEFAULT_EFFICIENCY: Efficiency = {
   gemm: 0.73,
   attention: 0.6,
   experts: 0.4,
@@ -50,6 +50,8 @@ export interface RooflineOptions {
 }
 
 const ACTIVATION_BYTES = 2;
+/** Requests of a pass that a key has room for. */
+const OUTPUT_LIMIT = 2 ** 20;
 /** Bytes that norms, residuals and activations move for each value of a layer's width. */
 const ELEMENTWISE_BYTES = 16;
 
@@ -57,6 +59,11 @@ const ELEMENTWISE_BYTES = 16;
 export interface PassPart {
   name: string;
   ms: number;
+}
+
+/** Pairs of a new token and one that it attends to. */
+function attended(full: number, prefix: number): number {
+  return (full * full - prefix * prefix) / 2;
 }
 
 function total(parts: readonly PassPart[]): number {
@@ -84,6 +91,7 @@ export class RooflineTiming implements TimingModel {
   private readonly expertBytes: number;
   private readonly flops: number;
   private readonly kvBytes: number;
+  private readonly beside = new Map<number, number>();
 
   constructor(private readonly options: RooflineOptions) {
     const { gpu, model, quant } = options;
@@ -100,11 +108,28 @@ export class RooflineTiming implements TimingModel {
   }
 
   prefillMs(batch: number, newTokens: number, prefixTokens: number): number {
-    return total(this.prefillParts(batch, newTokens, prefixTokens));
+    const full = newTokens + prefixTokens;
+    const extraMs = this.efficiency.prefillLayerMs * this.options.model.layers;
+    return (
+      this.besideAttentionMs(batch * newTokens, batch) +
+      extraMs +
+      this.attentionMs(batch * attended(full, prefixTokens), batch * full)
+    );
   }
 
   decodeMs(batch: number, _activeTokens: number, contextTokens: number): number {
-    return total(this.decodeParts(batch, contextTokens));
+    const tokens = batch * contextTokens;
+    return this.besideAttentionMs(batch, batch) + this.attentionMs(tokens, tokens);
+  }
+
+  /** What a pass takes without attention and without what prefill adds; the same for every context, so it is kept. */
+  private besideAttentionMs(rows: number, outputs: number): number {
+    const key = rows * OUTPUT_LIMIT + outputs;
+    const known = this.beside.get(key);
+    if (known !== undefined) return known;
+    const ms = total(this.parts(rows, outputs, 0, this.efficiency.layerMs));
+    this.beside.set(key, ms);
+    return ms;
   }
 
   /** A pass part by part. @param tokens of the prompt, or of the context */
@@ -114,9 +139,8 @@ export class RooflineTiming implements TimingModel {
 
   private prefillParts(batch: number, newTokens: number, prefixTokens: number): PassPart[] {
     const full = newTokens + prefixTokens;
-    const attended = (full * full - prefixTokens * prefixTokens) / 2;
     const { layerMs, prefillLayerMs } = this.efficiency;
-    const attentionMs = this.attentionMs(batch * attended, batch * full);
+    const attentionMs = this.attentionMs(batch * attended(full, prefixTokens), batch * full);
     return this.parts(batch * newTokens, batch, attentionMs, layerMs + prefillLayerMs);
   }
 

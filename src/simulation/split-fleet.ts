@@ -14,7 +14,7 @@ import { OwnGaps } from './own-gaps.js';
 import { deadEnd, type RunError } from './run-error.js';
 
 /** One stage of a disaggregated fleet. */
-export interface StageOptions {
+interface StageOptions {
   args: EngineArgs;
   timing: TimingModel;
   workers: number;

@@ -9,7 +9,7 @@ export class TableError extends Error {
 }
 
 /** Reads measured passes from a CSV file with a header, or a JSON list of objects. @throws {TableError} */
-export async function readTable(path: string): Promise<TableTiming> {
+export function readTable(path: string): TableTiming {
   return new TableTiming(readPasses(path));
 }
 

@@ -61,7 +61,6 @@ export class TableTiming implements TimingModel {
   readonly readsContext = true;
   private readonly prefill: Surface;
   private readonly decode: Surface;
-  private readonly known = new Map<string, number>();
 
   /** @throws {RangeError} when one of the phases has no pass */
   constructor(passes: readonly MeasuredPass[]) {
@@ -77,20 +76,10 @@ export class TableTiming implements TimingModel {
   }
 
   prefillMs(batch: number, newTokens: number, prefixTokens: number): number {
-    return this.remembered(`p${batch * newTokens}|${prefixTokens}`, () =>
-      this.prefill.at(prefixTokens, batch * newTokens),
-    );
+    return this.prefill.at(prefixTokens, batch * newTokens);
   }
 
   decodeMs(batch: number, _activeTokens: number, contextTokens: number): number {
-    return this.remembered(`d${batch}|${contextTokens}`, () => this.decode.at(batch, contextTokens));
-  }
-
-  private remembered(key: string, ask: () => number): number {
-    const known = this.known.get(key);
-    if (known !== undefined) return known;
-    const ms = ask();
-    this.known.set(key, ms);
-    return ms;
+    return this.decode.at(batch, contextTokens);
   }
 }
