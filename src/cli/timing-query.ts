@@ -6,7 +6,24 @@ import { InputError } from '../config/input-error.js';
 import { systemsFolder } from '../resolve-engines.js';
 import { rooflineOptions } from '../roofline/open.js';
 import { RooflineTiming } from '../roofline/roofline.js';
-import type { QueryFlags } from './timing.js';
+
+export interface QueryFlags {
+  gpu?: string;
+  model: string;
+  backend: string;
+  backendVersion?: string;
+  system: string;
+  tpSize: number;
+  moeTpSize: number;
+  moeEpSize: number;
+  attentionDpSize: number;
+  phase: string;
+  batch: number;
+  tokens: number;
+  prefix: number;
+  json?: boolean;
+  aicSystems?: string;
+}
 
 /** Latency of one pass as a table, or as JSON. @throws {InputError} for what is not there */
 export async function queryTiming(flags: QueryFlags): Promise<string> {

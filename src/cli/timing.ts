@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { integer, positiveInteger } from './flags.js';
+import type { QueryFlags } from './timing-query.js';
 
 const EXAMPLES = `
 Examples:
@@ -9,24 +10,6 @@ Examples:
       --phase prefill --batch 1 --tokens 500
   dynosim timing query --gpu h100_sxm --model meta-llama/Llama-3.1-8B --phase decode --batch 32 --tokens 2000
   dynosim timing fit steps.csv                        coefficients from measured engine steps`;
-
-export interface QueryFlags {
-  gpu?: string;
-  model: string;
-  backend: string;
-  backendVersion?: string;
-  system: string;
-  tpSize: number;
-  moeTpSize: number;
-  moeEpSize: number;
-  attentionDpSize: number;
-  phase: string;
-  batch: number;
-  tokens: number;
-  prefix: number;
-  json?: boolean;
-  aicSystems?: string;
-}
 
 export function timingCommand(): Command {
   const command = new Command('timing')
