@@ -13,6 +13,18 @@ interface Site {
   latencyMs: Float64Array;
 }
 
+interface Near {
+  site: Site;
+  distance: number;
+}
+
+interface Sites {
+  list: Site[];
+  byShape: Map<number, Site>;
+  /** Sites near to a shape that was asked for and is not collected, nearest first. */
+  near: Map<number, Near[]>;
+}
+
 const MAX_DISTANCE = 2;
 const NEIGHBOURS = 4;
 const OUTERMOST = 3;
@@ -21,7 +33,7 @@ const NO_DATA = Number.NaN;
 
 /** Matrix products from the collected shapes, or from the nearest ones. */
 export class GemmTable {
-  private readonly sitesOf = new Map<string, { list: Site[]; byShape: Map<number, Site> }>();
+  private readonly sitesOf = new Map<string, Sites>();
   private readonly computeScale: Grid | undefined;
   private readonly scaleMatrix: Grid | undefined;
 
@@ -60,15 +72,16 @@ export class GemmTable {
     const sites = this.sites(mode);
     if (!sites) return NO_DATA;
     const site = sites.byShape.get(n * K_LIMIT + k);
-    return site ? this.curveMs(mode, site, m) : this.blendedMs(mode, sites.list, m, n, k);
+    return site ? this.curveMs(mode, site, m) : this.blendedMs(mode, sites, m, n, k);
   }
 
-  private sites(mode: string) {
+  private sites(mode: string): Sites | undefined {
     let sites = this.sitesOf.get(mode);
     const slice = this.slices.get(mode);
     if (sites || !slice) return sites;
     const list = this.buildSites(mode, slice);
-    sites = { list, byShape: new Map(list.map((site) => [site.n * K_LIMIT + site.k, site])) };
+    const byShape = new Map(list.map((site) => [site.n * K_LIMIT + site.k, site]));
+    sites = { list, byShape, near: new Map() };
     this.sitesOf.set(mode, sites);
     return sites;
   }
@@ -103,13 +116,13 @@ export class GemmTable {
     return this.leastMs(mode, m, n, k) / median(shares);
   }
 
-  private blendedMs(mode: string, sites: readonly Site[], m: number, n: number, k: number): number {
-    const spanning = sites.filter(({ m: rows }) => rows[0] <= m && m <= rows[rows.length - 1]);
-    const near = (spanning.length > 0 ? spanning : sites)
-      .map((site) => ({ site, distance: distance(site, n, k) }))
-      .filter((candidate) => candidate.distance <= MAX_DISTANCE)
-      .sort((a, b) => a.distance - b.distance)
-      .slice(0, NEIGHBOURS);
+  private blendedMs(mode: string, sites: Sites, m: number, n: number, k: number): number {
+    const spans = ({ m: rows }: Site) => rows[0] <= m && m <= rows[rows.length - 1];
+    const all = nearSites(sites, n, k);
+    const spanning = all.filter(({ site }) => spans(site));
+    // Sites too far away decide, too, whether those count that do not span m.
+    const anySpans = spanning.length > 0 || sites.list.some(spans);
+    const near = (anySpans ? spanning : all).slice(0, NEIGHBOURS);
     let share = 0;
     let weights = 0;
     for (const { site, distance: away } of near) {
@@ -148,6 +161,17 @@ function median(values: number[]): number {
   const sorted = values.sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+function nearSites(sites: Sites, n: number, k: number): Near[] {
+  const known = sites.near.get(n * K_LIMIT + k);
+  if (known) return known;
+  const near = sites.list
+    .map((site) => ({ site, distance: distance(site, n, k) }))
+    .filter((candidate) => candidate.distance <= MAX_DISTANCE)
+    .sort((a, b) => a.distance - b.distance);
+  sites.near.set(n * K_LIMIT + k, near);
+  return near;
 }
 
 function distance(site: Site, n: number, k: number): number {

@@ -42,7 +42,7 @@ export class TableSources {
   private readonly families: string[];
   /** Folders in which table families lie; the older layout has none of its own. */
   private readonly roots: string[];
-  private manifest: ManifestGroup[] | undefined;
+  private manifest: string | undefined;
 
   /** @throws {AicError} when the system has no such backend and version */
   constructor(
@@ -110,7 +110,9 @@ export class TableSources {
     for (const root of this.roots) {
       const path = join(root, this.backend, this.version, 'reuse.yaml');
       if (!existsSync(path)) continue;
-      for (const entry of parse(readFileSync(path, 'utf8'))?.reuse ?? [])
+      const text = readFileSync(path, 'utf8');
+      if (!text.includes(table)) continue;
+      for (const entry of parse(text)?.reuse ?? [])
         if (entry.table === table && !donors.includes(entry.from_version)) donors.push(entry.from_version);
     }
     return donors;
@@ -118,7 +120,7 @@ export class TableSources {
 
   private otherBackends(table: string): TableSource[] {
     const kernelsOf = new Map<string, Set<string>>();
-    for (const group of this.groups()) {
+    for (const group of this.groupsOf(`${table}.parquet`)) {
       const isMine = group.op_file === `${table}.parquet` && group.frameworks?.includes(this.backend);
       if (!isMine || !SHARED_TIERS.includes(group.tier)) continue;
       for (const framework of group.frameworks) {
@@ -136,11 +138,14 @@ export class TableSources {
     );
   }
 
-  private groups(): ManifestGroup[] {
-    if (this.manifest) return this.manifest;
+  /** Groups of the manifest that are about a file; only those are parsed, since the manifest is long. */
+  private groupsOf(file: string): ManifestGroup[] {
     const path = MANIFESTS.map((name) => join(this.systemsFolder, name)).find(existsSync);
-    this.manifest = path === undefined ? [] : (parse(readFileSync(path, 'utf8'))?.groups ?? []);
-    return this.manifest!;
+    this.manifest ??= path === undefined ? '' : readFileSync(path, 'utf8');
+    const entries = this.manifest.split(/^(?=\s*- op_file:)/m).slice(1);
+    return entries
+      .filter((entry) => entry.includes(file))
+      .flatMap((entry) => parse(entry) as ManifestGroup[]);
   }
 }
 
@@ -156,7 +161,9 @@ function folders(path: string): string[] {
 function isPartial(folder: string): boolean {
   const path = join(folder, 'collection_meta.yaml');
   if (!existsSync(path)) return existsSync(join(folder, 'INCOMPLETE.txt'));
-  const tables = parse(readFileSync(path, 'utf8'))?.tables ?? {};
+  const text = readFileSync(path, 'utf8');
+  if (!text.includes('partial')) return false;
+  const tables = parse(text)?.tables ?? {};
   return Object.values(tables as Record<string, { status?: string }>).some(
     ({ status }) => status === 'partial',
   );
