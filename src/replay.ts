@@ -65,7 +65,7 @@ function runPlan(
       ? simulate({ ...run, ...stages[0], workers: topology.workers })
       : simulateSplit({
           ...run,
-          prefillsAllOutput: workload.plansOutput,
+          prefillsAllOutput: workload.plansOutput && !options.singleTokenPrefill,
           prefill: { ...stages[0], workers: topology.prefillWorkers },
           decode: { ...stages[1], workers: topology.decodeWorkers },
         });

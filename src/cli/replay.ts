@@ -102,6 +102,10 @@ function addFleetFlags(command: Command): void {
     .option('--decode-engine-args <json>', 'decode engine of a disaggregated fleet')
     .option('--num-prefill-workers <n>', 'prefill workers', integer, 1)
     .option('--num-decode-workers <n>', 'decode workers', integer, 1)
+    .option(
+      '--single-token-prefill',
+      'prefill workers stop after one token (the reference generates all of them)',
+    )
     .addOption(modeOption('--router-mode <mode>', 'how requests find workers', ['round_robin', 'kv_router']))
     .option('--router-config <json>', 'KV router settings, as JSON text')
     .option('--router-policy-config <path>', 'YAML file of router policy classes')

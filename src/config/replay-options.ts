@@ -42,6 +42,8 @@ export interface ReplayOptions {
   timing?: string | undefined;
   prefillEngineArgs?: string | undefined;
   decodeEngineArgs?: string | undefined;
+  /** Whether a prefill worker stops after the first token, rather than generating the whole output as the reference does. */
+  singleTokenPrefill?: boolean | undefined;
   numWorkers?: number | undefined;
   numPrefillWorkers?: number | undefined;
   numDecodeWorkers?: number | undefined;

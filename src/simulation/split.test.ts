@@ -111,6 +111,29 @@ describe('fleets with stages', () => {
   });
 });
 
+describe('prefill workers', () => {
+  it('hold a request at its first token when they are told to stop there', async () => {
+    const path = join(folder, 'single.jsonl');
+    const line = (timestamp: number, id: number) =>
+      JSON.stringify({ timestamp, input_length: 100, output_length: 5, hash_ids: [id] });
+    writeFileSync(path, [line(0, 1), line(10, 2)].join('\n'));
+    const run = (singleTokenPrefill: boolean) =>
+      replay({
+        traceFiles: [path],
+        singleTokenPrefill,
+        prefillEngineArgs: '{"worker_type":"prefill"}',
+        decodeEngineArgs: '{"worker_type":"decode"}',
+        records: 'all',
+      });
+    const [all, one] = await Promise.all([run(false), run(true)]);
+    const held = ({ records }: typeof all) => records.map(({ stages }) => stages!.sourceHeldMs);
+    // The first request's later tokens ride along with the prompt of the second.
+    expect(held(all)[0]).toBe(held(all)[1]);
+    expect(held(one)[0]).toBeLessThan(held(one)[1]);
+    expect(one.records[0].outputTokens).toBe(5);
+  });
+});
+
 describe('scaling', () => {
   async function run(routerMode: 'round_robin' | 'kv_router', scale: (harness: HarnessRun) => void) {
     const plan = planReplay({
