@@ -268,7 +268,7 @@ export class SplitRun {
       return;
     }
     handoffs.decodeRank[slot] = target;
-    worker.isDeferred = false;
+    decode.wake(worker);
     if (!decode.isBusy(worker)) this.retry(worker);
   }
 
@@ -276,7 +276,7 @@ export class SplitRun {
   private retry(worker: Worker): void {
     const [{ destinations }] = worker.cores;
     const slot = destinations.retry();
-    worker.isDeferred = false;
+    this.decode.wake(worker);
     if (slot >= 0) this.destinationReserved(slot, destinations.transferTokens);
   }
 
@@ -332,7 +332,7 @@ export class SplitRun {
     if (handoffs.has(slot, HELD)) {
       core.releaseHeld(slot);
       core.publishEvents();
-      worker.isDeferred = false;
+      prefill.wake(worker);
     }
     if (kind === CANCEL_SOURCE) this.cancelled(slot);
     else {

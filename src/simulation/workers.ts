@@ -1,5 +1,6 @@
 import type { EngineCore } from '../engine/engine-core.js';
 import type { EnginePool } from './engine-pool.js';
+import { ReadySet } from './ready-set.js';
 import type { Timeline } from './timeline.js';
 
 const IDLE = 0;
@@ -19,8 +20,6 @@ export interface Worker {
   startMs: number;
   /** Name of the event that ends what the worker does, or that makes it ready; older ones are void. */
   event: number;
-  /** Its last attempt at the current time had no effect. */
-  isDeferred: boolean;
 }
 
 /**
@@ -37,7 +36,10 @@ export class WorkerGroup {
   private readonly retriesIdle: boolean;
   /** Whether workers have been started at the current time already. */
   private hasDriven = false;
-  private anyDeferred = false;
+  /** Workers that may have something to start, and those whose last attempt had no effect. */
+  private readonly ready = new ReadySet();
+  private readonly deferred: Worker[] = [];
+  private draining = 0;
 
   /**
    * @param stage place of this stage among those of the run
@@ -82,7 +84,6 @@ export class WorkerGroup {
       state: IDLE,
       startMs: 0,
       event: -1,
-      isDeferred: false,
     };
     this.workers.push(worker);
     this.provisioned++;
@@ -117,6 +118,7 @@ export class WorkerGroup {
 
   private drain(worker: Worker): void {
     worker.phase = 'draining';
+    this.draining++;
     this.pool.delist(worker.id);
   }
 
@@ -129,11 +131,13 @@ export class WorkerGroup {
 
   /** Removes draining workers that have nothing left. @returns whether there was one */
   removeDrained(): boolean {
+    if (this.draining === 0) return false;
     let any = false;
     for (const worker of this.workers) {
       if (worker.phase !== 'draining' || worker.state !== IDLE) continue;
       if (worker.cores.some((core) => core.requestCount + core.keptCount > 0)) continue;
       this.remove(worker);
+      this.draining--;
       any = true;
     }
     return any;
@@ -161,12 +165,13 @@ export class WorkerGroup {
   private rest(worker: Worker): void {
     worker.state = IDLE;
     worker.event = -1;
+    this.wake(worker);
   }
 
   /** A request reaches a rank: a stretch that it would have to wait for ends early. */
   private makeReady(rank: number): void {
     const worker = this.workerOfRank(rank);
-    worker.isDeferred = false;
+    this.wake(worker);
     if (this.pool.cores[rank].wantsArrivals) this.cutShort(worker);
   }
 
@@ -185,24 +190,25 @@ export class WorkerGroup {
     }
   }
 
-  /** Starts passes on workers that can, in order of their ids, until nothing changes. @returns whether any did */
+  /** Starts passes on workers that can, the least id first, until nothing changes. @returns whether any did */
   drive(): boolean {
     let any = false;
     this.hasDriven = true;
     this.retryDeferred();
-    for (let id = 0; id < this.workers.length; ) {
+    for (let id = this.ready.takeLeast(); id >= 0; id = this.ready.takeLeast()) {
       const worker = this.workers[id];
-      if (worker.state !== IDLE || worker.isDeferred || !hasWork(worker)) id++;
-      else {
-        const acted = this.start(worker);
-        if (!acted) this.defer(worker);
-        else {
-          any = true;
-          if (this.retryDeferred()) id = 0;
-        }
-      }
+      if (worker.state !== IDLE || !hasWork(worker)) continue;
+      if (this.start(worker)) {
+        any = true;
+        this.retryDeferred();
+      } else this.defer(worker);
     }
     return any;
+  }
+
+  /** A worker may have something to start. */
+  wake(worker: Worker): void {
+    this.ready.add(worker.id);
   }
 
   /**
@@ -210,8 +216,7 @@ export class WorkerGroup {
    * all others, so that none may be planned any more.
    */
   private defer(worker: Worker): void {
-    worker.isDeferred = true;
-    this.anyDeferred = true;
+    this.deferred.push(worker);
     if (this.retriesIdle && this.plansAhead) this.onIdleRetry();
   }
 
@@ -223,12 +228,10 @@ export class WorkerGroup {
     for (const other of this.workers) this.cutShort(other);
   }
 
-  /** Lets workers whose last attempt had no effect try again. @returns whether there are any */
-  private retryDeferred(): boolean {
-    if (!this.anyDeferred) return false;
-    this.anyDeferred = false;
-    for (const worker of this.workers) worker.isDeferred = false;
-    return true;
+  /** Lets workers whose last attempt had no effect try again. */
+  private retryDeferred(): void {
+    for (const worker of this.deferred) this.wake(worker);
+    this.deferred.length = 0;
   }
 
   /** Starts a pass or a stretch. @returns false when it had no effect */
@@ -245,6 +248,7 @@ export class WorkerGroup {
       }
       if (end === nowMs) {
         core.commit();
+        this.wake(worker);
         this.passEnded(worker, nowMs);
         return true;
       }
@@ -266,8 +270,10 @@ export class WorkerGroup {
       this.becomeBusy(worker, BUSY, end);
       return true;
     }
-    if (progressed) this.passEnded(worker, nowMs);
-    return progressed;
+    if (!progressed) return false;
+    this.wake(worker);
+    this.passEnded(worker, nowMs);
+    return true;
   }
 
   private becomeBusy(worker: Worker, state: number, endMs: number): void {
