@@ -27,8 +27,8 @@ interface Action {
 
 /**
  * The event loop of a fleet with prefill and decode workers (`replay/offline/disagg.rs` of the reference). At each
- * time: passes that end, workers that are ready, transfers that end, arrivals, which are placed at once, other actions of
- * handoffs, first in first out, then prefill and decode workers that can start, until nothing changes.
+ * time: passes that end, workers that are ready, transfers that end, arrivals, actions of handoffs, first in first out,
+ * cleaning up after failures last, then prefill and decode workers that can start, until nothing changes.
  */
 export class SplitRun {
   private readonly timeline: Timeline = new Timeline((subject, order) =>
@@ -37,6 +37,7 @@ export class SplitRun {
   private readonly prefill: WorkerGroup;
   private readonly decode: WorkerGroup;
   private readonly actions: Action[] = [];
+  private readonly cleanups: Action[] = [];
   /** Actions that wait for the end of a pass, by worker. */
   private readonly deferredOnPrefill = new Map<number, Action[]>();
   private readonly deferredOnDecode = new Map<number, Action[]>();
@@ -133,7 +134,7 @@ export class SplitRun {
     let any = false;
     while (source.take(timeline.nowMs, draft)) {
       const slot = fleet.accept(draft);
-      this.runAction({ kind: fleet.handoffs.begin(slot), slot });
+      this.actions.push({ kind: fleet.handoffs.begin(slot), slot });
       any = true;
     }
     return any;
@@ -199,15 +200,17 @@ export class SplitRun {
   private fail(slot: number, status: 'rejected' | 'failed', nowMs: number): void {
     const cleanup = this.fleet.handoffs.fail(slot);
     this.fleet.fail(slot, status, nowMs);
-    for (const kind of cleanup) this.actions.push({ kind, slot });
+    for (const kind of cleanup) this.cleanups.push({ kind, slot });
   }
 
   /** Runs queued actions, and those that follow from them. @returns whether any could be run */
   private runActions(): boolean {
-    const { actions } = this;
+    const { actions, cleanups } = this;
     let any = false;
-    for (let next = 0; next < actions.length; next++) if (this.runAction(actions[next])) any = true;
-    actions.length = 0;
+    for (const queue of [actions, cleanups]) {
+      for (let next = 0; next < queue.length; next++) if (this.runAction(queue[next])) any = true;
+      queue.length = 0;
+    }
     return any;
   }
 
