@@ -20,6 +20,8 @@ export interface OpLatency {
 }
 
 const NO_SLICES = new Map();
+/** The output head sees the last token of each prompt alone. */
+const CONTEXT_LOGITS = 'context_logits_gemm';
 /** Tokens between two decode steps that are asked about. */
 const STRIDE = 32;
 
@@ -29,7 +31,7 @@ export class AicEstimator {
   private readonly gemm: GemmTable;
   private readonly attention: AttentionTables;
   private readonly exchange: Exchange;
-  /** Times of what depends on the number of rows alone, by phase and rows; NaN for attention. */
+  /** Times of what depends on the number of rows alone, by phase and rows; NaN for what does not. */
   private readonly byRows: Record<Phase, Map<number, Float64Array>> = {
     context: new Map(),
     generation: new Map(),
@@ -93,15 +95,14 @@ export class AicEstimator {
     let known = byRows[phase].get(query.rows);
     if (!known) {
       known = Float64Array.from(operations, (op) =>
-        isAttention(op) ? Number.NaN : this.required(op, query, phase),
+        dependsOnSequences(op) ? Number.NaN : this.required(op, query, phase),
       );
-      // Rows of the context's last product are its sequences.
       byRows[phase].set(query.rows, known);
     }
     let total = 0;
     for (let i = 0; i < operations.length; i++) {
       const op = operations[i];
-      total += dependsOnSequences(op, phase) ? this.required(op, query, phase) : known[i];
+      total += dependsOnSequences(op) ? this.required(op, query, phase) : known[i];
     }
     return total;
   }
@@ -144,7 +145,7 @@ export class AicEstimator {
       case 'memory':
         return this.memoryMs(leaf.bytesPerToken * rows);
       case 'gemm': {
-        const m = leaf.name === 'context_logits_gemm' ? batch : rows;
+        const m = leaf.name === CONTEXT_LOGITS ? batch : rows;
         return this.gemm.latencyMs(leaf.mode, m, leaf.n, leaf.k, leaf.lowPrecisionInput);
       }
       case 'contextAttention':
@@ -172,11 +173,12 @@ export class AicEstimator {
   }
 }
 
-function isAttention(op: Op): boolean {
-  return op.kind === 'contextAttention' || op.kind === 'generationAttention' || op.kind === 'fallback';
-}
-
-/** Whether the time of an operation follows from more than the number of rows. */
-function dependsOnSequences(op: Op, phase: Phase): boolean {
-  return isAttention(op) || (phase === 'context' && op.name === 'context_logits_gemm');
+/** Whether the time of an operation follows from more than the number of rows: from sequences, or their tokens. */
+function dependsOnSequences(op: Op): boolean {
+  return (
+    op.kind === 'contextAttention' ||
+    op.kind === 'generationAttention' ||
+    op.kind === 'fallback' ||
+    op.name === CONTEXT_LOGITS
+  );
 }
