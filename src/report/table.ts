@@ -43,8 +43,9 @@ export function summaryTable(report: Report, isColored: boolean): string {
 
 function notes(report: Report): string[] {
   const number = (key: string) => report[key] as number;
+  const failed = number('failed_requests');
   const notes = [
-    `Requests: ${count.format(number('completed_requests'))} completed, ${count.format(number('rejected_requests'))} rejected, ${count.format(number('unfinished_requests'))} unfinished, ${count.format(number('preempted_requests'))} preempted`,
+    `Requests: ${count.format(number('completed_requests'))} completed, ${count.format(number('rejected_requests'))} rejected, ${count.format(number('unfinished_requests'))} unfinished, ${count.format(number('preempted_requests'))} preempted${failed > 0 ? `, ${count.format(failed)} failed` : ''}`,
     `Simulated Time (s): ${amount.format(number('duration_ms') / 1000)}   GPU Hours: ${amount.format(number('gpu_hours'))}`,
     `Wall Time (ms): ${amount.format(number('wall_time_ms'))}`,
     `Prefix Cache Reused Ratio: ${amount.format(number('prefix_cache_reused_ratio'))}`,
