@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
+import { AicError } from '../aic/aic-error.js';
 import { InputError } from '../config/input-error.js';
 import { DurationError } from '../engine/timing/pass-clock.js';
+import { TableError } from '../engine/timing/read-table.js';
 import { RunError } from '../simulation/run-error.js';
 import { expandPrefixes } from './flags.js';
 import { replayCommand } from './replay.js';
@@ -40,7 +42,8 @@ function report(error: unknown): number {
     if (error.exitCode === 0 || error.code === 'commander.help') return error.exitCode;
     return complain(error.message.replace(/^error: /, '').replaceAll('\n', ' '), BAD_INPUT);
   }
-  if (error instanceof InputError) return complain(error.message, BAD_INPUT);
+  const isInput = [InputError, AicError, TableError].some((kind) => error instanceof kind);
+  if (isInput) return complain((error as Error).message, BAD_INPUT);
   if (error instanceof RunError || error instanceof DurationError) return complain(error.message, FAILED);
   const { code, message } = error as NodeJS.ErrnoException;
   if (code !== undefined) return complain(message, FAILED);

@@ -1,16 +1,15 @@
 import Table from 'cli-table3';
-import { InputError } from '../config/input-error.js';
 import { fitTiming, fittedTiming } from '../engine/timing/fitted.js';
-import { readPasses, TableError } from '../engine/timing/read-table.js';
+import { readPasses } from '../engine/timing/read-table.js';
 import type { MeasuredPass } from '../engine/timing/table.js';
 
 const PLOT_WIDTH = 41;
 /** Relative error at either end of the plot. */
 const PLOT_RANGE = 0.5;
 
-/** Fits pass times to measured steps: coefficients, residuals, and a plot of them. @throws {InputError} */
+/** Fits pass times to measured steps: coefficients, residuals, and a plot of them. @throws {TableError} */
 export function fitReport(path: string): string {
-  const passes = load(path);
+  const passes = readPasses(path);
   const coefficients = fitTiming(passes);
   const timing = fittedTiming(coefficients);
   const predicted = ({ phase, batch, tokens, context }: MeasuredPass) =>
@@ -30,14 +29,6 @@ export function fitReport(path: string): string {
   }
   const timingArgs = JSON.stringify({ timing: { type: 'fitted', ...coefficients } });
   return `${table.toString()}\n${plots.join('\n')}\nEngine argument:\n${timingArgs}\n`;
-}
-
-function load(path: string): MeasuredPass[] {
-  try {
-    return readPasses(path);
-  } catch (error) {
-    throw error instanceof TableError ? new InputError(error.message) : error;
-  }
 }
 
 /** Counts of errors by size, as bars under each other. */

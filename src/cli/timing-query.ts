@@ -1,5 +1,4 @@
 import Table from 'cli-table3';
-import { AicError } from '../aic/aic-error.js';
 import { openEstimator } from '../aic/open.js';
 import { DEFAULT_VERSIONS } from '../aic/versions.js';
 import { InputError } from '../config/input-error.js';
@@ -25,7 +24,7 @@ export interface QueryFlags {
   aicSystems?: string;
 }
 
-/** Latency of one pass as a table, or as JSON. @throws {InputError} for what is not there */
+/** Latency of one pass as a table, or as JSON. @throws {InputError} {AicError} for what is not there */
 export async function queryTiming(flags: QueryFlags): Promise<string> {
   const { phase, prefix, tokens } = flags;
   if (phase !== 'prefill' && phase !== 'decode')
@@ -34,21 +33,17 @@ export async function queryTiming(flags: QueryFlags): Promise<string> {
     throw new InputError(
       `--prefix: must be from 0 to ${tokens - 1}, one less than --tokens, found ${prefix}`,
     );
-  try {
-    const parts = flags.gpu === undefined ? await fromTables(flags) : fromRoofline(flags, flags.gpu);
-    const totalMs = parts.reduce((sum, { ms }) => sum + ms, 0);
-    if (flags.json) return `${JSON.stringify({ total_ms: totalMs, operations: parts }, null, 2)}\n`;
-    const table = new Table({
-      head: ['Operation', 'ms'],
-      colAligns: ['left', 'right'],
-      style: { head: [], border: [], compact: true },
-    });
-    for (const { name, ms } of parts) table.push([name, ms.toFixed(6)]);
-    table.push(['total', totalMs.toFixed(6)]);
-    return `${table.toString()}\n`;
-  } catch (error) {
-    throw error instanceof AicError ? new InputError(error.message) : error;
-  }
+  const parts = flags.gpu === undefined ? await fromTables(flags) : fromRoofline(flags, flags.gpu);
+  const totalMs = parts.reduce((sum, { ms }) => sum + ms, 0);
+  if (flags.json) return `${JSON.stringify({ total_ms: totalMs, operations: parts }, null, 2)}\n`;
+  const table = new Table({
+    head: ['Operation', 'ms'],
+    colAligns: ['left', 'right'],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const { name, ms } of parts) table.push([name, ms.toFixed(6)]);
+  table.push(['total', totalMs.toFixed(6)]);
+  return `${table.toString()}\n`;
 }
 
 async function fromTables(flags: QueryFlags): Promise<{ name: string; ms: number }[]> {
