@@ -1,6 +1,7 @@
 /** The public interface of dynosim as a library. */
 export { InputError } from './config/input-error.js';
-export type { ReplayOptions, TraceFormat } from './config/replay-options.js';
+export type { ReplayOptions } from './config/replay-options.js';
+export type { TraceFormat } from './config/trace-formats.js';
 export { type ReplayResult, replay } from './replay.js';
 export type { RequestOutcome } from './report/collector.js';
 export { recordJson, reportJson } from './report/json.js';

@@ -1,9 +1,4 @@
 import { Command, CommanderError } from 'commander';
-import { AicError } from '../aic/aic-error.js';
-import { InputError } from '../config/input-error.js';
-import { DurationError } from '../engine/timing/pass-clock.js';
-import { TableError } from '../engine/timing/read-table.js';
-import { RunError } from '../simulation/run-error.js';
 import { expandPrefixes } from './flags.js';
 import { replayCommand } from './replay.js';
 import { timingCommand } from './timing.js';
@@ -11,6 +6,9 @@ import { traceCommand } from './trace.js';
 
 const BAD_INPUT = 2;
 const FAILED = 1;
+/** Names of errors that are the user's, so that their rooms need not be loaded to show a help text. */
+const INPUT_ERRORS = ['InputError', 'AicError', 'TableError'];
+const RUN_ERRORS = ['RunError', 'DurationError'];
 
 const EXAMPLES = `
 Examples:
@@ -42,9 +40,9 @@ function report(error: unknown): number {
     if (error.exitCode === 0 || error.code === 'commander.help') return error.exitCode;
     return complain(error.message.replace(/^error: /, '').replaceAll('\n', ' '), BAD_INPUT);
   }
-  const isInput = [InputError, AicError, TableError].some((kind) => error instanceof kind);
-  if (isInput) return complain((error as Error).message, BAD_INPUT);
-  if (error instanceof RunError || error instanceof DurationError) return complain(error.message, FAILED);
+  const { name } = error as Error;
+  if (INPUT_ERRORS.includes(name)) return complain((error as Error).message, BAD_INPUT);
+  if (RUN_ERRORS.includes(name)) return complain((error as Error).message, FAILED);
   const { code, message } = error as NodeJS.ErrnoException;
   if (code !== undefined) return complain(message, FAILED);
   throw error;

@@ -1,15 +1,7 @@
 import { type AicArgs, type EngineArgs, parseEngineArgs } from './engine-args.js';
 import { InputError } from './input-error.js';
 import { parseRouterConfig, type RouterSettings } from './router-config.js';
-
-export const TRACE_FORMATS = [
-  'mooncake',
-  'mooncake-delta',
-  'agentic_mooncake',
-  'applied_compute_agentic',
-  'dynamo',
-] as const;
-export type TraceFormat = (typeof TRACE_FORMATS)[number];
+import type { TraceFormat } from './trace-formats.js';
 
 /** What to replay and on which fleet; the fields mirror the flags of `dynosim replay`. */
 export interface ReplayOptions {

@@ -81,15 +81,21 @@ export function recordDifferences(
   );
 }
 
-/** Numbers workers by first appearance. */
+/** Numbers the workers of each pool by first appearance. */
 function renamed(records: Record<string, unknown>[]): Record<string, unknown>[] {
-  const numbers = new Map<unknown, number>();
-  return records.map((record) => {
-    const worker = record.decode_worker_idx;
-    if (worker === null || worker === undefined) return record;
-    if (!numbers.has(worker)) numbers.set(worker, numbers.size);
-    return { ...record, decode_worker_idx: numbers.get(worker) };
-  });
+  const numbers = new Map<string, number>();
+  const numberOf = (pool: string, worker: unknown) => {
+    if (worker === null || worker === undefined) return worker;
+    const name = `${pool} ${worker}`;
+    const others = [...numbers.keys()].filter((known) => known.startsWith(pool)).length;
+    if (!numbers.has(name)) numbers.set(name, others);
+    return numbers.get(name);
+  };
+  return records.map((record) => ({
+    ...record,
+    prefill_worker_idx: numberOf('prefill', record.prefill_worker_idx),
+    decode_worker_idx: numberOf('decode', record.decode_worker_idx),
+  }));
 }
 
 function arrival(record: Record<string, unknown>): number {
