@@ -1,6 +1,7 @@
-import { type AicArgs, type EngineArgs, parseEngineArgs } from './engine-args.js';
+import { type EngineArgs, parseEngineArgs } from './engine-args.js';
 import { InputError } from './input-error.js';
 import { parseRouterConfig, type RouterSettings } from './router-config.js';
+import type { AicArgs } from './timing-args.js';
 import type { TraceFormat } from './trace-formats.js';
 
 /** What to replay and on which fleet; the fields mirror the flags of `dynosim replay`. */

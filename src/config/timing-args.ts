@@ -1,0 +1,106 @@
+import type { FieldValues } from './fields.js';
+import { InputError } from './input-error.js';
+import { JsonNumber, type JsonValue } from './json.js';
+
+type Coefficients = readonly [number, number, number];
+
+/** Timing from first principles, from coefficients, or from measured passes in a file. */
+export type TimingArgs =
+  | { type: 'fitted'; prefill: Coefficients; decode: Coefficients }
+  | { type: 'roofline'; gpu: string; model: string; tensorParallel: number; dtype: string; kvDtype: string }
+  | { type: 'table'; path: string };
+
+/** One model on one kind of GPU, as AI Configurator tables are asked about it. */
+export interface AicArgs {
+  backend: string;
+  system: string;
+  version: string | undefined;
+  modelPath: string | undefined;
+  tensorParallel: number;
+  moeTensorParallel: number;
+  moeExpertParallel: number;
+  attentionDataParallel: number;
+  dtypes: {
+    gemm: string | undefined;
+    moe: string | undefined;
+    fmha: string | undefined;
+    kvcache: string | undefined;
+    comm: string | undefined;
+  };
+  draftTokens: number;
+  /** Part of the GPU's memory for the KV cache, and what else its estimate reads. */
+  kvFraction: number;
+  blockTokens: number;
+  maxBatchedTokens: number;
+}
+
+/** Reads the `timing` of an engine. @param json the object as written, for its lists */
+export function readTiming(
+  values: FieldValues | undefined,
+  json: JsonValue | undefined,
+  where: string,
+): TimingArgs | undefined {
+  const coefficients = (name: string): Coefficients => {
+    const list = json instanceof Map ? json.get(name) : undefined;
+    if (!Array.isArray(list) || list.length !== 3 || !list.every((value) => value instanceof JsonNumber))
+      throw new InputError(`${where}: type fitted needs ${name} as a list of 3 numbers`);
+    return (list as JsonNumber[]).map(({ value }) => value) as unknown as Coefficients;
+  };
+  const need = (name: string, type: string): string => {
+    if (values?.[name] === undefined) throw new InputError(`${where}: type ${type} needs ${name}`);
+    return values[name] as string;
+  };
+  switch (values?.type) {
+    case 'roofline':
+      return {
+        type: 'roofline',
+        gpu: need('gpu', 'roofline'),
+        model: need('model', 'roofline'),
+        tensorParallel: (values.tp as number | undefined) ?? 1,
+        dtype: (values.dtype as string | undefined) ?? 'bfloat16',
+        kvDtype: (values.kv_dtype as string | undefined) ?? 'bfloat16',
+      };
+    case 'table':
+      return { type: 'table', path: need('path', 'table') };
+    case 'fitted':
+      return { type: 'fitted', prefill: coefficients('prefill'), decode: coefficients('decode') };
+    default:
+      return undefined;
+  }
+}
+
+const DEFAULT_SYSTEM = 'h200_sxm';
+
+/** Reads the `aic_*` fields of an engine; undefined without `aic_backend`. */
+export function readAic(values: FieldValues, pageTokens: number | undefined): AicArgs | undefined {
+  if (values.aic_backend === undefined) return undefined;
+  const backend = values.aic_backend as string;
+  const text = (name: string) => values[name] as string | undefined;
+  const count = (name: string) => (values[name] as number | undefined) || 1;
+  const fractions: Record<string, unknown> = {
+    sglang: values.mem_fraction_static ?? 0.88,
+    trtllm: values.free_gpu_memory_fraction ?? 0.9,
+  };
+  const blocks: Record<string, number> = { sglang: pageTokens ?? 1, trtllm: 32 };
+  return {
+    backend,
+    system: text('aic_system') ?? DEFAULT_SYSTEM,
+    version: text('aic_backend_version'),
+    modelPath: text('aic_model_path'),
+    tensorParallel: count('aic_tp_size'),
+    moeTensorParallel: count('aic_moe_tp_size'),
+    moeExpertParallel: count('aic_moe_ep_size'),
+    attentionDataParallel: count('aic_attention_dp_size'),
+    dtypes: {
+      gemm: text('aic_gemm_dtype'),
+      moe: text('aic_moe_dtype'),
+      fmha: text('aic_fmha_dtype'),
+      kvcache: text('aic_kv_cache_dtype'),
+      comm: text('aic_comm_dtype'),
+    },
+    draftTokens: (values.aic_nextn as number | undefined) ?? 0,
+    kvFraction: (fractions[backend] ?? values.gpu_memory_utilization ?? 0.9) as number,
+    blockTokens: (values.block_size as number | undefined) || (blocks[backend] ?? 64),
+    maxBatchedTokens: (values.max_num_batched_tokens as number | undefined) ?? 8192,
+  };
+}
