@@ -1,5 +1,5 @@
 import { AicError } from './aic-error.js';
-import type { ModelSpec } from './model.js';
+import { isLatent, kvValuesPerToken } from './model.js';
 import { type OpListOptions, opList } from './op-lists.js';
 import type { Leaf, Op } from './ops.js';
 import { formatCost } from './quant.js';
@@ -66,22 +66,13 @@ function memoryUse(options: CapacityOptions): MemoryUse {
     runtime,
     communication,
     nonKv: weights + activations + runtime + communication,
-    kvPerToken: formatCost('kvcache', quant.kvcache)!.bytes * kvElements(model, parallel.tensor),
+    kvPerToken: formatCost('kvcache', quant.kvcache)!.bytes * kvValuesPerToken(model, parallel.tensor),
     capacity: system.memoryBytes,
   };
 }
 
 function inGib(bytes: number): number {
   return (bytes / GIB) * GIB;
-}
-
-function isLatent(model: ModelSpec): boolean {
-  return model.family === 'DEEPSEEK' || model.family === 'KIMIK25';
-}
-
-function kvElements(model: ModelSpec, tensor: number): number {
-  if (isLatent(model)) return model.layers * (model.kvLoraRank + model.ropeHeadSize);
-  return Math.ceil(model.kvHeads / tensor) * model.headSize * model.layers * 2;
 }
 
 function weightBytes(options: CapacityOptions): number {

@@ -1,4 +1,4 @@
-import type { ModelSpec } from './model.js';
+import { isLatent, type ModelSpec } from './model.js';
 import type { QuantModes } from './quant.js';
 import { readSlices } from './slices.js';
 import { TableSources } from './sources.js';
@@ -27,11 +27,10 @@ export async function openDatabase(
 ): Promise<Database> {
   const system = readSystem(systemsFolder, systemName);
   const sources = new TableSources(systemsFolder, system, backend, version);
-  const isLatent = model.family === 'DEEPSEEK' || model.family === 'KIMIK25';
   const names: TableName[] = [
     ...DENSE,
     ...(model.family === 'LLAMA' ? [] : ['moe' as const]),
-    ...(isLatent ? LATENT : []),
+    ...(isLatent(model) ? LATENT : []),
     ...(quant.gemm === 'fp8_static' ? STATIC_SCALES : []),
   ];
   const tables = new Map<TableName, Slices>();

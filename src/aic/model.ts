@@ -42,6 +42,18 @@ const FAMILIES: Record<string, ModelFamily> = {
 };
 const QUERY_KEY_NORM = ['Qwen3ForCausalLM', 'Qwen3MoeForCausalLM', 'MiniMaxM2ForCausalLM'];
 
+/** Whether the KV cache holds one latent vector a token, as in DeepSeek V3 and Kimi K2. */
+export function isLatent({ family }: ModelSpec): boolean {
+  return family === 'DEEPSEEK' || family === 'KIMIK25';
+}
+
+/** Values that the KV cache holds for a token on one GPU. */
+export function kvValuesPerToken(model: ModelSpec, tensorParallel: number): number {
+  const { layers, kvHeads, headSize, kvLoraRank, ropeHeadSize } = model;
+  if (isLatent(model)) return layers * (kvLoraRank + ropeHeadSize);
+  return Math.ceil(kvHeads / tensorParallel) * headSize * layers * 2;
+}
+
 /** @throws {AicError} for an architecture that has no op list here */
 export function readModel({ config: top }: ModelFiles, model: string): ModelSpec {
   const architecture = String((top.architectures as string[] | undefined)?.[0]);

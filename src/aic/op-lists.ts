@@ -1,4 +1,4 @@
-import type { ModelSpec } from './model.js';
+import { isLatent, type ModelSpec } from './model.js';
 import type { Gemm, Leaf, Op } from './ops.js';
 import type { Parallelism } from './parallelism.js';
 import type { QuantModes } from './quant.js';
@@ -81,11 +81,10 @@ class OpList {
 
   private embedding(): Leaf {
     const { vocabulary } = this.model;
-    const isLatent = this.model.family === 'DEEPSEEK' || this.model.family === 'KIMIK25';
     return {
       kind: 'embedding',
       name: this.name('embedding'),
-      vocabulary: isLatent ? vocabulary : this.split(vocabulary),
+      vocabulary: isLatent(this.model) ? vocabulary : this.split(vocabulary),
       count: this.once,
     };
   }

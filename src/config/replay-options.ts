@@ -1,7 +1,7 @@
 import { type EngineArgs, parseEngineArgs } from './engine-args.js';
 import { InputError } from './input-error.js';
 import { parseRouterConfig, type RouterSettings } from './router-config.js';
-import type { AicArgs } from './timing-args.js';
+import { type AicArgs, estimatorArgs } from './timing-args.js';
 import type { TraceFormat } from './trace-formats.js';
 
 /** What to replay and on which fleet; the fields mirror the flags of `dynosim replay`. */
@@ -215,34 +215,6 @@ function checkEstimatorFlags(options: ReplayOptions): void {
     throw new InputError(
       `timing from AI Configurator also needs ${missing.map((name) => `--aic-${name}`).join(', ')}`,
     );
-}
-
-/** Tables for the router's estimate, from the --aic-* flags. */
-function estimatorArgs(aic: Readonly<Record<string, string | number | undefined>>): AicArgs | undefined {
-  if (aic.backend === undefined) return undefined;
-  const text = (name: string) => aic[name] as string | undefined;
-  const count = (name: string) => (aic[name] as number | undefined) || 1;
-  return {
-    backend: text('backend')!,
-    system: text('system')!,
-    version: text('backend-version'),
-    modelPath: text('model-path'),
-    tensorParallel: count('tp-size'),
-    moeTensorParallel: count('moe-tp-size'),
-    moeExpertParallel: count('moe-ep-size'),
-    attentionDataParallel: count('attention-dp-size'),
-    dtypes: {
-      gemm: text('gemm-dtype'),
-      moe: text('moe-dtype'),
-      fmha: text('fmha-dtype'),
-      kvcache: text('kv-cache-dtype'),
-      comm: text('comm-dtype'),
-    },
-    draftTokens: (aic.nextn as number | undefined) ?? 0,
-    kvFraction: 0.9,
-    blockTokens: 64,
-    maxBatchedTokens: 8192,
-  };
 }
 
 function checkPlanner(options: ReplayOptions): void {

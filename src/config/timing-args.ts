@@ -104,3 +104,33 @@ export function readAic(values: FieldValues, pageTokens: number | undefined): Ai
     maxBatchedTokens: (values.max_num_batched_tokens as number | undefined) ?? 8192,
   };
 }
+
+/** Tables for the router's estimate, from the --aic-* flags. */
+export function estimatorArgs(
+  aic: Readonly<Record<string, string | number | undefined>>,
+): AicArgs | undefined {
+  if (aic.backend === undefined) return undefined;
+  const text = (name: string) => aic[name] as string | undefined;
+  const count = (name: string) => (aic[name] as number | undefined) || 1;
+  return {
+    backend: text('backend')!,
+    system: text('system')!,
+    version: text('backend-version'),
+    modelPath: text('model-path'),
+    tensorParallel: count('tp-size'),
+    moeTensorParallel: count('moe-tp-size'),
+    moeExpertParallel: count('moe-ep-size'),
+    attentionDataParallel: count('attention-dp-size'),
+    dtypes: {
+      gemm: text('gemm-dtype'),
+      moe: text('moe-dtype'),
+      fmha: text('fmha-dtype'),
+      kvcache: text('kv-cache-dtype'),
+      comm: text('comm-dtype'),
+    },
+    draftTokens: (aic.nextn as number | undefined) ?? 0,
+    kvFraction: 0.9,
+    blockTokens: 64,
+    maxBatchedTokens: 8192,
+  };
+}

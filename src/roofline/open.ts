@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { AicError } from '../aic/aic-error.js';
-import { type ModelSpec, readModel } from '../aic/model.js';
+import { kvValuesPerToken, type ModelSpec, readModel } from '../aic/model.js';
 import { readModelFiles } from '../aic/model-files.js';
 import { formatCost } from '../aic/quant.js';
 import { findGpu, GPUS } from './gpus.js';
@@ -57,11 +57,7 @@ function findModel(id: string, systemsFolder: string): ModelSpec {
 /** KV blocks that fit beside the weights. @throws {AicError} when the weights alone do not fit */
 export function rooflineBlocks(options: RooflineOptions, blockTokens: number): number {
   const { gpu, model, quant, tensorParallel } = options;
-  const isLatent = model.family === 'DEEPSEEK' || model.family === 'KIMIK25';
-  const values = isLatent
-    ? model.kvLoraRank + model.ropeHeadSize
-    : 2 * Math.ceil(model.kvHeads / tensorParallel) * model.headSize;
-  const perToken = values * model.layers * formatCost('kvcache', quant.kvcache)!.bytes;
+  const perToken = kvValuesPerToken(model, tensorParallel) * formatCost('kvcache', quant.kvcache)!.bytes;
   const weights = weightBytesPerGpu(options);
   const budget = gpu.memoryBytes * MEMORY_SHARE - weights - RUNTIME_BYTES;
   const blocks = Math.floor(budget / perToken / blockTokens);

@@ -1,42 +1,29 @@
-import type { ModelSpec } from '../aic/model.js';
+import { isLatent, kvValuesPerToken, type ModelSpec } from '../aic/model.js';
 import { formatCost, type QuantModes } from '../aic/quant.js';
 import type { TimingModel } from '../engine/timing/timing-model.js';
 import type { GpuSpec } from './gpus.js';
 
 /**
- * How far real kernels stay behind data sheets. Fitted to half of the public AI Configurator points (those of H200),
- * judged on the other half; docs/timing.md has the errors.
+ * How far real kernels stay behind data sheets, fitted to the AI Configurator points of H200 but for attention, which is
+ * set by hand; docs/timing.md has the errors.
  */
-export interface Efficiency {
+const EFFICIENCY = {
   /** Part of tensor throughput that large matrix products reach, and attention over a prompt. */
-  gemm: number;
-  attention: number;
-  /** What of these experts reach, and products of numbers shorter than 16 bits. */
-  experts: number;
-  quantised: number;
-  /** Part of memory bandwidth that weights, KV cache and activations are streamed at. */
-  memory: number;
-  /** Part of link bandwidth that collectives reach. */
-  link: number;
-  /** Time of a layer in which nothing is computed, launches and synchronisation, and what prefill adds to it. */
-  layerMs: number;
-  prefillLayerMs: number;
-  /** Time of one collective whatever its size. */
-  collectiveMs: number;
-  /** Time of a pass outside the layers. */
-  passMs: number;
-}
-
-const DEFAULT_EFFICIENCY: Efficiency = {
   gemm: 0.73,
   attention: 0.6,
+  /** What of these experts reach, and products of numbers shorter than 16 bits. */
   experts: 0.4,
   quantised: 0.55,
+  /** Part of memory bandwidth that weights, KV cache and activations are streamed at. */
   memory: 0.8,
+  /** Part of link bandwidth that collectives reach. */
   link: 0.78,
+  /** Time of a layer in which nothing is computed, launches and synchronisation, and what prefill adds to it. */
   layerMs: 0.03,
   prefillLayerMs: 0.038,
+  /** Time of one collective whatever its size. */
   collectiveMs: 0.012,
+  /** Time of a pass outside the layers. */
   passMs: 0.08,
 };
 
@@ -46,7 +33,6 @@ export interface RooflineOptions {
   quant: Pick<QuantModes, 'gemm' | 'moe' | 'kvcache'>;
   /** GPUs that each layer is split over. */
   tensorParallel: number;
-  efficiency?: Partial<Efficiency>;
 }
 
 const ACTIVATION_BYTES = 2;
@@ -86,30 +72,29 @@ interface Weights {
 export class RooflineTiming implements TimingModel {
   readonly readsContext = true;
   private readonly weights: Weights;
-  private readonly efficiency: Efficiency;
   private readonly weightBytes: number;
   private readonly expertBytes: number;
   private readonly flops: number;
-  private readonly kvBytes: number;
+  private readonly kvBytesPerToken: number;
   private readonly beside = new Map<number, number>();
 
   constructor(private readonly options: RooflineOptions) {
     const { gpu, model, quant } = options;
-    this.efficiency = { ...DEFAULT_EFFICIENCY, ...options.efficiency };
     this.weights = countWeights(model);
     const dense = formatCost('gemm', quant.gemm)!;
-    const share = (bytes: number) => (bytes < ACTIVATION_BYTES ? this.efficiency.quantised : 1);
+    const share = (bytes: number) => (bytes < ACTIVATION_BYTES ? EFFICIENCY.quantised : 1);
     const moe = formatCost('moe', quant.moe)!;
     this.weightBytes = dense.bytes / share(dense.bytes);
     this.expertBytes = moe.bytes / share(moe.bytes);
     const known = dense.speed === 4 ? gpu.fp4Flops : dense.speed === 2 ? gpu.fp8Flops : gpu.bf16Flops;
-    this.flops = (known ?? gpu.bf16Flops) * this.efficiency.gemm * share(dense.bytes);
-    this.kvBytes = formatCost('kvcache', quant.kvcache)!.bytes;
+    this.flops = (known ?? gpu.bf16Flops) * EFFICIENCY.gemm * share(dense.bytes);
+    this.kvBytesPerToken =
+      kvValuesPerToken(model, options.tensorParallel) * formatCost('kvcache', quant.kvcache)!.bytes;
   }
 
   prefillMs(batch: number, newTokens: number, prefixTokens: number): number {
     const full = newTokens + prefixTokens;
-    const extraMs = this.efficiency.prefillLayerMs * this.options.model.layers;
+    const extraMs = EFFICIENCY.prefillLayerMs * this.options.model.layers;
     return (
       this.besideAttentionMs(batch * newTokens, batch) +
       extraMs +
@@ -127,7 +112,7 @@ export class RooflineTiming implements TimingModel {
     const key = rows * OUTPUT_LIMIT + outputs;
     const known = this.beside.get(key);
     if (known !== undefined) return known;
-    const ms = total(this.parts(rows, outputs, 0, this.efficiency.layerMs));
+    const ms = total(this.parts(rows, outputs, 0, EFFICIENCY.layerMs));
     this.beside.set(key, ms);
     return ms;
   }
@@ -139,20 +124,20 @@ export class RooflineTiming implements TimingModel {
 
   private prefillParts(batch: number, newTokens: number, prefixTokens: number): PassPart[] {
     const full = newTokens + prefixTokens;
-    const { layerMs, prefillLayerMs } = this.efficiency;
+    const { layerMs, prefillLayerMs } = EFFICIENCY;
     const attentionMs = this.attentionMs(batch * attended(full, prefixTokens), batch * full);
     return this.parts(batch * newTokens, batch, attentionMs, layerMs + prefillLayerMs);
   }
 
   private decodeParts(batch: number, contextTokens: number): PassPart[] {
     const attentionMs = this.attentionMs(batch * contextTokens, batch * contextTokens);
-    return this.parts(batch, batch, attentionMs, this.efficiency.layerMs);
+    return this.parts(batch, batch, attentionMs, EFFICIENCY.layerMs);
   }
 
   /** @param rows tokens that go through the layers @param outputs tokens that the output head sees */
   private parts(rows: number, outputs: number, attentionMs: number, layerMs: number): PassPart[] {
     const { model, tensorParallel } = this.options;
-    const { passMs, collectiveMs } = this.efficiency;
+    const { passMs, collectiveMs } = EFFICIENCY;
     const { dense, head, expert } = this.weights;
     const exchanges = tensorParallel > 1 ? 2 * model.layers : 0;
     return [
@@ -175,27 +160,25 @@ export class RooflineTiming implements TimingModel {
   }
 
   private streamMs(bytes: number): number {
-    return (bytes / (this.options.gpu.memoryBandwidth * this.efficiency.memory)) * 1000;
+    return (bytes / (this.options.gpu.memoryBandwidth * EFFICIENCY.memory)) * 1000;
   }
 
   /** Experts: all that some token goes to are read. */
   private expertsMs(expert: number, rows: number): number {
     const { experts, expertsPerToken } = this.options.model;
     const touched = experts * (1 - (1 - expertsPerToken / experts) ** rows);
-    const math = ((2 * expert * expertsPerToken * rows) / (this.flops * this.efficiency.experts)) * 1000;
+    const math = ((2 * expert * expertsPerToken * rows) / (this.flops * EFFICIENCY.experts)) * 1000;
     return Math.max(math, this.streamMs(expert * touched * this.expertBytes));
   }
 
   /** @param pairs of a token and one that it attends to @param read tokens whose KV is read */
   private attentionMs(pairs: number, read: number): number {
     const { model, gpu, tensorParallel } = this.options;
-    const { heads, kvHeads, headSize, layers, family, kvLoraRank, ropeHeadSize } = model;
+    const { heads, headSize, layers } = model;
     const math = (4 * pairs * heads * headSize * layers) / tensorParallel;
-    const isLatent = family === 'DEEPSEEK' || family === 'KIMIK25';
-    const values = isLatent ? kvLoraRank + ropeHeadSize : 2 * Math.ceil(kvHeads / tensorParallel) * headSize;
     return Math.max(
-      (math / (gpu.bf16Flops * this.efficiency.attention)) * 1000,
-      this.streamMs(read * values * this.kvBytes * layers),
+      (math / (gpu.bf16Flops * EFFICIENCY.attention)) * 1000,
+      this.streamMs(read * this.kvBytesPerToken),
     );
   }
 
@@ -203,17 +186,16 @@ export class RooflineTiming implements TimingModel {
   private exchangeMs(rows: number): number {
     const { model, gpu, tensorParallel } = this.options;
     const bytes = rows * model.hidden * ACTIVATION_BYTES * 2 * ((tensorParallel - 1) / tensorParallel);
-    return (bytes / (gpu.linkBandwidth * this.efficiency.link)) * 1000;
+    return (bytes / (gpu.linkBandwidth * EFFICIENCY.link)) * 1000;
   }
 }
 
 function countWeights(model: ModelSpec): Weights {
   const { hidden, heads, kvHeads, headSize, layers, vocabulary, intermediate, experts } = model;
-  const isLatent = model.family === 'DEEPSEEK' || model.family === 'KIMIK25';
-  const attention = isLatent
+  const attention = isLatent(model)
     ? hidden * 2112 + 1536 * 24576 + 512 * 32768 + 16384 * hidden
     : hidden * headSize * (2 * heads + 2 * kvHeads);
-  const shared = isLatent ? 3 * hidden * model.expertIntermediate : 0;
+  const shared = isLatent(model) ? 3 * hidden * model.expertIntermediate : 0;
   const dense = experts > 0 ? hidden * experts + shared : 3 * hidden * intermediate;
   return {
     dense: layers * (attention + dense),

@@ -16,8 +16,9 @@ export const HELD = 1 << 8;
 export const RESERVED = 1 << 9;
 export const TRANSFERRED = 1 << 10;
 export const ACTIVATED = 1 << 11;
-export const RELEASED = 1 << 12;
-const FAILED = 1 << 13;
+export const FAILED = 1 << 12;
+/** The source is released, or what was left of a failure is cleaned up. */
+export const OVER = 1 << 13;
 
 /**
  * The handoff of each request, by slot (`common/handoff.rs` of the reference). Whether the source is held before the

@@ -65,23 +65,15 @@ export class HarnessRun {
 
   private endPasses(): boolean {
     const { timeline, group } = this;
-    let any = false;
-    for (let w = timeline.take(PASS_END); w >= 0; w = timeline.take(PASS_END)) {
-      group.finish(group.workerOf(w));
-      any = true;
-    }
-    return any;
+    return timeline.takeAll(PASS_END, (worker) => group.finish(group.workerOf(worker)));
   }
 
   private welcomeWorkers(): boolean {
     const { timeline, group, fleet } = this;
-    let any = false;
-    for (let w = timeline.take(WORKER_READY); w >= 0; w = timeline.take(WORKER_READY)) {
-      group.activate(group.workerOf(w));
+    return timeline.takeAll(WORKER_READY, (worker) => {
+      group.activate(group.workerOf(worker));
       fleet.dispatchAll(fleet.pool.topologySettled(timeline.nowMs));
-      any = true;
-    }
-    return any;
+    });
   }
 
   private takeArrivals(): boolean {

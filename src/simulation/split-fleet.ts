@@ -8,7 +8,7 @@ import type { PrefillEstimator } from '../router/prefill-load.js';
 import type { RequestDraft, RequestSource } from '../workload/source.js';
 import { EnginePool } from './engine-pool.js';
 import { collectGaps } from './fleet.js';
-import { Handoffs } from './handoffs.js';
+import { FAILED, Handoffs, OVER } from './handoffs.js';
 import { Ledger } from './ledger.js';
 import { OwnGaps } from './own-gaps.js';
 import { deadEnd, type RunError } from './run-error.js';
@@ -58,8 +58,6 @@ export class SplitFleet {
   private terminalMs = new Float64Array(0);
   /** Index of the status in which a request ended. */
   private status = new Uint8Array(0);
-  private isHandedOver = new Uint8Array(0);
-  private hasFailed = new Uint8Array(0);
 
   constructor(readonly options: SplitFleetOptions) {
     const { prefill, decode, router, collector, isCapped } = options;
@@ -104,9 +102,9 @@ export class SplitFleet {
     const terminalMs = new Float64Array(slots);
     terminalMs.set(this.terminalMs);
     this.terminalMs = terminalMs;
-    this.status = grownBytes(this.status, slots);
-    this.isHandedOver = grownBytes(this.isHandedOver, slots);
-    this.hasFailed = grownBytes(this.hasFailed, slots);
+    const status = new Uint8Array(slots);
+    status.set(this.status);
+    this.status = status;
   }
 
   private describe(slot: number): StageOutcome {
@@ -132,8 +130,6 @@ export class SplitFleet {
     this.decode.enter(slot, draft, draft.outputTokens);
     this.traits[slot] = this.ledger.traits(slot, draft);
     this.status[slot] = RUNS;
-    this.isHandedOver[slot] = 0;
-    this.hasFailed[slot] = 0;
     this.running++;
     return slot;
   }
@@ -142,13 +138,12 @@ export class SplitFleet {
   end(slot: number, status: 'completed' | 'rejected', nowMs: number): void {
     this.close(slot, status, nowMs);
     this.ledger.tell(slot, false, nowMs);
-    if (this.isHandedOver[slot]) this.leave(slot);
+    if (this.handoffs.has(slot, OVER)) this.leave(slot);
   }
 
   /** A request cannot go on; the workload hears of it when its handoff has been cleaned up. */
   fail(slot: number, status: 'rejected' | 'failed', nowMs: number): void {
     this.close(slot, status, nowMs);
-    this.hasFailed[slot] = 1;
   }
 
   private close(slot: number, status: RequestOutcome['status'], nowMs: number): void {
@@ -159,8 +154,8 @@ export class SplitFleet {
 
   /** The handoff of a request is over. */
   handedOver(slot: number, nowMs: number): void {
-    this.isHandedOver[slot] = 1;
-    if (this.hasFailed[slot]) this.ledger.tell(slot, false, nowMs);
+    this.handoffs.note(slot, OVER);
+    if (this.handoffs.has(slot, FAILED)) this.ledger.tell(slot, false, nowMs);
     if (this.status[slot] !== RUNS) this.leave(slot);
   }
 
@@ -185,10 +180,4 @@ export class SplitFleet {
   deadEnd(): RunError {
     return deadEnd(this.ledger.slots, this.running, [...this.decode.cores, ...this.prefill.cores]);
   }
-}
-
-function grownBytes(old: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
-  const array = new Uint8Array(length);
-  array.set(old);
-  return array;
 }

@@ -8,7 +8,6 @@ import {
   CANCEL_SOURCE,
   HELD,
   RELEASE_SOURCE,
-  RELEASED,
   RESERVE_DESTINATION,
   RESERVED,
   START_TRANSFER,
@@ -91,12 +90,12 @@ export class SplitRun {
     timeline.round = 0;
     let changed = true;
     for (; changed; timeline.round++) {
-      changed = this.takeEvents(PASS_END, (subject) => {
+      changed = timeline.takeAll(PASS_END, (subject) => {
         const group = this.groupOf(subject);
         group.finish(group.workerOf(subject));
       });
-      if (this.takeEvents(WORKER_READY, (subject) => this.welcome(subject))) changed = true;
-      if (this.takeEvents(TRANSFER_END, (slot) => this.happened(slot, TRANSFERRED))) changed = true;
+      if (timeline.takeAll(WORKER_READY, (subject) => this.welcome(subject))) changed = true;
+      if (timeline.takeAll(TRANSFER_END, (slot) => this.happened(slot, TRANSFERRED))) changed = true;
       if (this.takeArrivals()) changed = true;
       if (this.runActions()) changed = true;
       if (prefill.drive()) changed = true;
@@ -104,15 +103,6 @@ export class SplitRun {
       if (prefill.removeDrained()) changed = true;
       if (decode.removeDrained()) changed = true;
     }
-  }
-
-  private takeEvents(kind: number, handle: (subject: number) => void): boolean {
-    let any = false;
-    for (let subject = this.timeline.take(kind); subject >= 0; subject = this.timeline.take(kind)) {
-      handle(subject);
-      any = true;
-    }
-    return any;
   }
 
   private welcome(subject: number): void {
@@ -340,7 +330,6 @@ export class SplitRun {
     if (kind === CANCEL_SOURCE) this.cancelled(slot);
     else {
       handoffs.sourceReleasedMs[slot] = timeline.nowMs;
-      this.happened(slot, RELEASED);
       this.complete(slot);
     }
     return true;

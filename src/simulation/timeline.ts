@@ -58,8 +58,18 @@ export class Timeline {
     return this.events.push(readyMs, this.nowMs, rank, worker * KINDS + WORKER_READY);
   }
 
-  /** Takes the next event when it is of this kind and due now. @returns its worker or slot, or -1 */
-  take(kind: number): number {
+  /** Handles the next events as long as they are of this kind and due now. @returns whether there was one */
+  takeAll(kind: number, handle: (subject: number) => void): boolean {
+    let any = false;
+    for (let subject = this.take(kind); subject >= 0; subject = this.take(kind)) {
+      handle(subject);
+      any = true;
+    }
+    return any;
+  }
+
+  /** @returns the worker or slot of the next event, or -1 when it is of another kind or to come */
+  private take(kind: number): number {
     this.dropVoid();
     const { events } = this;
     if (events.timeMs !== this.nowMs || events.actor % KINDS !== kind) return -1;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 /** A stored answer of the reference: the command line it was given, its input files, and what it reported. */
 export interface ReferenceCase {
+  name: string;
   args: string[];
   files?: Record<string, string>;
   files_b64?: Record<string, string>;

@@ -34,42 +34,38 @@ export class RadixTree {
   /** Result of the last `match`: matched pages and the node where the match ends. */
   matched = 0;
   matchedNode: RadixNode = this.root;
+  /** Pages of the child behind the node of the last walk that match too, where not all of them do. */
+  private matchedPart = 0;
 
   /** Finds the longest cached prefix; an edge matched in part is split. Marks what is used. */
   match(keys: Int32Array, count: number): void {
+    this.walk(keys, count);
     const now = this.tick();
-    this.root.stamp = now;
-    let at = this.root;
-    let matched = 0;
-    while (matched < count) {
-      const child = at.children.get(keys[matched]);
-      if (!child) break;
-      const common = commonLength(child.keys, keys, matched, count);
-      matched += common;
-      if (common < child.keys.length) {
-        at = this.split(child, common);
-        break;
-      }
-      at = child;
-      this.touch(child, now);
-    }
-    this.matched = matched;
-    this.matchedNode = at;
+    for (let at: RadixNode | undefined = this.matchedNode; at; at = at.parent) this.touch(at, now);
+    if (this.matchedPart === 0) return;
+    const child = this.matchedNode.children.get(keys[this.matched - this.matchedPart])!;
+    this.matchedNode = this.split(child, this.matchedPart);
   }
 
   /** Length of the longest cached prefix, leaving the tree as it is. */
   matchLength(keys: Int32Array, count: number): number {
+    this.walk(keys, count);
+    return this.matched;
+  }
+
+  private walk(keys: Int32Array, count: number): void {
     let at = this.root;
-    let matched = 0;
-    while (matched < count) {
-      const child = at.children.get(keys[matched]);
+    this.matched = 0;
+    this.matchedPart = 0;
+    while (this.matched < count && this.matchedPart === 0) {
+      const child = at.children.get(keys[this.matched]);
       if (!child) break;
-      const common = commonLength(child.keys, keys, matched, count);
-      matched += common;
-      if (common < child.keys.length) break;
-      at = child;
+      const common = commonLength(child.keys, keys, this.matched, count);
+      this.matched += common;
+      if (common < child.keys.length) this.matchedPart = common;
+      else at = child;
     }
-    return matched;
+    this.matchedNode = at;
   }
 
   /** Adds pages `from` to `to` of a request below a node. @returns the node where they end */
