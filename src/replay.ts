@@ -21,7 +21,7 @@ export interface ReplayResult {
 export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   const plan = planReplay(options);
   const warnings: string[] = [];
-  const engines = await resolveEngines(plan, warnings);
+  const engines = resolveEngines(plan, warnings);
   const workload = await loadWorkload(plan);
   try {
     return runPlan(plan, engines, workload, warnings);

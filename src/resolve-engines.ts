@@ -33,15 +33,14 @@ export interface ResolvedEngines {
 const BACKENDS = ['trtllm', 'sglang', 'vllm'];
 
 /** Loads timing models, and sizes KV pools by what the GPUs hold. @throws {InputError} for what is not there */
-export async function resolveEngines(plan: ReplayPlan, warnings: string[]): Promise<ResolvedEngines> {
+export function resolveEngines(plan: ReplayPlan, warnings: string[]): ResolvedEngines {
   const { topology } = plan;
   const engines = topology.kind === 'aggregated' ? [topology.engine] : [topology.prefill, topology.decode];
   const folder = systemsFolder(plan.options.aicSystems);
   try {
-    const stages: Stage[] = [];
-    for (const engine of engines) stages.push(await resolveEngine(engine, folder, warnings));
+    const stages = engines.map((engine) => resolveEngine(engine, folder, warnings));
     const usesEstimator = plan.router?.loadModel === 'aic' && plan.routerAic !== undefined;
-    return { stages, estimator: usesEstimator ? await routerEstimator(plan.routerAic!, folder) : undefined };
+    return { stages, estimator: usesEstimator ? routerEstimator(plan.routerAic!, folder) : undefined };
   } catch (error) {
     throw error instanceof AicError || error instanceof TableError ? new InputError(error.message) : error;
   }
@@ -52,14 +51,14 @@ export function systemsFolder(given: string | undefined): string {
   return given ?? process.env.DYNOSIM_AIC_SYSTEMS ?? join(cacheFolder(), 'aiconfigurator', 'systems');
 }
 
-async function resolveEngine(engine: EngineArgs, folder: string, warnings: string[]): Promise<Stage> {
+function resolveEngine(engine: EngineArgs, folder: string, warnings: string[]): Stage {
   const { aic, timing } = engine;
   if (timing?.type === 'roofline') return rooflineStage(engine, timing, folder);
   if (timing?.type === 'table') return { args: engine, timing: new RememberedTiming(readTable(timing.path)) };
   if (timing?.type === 'fitted') return { args: engine, timing: fittedTiming(timing) };
   if (!aic) return { args: engine, timing: gridTiming(engine.timingGridPath, warnings) };
   const args = engine.estimatesBlocks ? { ...engine, gpuBlocks: capacity(aic, folder) } : engine;
-  return { args, timing: new RememberedTiming(aicTiming(await openEstimator(folder, checked(aic)))) };
+  return { args, timing: new RememberedTiming(aicTiming(openEstimator(folder, checked(aic)))) };
 }
 
 function rooflineStage(
@@ -97,8 +96,8 @@ function checked(aic: AicArgs): AicArgs & { modelPath: string; version: string }
   return { ...aic, modelPath, version };
 }
 
-async function routerEstimator(aic: AicArgs, folder: string): Promise<PrefillEstimator> {
-  const estimator = await openEstimator(folder, checked(aic));
+function routerEstimator(aic: AicArgs, folder: string): PrefillEstimator {
+  const estimator = openEstimator(folder, checked(aic));
   return (newTokens, cachedTokens) => {
     try {
       return estimator.prefillMs(1, newTokens + cachedTokens, cachedTokens);

@@ -11,6 +11,17 @@ const NOPE_ROPE = 192 + 128;
 const LATENT = 1088;
 const CACHED = 576;
 
+/** Tables tell key-value heads only where there are fewer of them than query heads. */
+function groupsOf({ heads, kvHeads }: Attention): number {
+  return heads === kvHeads ? 0 : kvHeads;
+}
+
+/** Key of the slice of its table that times an operation. */
+export function attentionSlice(op: Attention, { fmha, kvcache }: QuantModes): string {
+  const shape = `${kvcache}|${groupsOf(op)}|${op.headSize}|${op.windowTokens}`;
+  return op.kind === 'contextAttention' ? `${fmha}|${shape}` : shape;
+}
+
 /** Attention kernels of one model, from collected grids. Times in milliseconds. */
 export class AttentionTables {
   private readonly grids = new Map<string, Grid | undefined>();
@@ -48,11 +59,9 @@ export class AttentionTables {
 
   /** @param tokens new tokens of each request, after `prefix` known ones */
   contextMs(op: Attention, batch: number, tokens: number, prefix: number): number {
-    const { heads, kvHeads, headSize, windowTokens } = op;
-    const groups = heads === kvHeads ? 0 : kvHeads;
-    const { fmha, kvcache } = this.quant;
-    const key = `${fmha}|${kvcache}|${groups}|${headSize}|${windowTokens}`;
-    const grid = this.grid('contextAttention', key, 1);
+    const { heads, headSize, windowTokens } = op;
+    const groups = groupsOf(op);
+    const grid = this.grid('contextAttention', attentionSlice(op, this.quant), 1);
     if (!grid) return NO_DATA;
     const full = tokens + prefix;
     const sol: SpeedOfLight = ([n, s, b]) => this.contextLeastMs(n, s, b, groups, headSize, windowTokens);
@@ -80,11 +89,10 @@ export class AttentionTables {
   }
 
   generationMs(op: Attention, batch: number, tokens: number): number {
-    const { heads, kvHeads, headSize, windowTokens } = op;
-    const groups = heads === kvHeads ? 0 : kvHeads;
+    const { heads, headSize, windowTokens } = op;
+    const groups = groupsOf(op);
     const sol: SpeedOfLight = ([n, b, s]) => this.generationLeastMs(n, b, s, groups, headSize, windowTokens);
-    const key = `${this.quant.kvcache}|${groups}|${headSize}|${windowTokens}`;
-    const grid = this.grid('generationAttention', key, -1, sol);
+    const grid = this.grid('generationAttention', attentionSlice(op, this.quant), -1, sol);
     if (!grid) return NO_DATA;
     const low = Math.max(1, Math.trunc(tokens * 0.9));
     const high = Math.max(low, Math.trunc(tokens * 1.1));

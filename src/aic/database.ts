@@ -1,5 +1,7 @@
-import { isLatent, type ModelSpec } from './model.js';
-import type { QuantModes } from './quant.js';
+import { attentionSlice } from './attention.js';
+import { isLatent } from './model.js';
+import { type OpListOptions, opList, type Phase } from './op-lists.js';
+import { leavesOf } from './ops.js';
 import { readSlices } from './slices.js';
 import { TableSources } from './sources.js';
 import type { Slices } from './store.js';
@@ -17,14 +19,14 @@ export interface Database {
 }
 
 /** Reads what a model needs. @throws {AicError} when the system, backend or version is not there */
-export async function openDatabase(
+export function openDatabase(
   systemsFolder: string,
   systemName: string,
   backend: string,
   version: string,
-  model: ModelSpec,
-  quant: QuantModes,
-): Promise<Database> {
+  options: OpListOptions,
+): Database {
+  const { model, quant } = options;
   const system = readSystem(systemsFolder, systemName);
   const sources = new TableSources(systemsFolder, system, backend, version);
   const names: TableName[] = [
@@ -36,21 +38,24 @@ export async function openDatabase(
   const tables = new Map<TableName, Slices>();
   for (const name of names) {
     const files = name === 'nccl' ? sources.nccl() : sources.of(TABLES[name].file);
-    tables.set(name, await readSlices(TABLES[name], files, wantedSlices(name, quant)));
+    tables.set(name, readSlices(TABLES[name], files, wantedSlices(name, options)));
   }
   return { system, tables };
 }
 
-/** Beginnings of the keys of the slices that these number formats ask for. */
-function wantedSlices(name: TableName, { gemm, moe, fmha, kvcache }: QuantModes): string[] {
+/** Beginnings of the keys of the slices that a model asks for. */
+function wantedSlices(name: TableName, options: OpListOptions): string[] {
+  const { gemm, moe, fmha, kvcache } = options.quant;
   switch (name) {
     case 'gemm':
       return ['bfloat16', gemm === 'fp8_static' ? 'fp8' : gemm];
     case 'contextAttention':
+      return attentionSlices('context', options);
+    case 'generationAttention':
+      return attentionSlices('generation', options);
     case 'contextMla':
     case 'contextModule':
       return [`${fmha}|${kvcache}`];
-    case 'generationAttention':
     case 'generationMla':
     case 'generationModule':
       return [kvcache];
@@ -61,4 +66,15 @@ function wantedSlices(name: TableName, { gemm, moe, fmha, kvcache }: QuantModes)
     default:
       return [''];
   }
+}
+
+function attentionSlices(phase: Phase, options: OpListOptions): string[] {
+  const keys = opList(phase, options)
+    .flatMap(leavesOf)
+    .flatMap((op) =>
+      op.kind === 'contextAttention' || op.kind === 'generationAttention'
+        ? [attentionSlice(op, options.quant)]
+        : [],
+    );
+  return [...new Set(keys)];
 }

@@ -63,10 +63,8 @@ export function aicModel(systemsFolder: string, question: AicQuestion): AicModel
 }
 
 /** Opens the tables that a question needs. @throws {AicError} for what is not there */
-export async function openEstimator(systemsFolder: string, question: AicQuestion): Promise<AicEstimator> {
+export function openEstimator(systemsFolder: string, question: AicQuestion): AicEstimator {
   const { options } = aicModel(systemsFolder, question);
   const { system, backend, version } = question;
-  const { model, quant } = options;
-  const database = await openDatabase(systemsFolder, system, backend, version, model, quant);
-  return new AicEstimator(database, options);
+  return new AicEstimator(openDatabase(systemsFolder, system, backend, version, options), options);
 }

@@ -37,3 +37,9 @@ export type Op =
   | Leaf
   | { kind: 'fallback'; name: string; primary: Leaf; otherwise: readonly Leaf[] }
   | { kind: 'overlap'; name: string; groups: readonly [readonly Leaf[], readonly Leaf[]] };
+
+/** The operations that may come to count. */
+export function leavesOf(op: Op): readonly Leaf[] {
+  if (op.kind === 'fallback') return [op.primary, ...op.otherwise];
+  return op.kind === 'overlap' ? op.groups.flat() : [op];
+}

@@ -3,22 +3,17 @@ import type { Columns } from './parquet.js';
 /** How the rows of a table are told apart: by slice, and within it by the axes of a grid. */
 export interface TableDefinition {
   file: string;
-  columns: readonly string[];
   /** Slice of each row; undefined for rows that do not count. */
   slices(columns: Columns): (row: number) => string | undefined;
-  axes(columns: Columns): readonly Float64Array[];
+  axes(columns: Columns): readonly ((row: number) => number)[];
   /** Which row of a key counts, over all sources in their order. */
   winner: 'first' | 'last';
 }
 
-function sum(a: Float64Array, b: Float64Array): Float64Array {
-  return a.map((value, index) => value + b[index]);
-}
-
 /** The slice by some columns, joined. */
 function byTexts(columns: Columns, names: readonly string[]): (row: number) => string {
-  const texts = names.map((name) => columns.texts(name));
-  return (row) => texts.map((values) => values[row]).join('|');
+  const texts = names.map((name) => columns.text(name));
+  return columns.described(names, (row) => texts.map((text) => text(row)).join('|'));
 }
 
 function define(
@@ -29,14 +24,13 @@ function define(
 ): TableDefinition {
   return {
     file,
-    columns: [...texts, ...axes.flat(), 'latency'],
     slices: (columns) => byTexts(columns, texts),
     axes: (columns) =>
-      axes.map((axis) =>
-        typeof axis === 'string'
-          ? columns.numbers(axis)
-          : sum(columns.numbers(axis[0]), columns.numbers(axis[1])),
-      ),
+      axes.map((axis) => {
+        if (typeof axis === 'string') return columns.number(axis);
+        const [a, b] = axis.map((name) => columns.number(name));
+        return (row) => a(row) + b(row);
+      }),
     winner,
   };
 }
@@ -46,10 +40,12 @@ const WITHOUT_SITES = ['awq', 'gptq'];
 const gemm: TableDefinition = {
   ...define('gemm_perf', ['gemm_dtype'], ['n', 'k', 'm']),
   slices: (columns) => {
-    const dtypes = columns.texts('gemm_dtype');
-    return (row) => (WITHOUT_SITES.includes(dtypes[row]) ? undefined : dtypes[row]);
+    const dtypes = columns.text('gemm_dtype');
+    return (row) => (WITHOUT_SITES.includes(dtypes(row)) ? undefined : dtypes(row));
   },
 };
+
+const ATTENTION_SHAPE = ['num_heads', 'num_key_value_heads', 'head_dim', 'window_size'];
 
 /** Attention slices name key-value heads only where there are fewer of them than query heads. */
 function attention(
@@ -60,30 +56,25 @@ function attention(
   const plain = define(file, texts, axes);
   return {
     ...plain,
-    columns: [...plain.columns, 'num_heads', 'num_key_value_heads', 'head_dim', 'window_size'],
     slices: (columns) => {
       const start = byTexts(columns, texts);
-      const heads = columns.numbers('num_heads');
-      const kvHeads = columns.numbers('num_key_value_heads');
-      const size = columns.numbers('head_dim');
-      const window = columns.numbers('window_size');
-      return (row) => {
-        const groups = kvHeads[row] === heads[row] ? 0 : kvHeads[row];
-        return `${start(row)}|${groups}|${size[row]}|${window[row]}`;
-      };
+      const [heads, kvHeads, size, window] = ATTENTION_SHAPE.map((name) => columns.number(name));
+      return columns.described([...texts, ...ATTENTION_SHAPE], (row) => {
+        const groups = kvHeads(row) === heads(row) ? 0 : kvHeads(row);
+        return `${start(row)}|${groups}|${size(row)}|${window(row)}`;
+      });
     },
   };
 }
 
 const customAllReduce: TableDefinition = {
   ...define('custom_allreduce_perf', ['num_gpus'], ['message_size']),
-  columns: ['num_gpus', 'message_size', 'latency', 'kernel_source', 'backend'],
   slices: (columns) => {
-    const gpus = columns.numbers('num_gpus');
-    const kernels = columns.texts('kernel_source');
-    const backends = columns.texts('backend');
+    const gpus = columns.number('num_gpus');
+    const kernels = columns.text('kernel_source');
+    const backends = columns.text('backend');
     return (row) =>
-      kernels[row]?.endsWith('_eager') || backends[row]?.endsWith('_eager') ? undefined : String(gpus[row]);
+      kernels(row).endsWith('_eager') || backends(row).endsWith('_eager') ? undefined : String(gpus(row));
   },
 };
 
@@ -97,17 +88,17 @@ const MOE_RENAMED: Record<string, string> = {
 
 const moe: TableDefinition = {
   ...define('moe_perf', [], ['num_tokens']),
-  columns: ['moe_dtype', 'distribution', ...MOE_SHAPE, 'num_tokens', 'latency', 'kernel_source'],
   slices: (columns) => {
-    const dtypes = columns.texts('moe_dtype');
-    const distributions = columns.texts('distribution');
-    const kernels = columns.texts('kernel_source');
-    const shape = MOE_SHAPE.map((name) => columns.numbers(name));
-    return (row) => {
-      const kind = kernels[row] === LOW_LATENCY ? 'fast' : 'normal';
-      const dtype = MOE_RENAMED[`${dtypes[row]}|${kernels[row]}`] ?? dtypes[row];
-      return `${kind}|${dtype}|${distributions[row]}|${shape.map((values) => values[row]).join('|')}`;
-    };
+    const dtypes = columns.text('moe_dtype');
+    const distributions = columns.text('distribution');
+    const kernels = columns.text('kernel_source');
+    const shape = MOE_SHAPE.map((name) => columns.number(name));
+    const told = ['kernel_source', 'moe_dtype', 'distribution', ...MOE_SHAPE];
+    return columns.described(told, (row) => {
+      const kind = kernels(row) === LOW_LATENCY ? 'fast' : 'normal';
+      const dtype = MOE_RENAMED[`${dtypes(row)}|${kernels(row)}`] ?? dtypes(row);
+      return `${kind}|${dtype}|${distributions(row)}|${shape.map((size) => size(row)).join('|')}`;
+    });
   },
 };
 

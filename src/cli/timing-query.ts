@@ -33,7 +33,7 @@ export async function queryTiming(flags: QueryFlags): Promise<string> {
     throw new InputError(
       `--prefix: must be from 0 to ${tokens - 1}, one less than --tokens, found ${prefix}`,
     );
-  const parts = flags.gpu === undefined ? await fromTables(flags) : fromRoofline(flags, flags.gpu);
+  const parts = flags.gpu === undefined ? fromTables(flags) : fromRoofline(flags, flags.gpu);
   const totalMs = parts.reduce((sum, { ms }) => sum + ms, 0);
   if (flags.json) return `${JSON.stringify({ total_ms: totalMs, operations: parts }, null, 2)}\n`;
   const table = new Table({
@@ -46,8 +46,8 @@ export async function queryTiming(flags: QueryFlags): Promise<string> {
   return `${table.toString()}\n`;
 }
 
-async function fromTables(flags: QueryFlags): Promise<{ name: string; ms: number }[]> {
-  const estimator = await openEstimator(systemsFolder(flags.aicSystems), {
+function fromTables(flags: QueryFlags): { name: string; ms: number }[] {
+  const estimator = openEstimator(systemsFolder(flags.aicSystems), {
     backend: flags.backend,
     system: flags.system,
     version: flags.backendVersion ?? DEFAULT_VERSIONS[flags.backend] ?? '',
