@@ -3,9 +3,10 @@ import { planReplay, type ReplayOptions, type ReplayPlan } from './config/replay
 import { Collector, type RequestOutcome } from './report/collector.js';
 import { buildReport, type Report } from './report/report.js';
 import { type ResolvedEngines, resolveEngines } from './resolve-engines.js';
+import { CoupledError } from './simulation/independent.js';
 import { RunError } from './simulation/run-error.js';
 import { simulate, simulateSplit } from './simulation/simulate.js';
-import { loadWorkload } from './workload/load.js';
+import { loadWorkload, type Workload } from './workload/load.js';
 
 export interface ReplayResult {
   report: Report;
@@ -22,21 +23,30 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   const plan = planReplay(options);
   const warnings: string[] = [];
   const engines = resolveEngines(plan, warnings);
-  const workload = await loadWorkload(plan);
+  const attempt = async (together: boolean) => {
+    const workload = await loadWorkload(plan);
+    try {
+      return runPlan(plan, engines, workload, warnings, together);
+    } finally {
+      workload.close();
+    }
+  };
   try {
-    return runPlan(plan, engines, workload, warnings);
+    return await attempt(false).catch((error) => {
+      if (error instanceof CoupledError) return attempt(true);
+      throw error;
+    });
   } catch (error) {
     throw error instanceof AicError ? new RunError(error.message) : error;
-  } finally {
-    workload.close();
   }
 }
 
 function runPlan(
   plan: ReplayPlan,
   { stages, estimator }: ResolvedEngines,
-  workload: Awaited<ReturnType<typeof loadWorkload>>,
+  workload: Workload,
   warnings: string[],
+  together: boolean,
 ): ReplayResult {
   const { options, topology } = plan;
   const { source } = workload;
@@ -62,7 +72,7 @@ function runPlan(
   const startedMs = performance.now();
   const use =
     topology.kind === 'aggregated'
-      ? simulate({ ...run, ...stages[0], workers: topology.workers })
+      ? simulate({ ...run, ...stages[0], workers: topology.workers, together })
       : simulateSplit({
           ...run,
           prefillsAllOutput: workload.plansOutput && !options.singleTokenPrefill,

@@ -17,7 +17,8 @@ export class GapSamples {
   private logValues = new Float64Array(1024);
   private logCounts = new Float64Array(1024);
   private logSize = 0;
-  /** Places in the log by hash. */
+  /** Values noted a moment ago and their places in the log, by hash. */
+  private readonly recentValues = new Float64Array(RECENT).fill(EMPTY);
   private readonly recent = new Int32Array(RECENT);
   private capacity = 1024;
   private values = new Float64Array(this.capacity).fill(EMPTY);
@@ -32,9 +33,8 @@ export class GapSamples {
     this.word[0] = value;
     const mixed = Math.imul(this.halves[0] ^ (this.halves[1] << 7), 0x9e3779b1);
     const bucket = mixed >>> 20;
-    const known = this.recent[bucket];
-    if (this.logValues[known] === value && known < this.logSize) {
-      this.logCounts[known] += count;
+    if (this.recentValues[bucket] === value) {
+      this.logCounts[this.recent[bucket]] += count;
       return;
     }
     if (this.logSize === this.logValues.length) this.growLog();
@@ -42,6 +42,7 @@ export class GapSamples {
     this.logValues[at] = value;
     this.logCounts[at] = count;
     this.recent[bucket] = at;
+    this.recentValues[bucket] = value;
   }
 
   private growLog(): void {
@@ -64,6 +65,7 @@ export class GapSamples {
       this.insert(this.isExact ? value : binned(value), this.logCounts[i]);
     }
     this.logSize = 0;
+    this.recentValues.fill(EMPTY);
   }
 
   private insert(value: number, count: number): void {

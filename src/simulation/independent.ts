@@ -3,22 +3,35 @@ import { RoundRobin } from '../router/round-robin.js';
 import { RequestDraft } from '../workload/source.js';
 import type { Fleet } from './fleet.js';
 
+/** Workers that were run apart turn out to depend on each other. */
+export class CoupledError extends Error {
+  override readonly name = 'CoupledError';
+}
+
 /**
  * Workers whose requests are known ahead: under round robin, with arrivals that depend on nothing that happens, no
  * worker ever looks at another. Each is advanced alone, up to the next request that comes to it.
+ *
+ * There is one exception: an idle pass of SGLang changes its state, and how often one is tried depends on what other
+ * workers do.
  */
 export class IndependentRun {
   private readonly clocks: Float64Array;
   private readonly isStuck: boolean[];
+  private readonly retriesIdle: boolean;
 
   constructor(private readonly fleet: Fleet) {
     fleet.pool.addInitial();
     const { cores } = fleet.pool;
     this.clocks = new Float64Array(cores.length);
     this.isStuck = cores.map(() => false);
+    this.retriesIdle = fleet.options.args.engineType === 'sglang';
   }
 
-  /** @returns the time of the last event, in milliseconds */
+  /**
+   * @returns the time of the last event, in milliseconds
+   * @throws {CoupledError} when the run must be made again, with all workers together
+   */
   run(): number {
     const { fleet } = this;
     const { source, workers } = fleet.options;
@@ -58,6 +71,7 @@ export class IndependentRun {
       end = core.execute(now);
       core.settle(end);
       this.isStuck[rank] = end === now && !core.madeProgress;
+      if (this.isStuck[rank] && this.retriesIdle) throw new CoupledError();
     }
     this.clocks[rank] = end;
     if (core.signals.length > 0 || this.fleet.options.checks) this.fleet.end(core, end);

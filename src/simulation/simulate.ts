@@ -20,12 +20,16 @@ interface RunOptions {
   recordsUnfinished: boolean;
 }
 
-export type SimulationOptions = Omit<FleetOptions, 'isCapped' | 'namesWorkers'> & RunOptions;
+export interface SimulationOptions extends Omit<FleetOptions, 'isCapped' | 'namesWorkers'>, RunOptions {
+  /** Whether workers must be run together even where they seem not to depend on each other. */
+  together: boolean;
+}
 export type SplitSimulationOptions = Omit<SplitFleetOptions, 'isCapped'> & RunOptions;
 
 /**
  * Runs a workload through workers that serve requests from prompt to last token.
  * @throws {RunError} when the run comes to a dead end
+ * @throws {CoupledError} when workers must be run together
  */
 export function simulate(options: SimulationOptions): WorkerUse {
   const { args, workers } = options;
@@ -50,10 +54,9 @@ function runSingle(fleet: Fleet, { isOpenLoop, capMs, collector }: SimulationOpt
 
 function runMany(fleet: Fleet, options: SimulationOptions): number {
   const { args, source, capMs, workers, router } = options;
-  // An idle pass of SGLang changes its state, and how often one is tried depends on what other workers do.
-  const isAlone = args.ranks === 1 && args.engineType !== 'sglang';
+  const isUncapped = capMs === Number.POSITIVE_INFINITY;
   const isIndependent =
-    !source.hasFeedback && capMs === Number.POSITIVE_INFINITY && isAlone && router === undefined;
+    !options.together && !source.hasFeedback && isUncapped && args.ranks === 1 && router === undefined;
   return isIndependent
     ? (workers * new IndependentRun(fleet).run()) / 1000
     : new HarnessRun(fleet, capMs).run();

@@ -7,6 +7,11 @@ interface Entry<T> {
 export class AgeHeap<T> {
   private readonly entries: Entry<T>[] = [];
 
+  /** The entry of the smallest age; undefined when there is none. */
+  get first(): Entry<T> | undefined {
+    return this.entries[0];
+  }
+
   push(age: number, item: T): void {
     const { entries } = this;
     const entry = { age, item };

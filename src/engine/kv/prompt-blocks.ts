@@ -185,4 +185,13 @@ export class PromptBlocks {
   release(id: number): void {
     if (id >= 0) this.tree.release(Math.floor(id / this.stride));
   }
+
+  /** As `retain`, for holders that have every block before this one too: one reference for all blocks of a tree node. */
+  retainInOrder(id: number): void {
+    if (id >= 0 && id % this.stride === 0) this.tree.retain(id / this.stride);
+  }
+
+  releaseInOrder(id: number): void {
+    if (id >= 0 && id % this.stride === 0) this.tree.release(id / this.stride);
+  }
 }

@@ -4,15 +4,17 @@ import { AgeHeap } from './age-heap.js';
 export class RadixNode {
   readonly children = new Map<number, RadixNode>();
   locks = 0;
+  length: number;
 
   constructor(
     public parent: RadixNode | undefined,
-    /** Identities of the pages, and the pages that hold them. */
+    /** Identities of the pages: the first `length` of the list, which keeps its room when pages go. */
     public keys: number[],
-    public pages: number[],
     /** When the node was last used, as a count of uses. */
     public stamp: number,
-  ) {}
+  ) {
+    this.length = keys.length;
+  }
 }
 
 /**
@@ -20,7 +22,7 @@ export class RadixNode {
  * nodes belong to running requests; unlocked leaves are evicted, those used longest ago first. Counts are pages.
  */
 export class RadixTree {
-  readonly root = new RadixNode(undefined, [], [], 0);
+  readonly root = new RadixNode(undefined, [], 0);
   /** Pages that eviction could free, and pages that requests hold. */
   evictable = 0;
   protected = 0;
@@ -29,11 +31,18 @@ export class RadixTree {
   private readonly leaves = new AgeHeap<RadixNode>();
 
   /** @param names keeps the identities alive that the tree holds */
-  constructor(private readonly names: { retain(id: number): void; release(id: number): void }) {}
+  constructor(
+    private readonly names: {
+      retainInOrder(id: number): void;
+      releaseInOrder(id: number): void;
+    },
+  ) {}
 
   /** Result of the last `match`: matched pages and the node where the match ends. */
   matched = 0;
   matchedNode: RadixNode = this.root;
+  /** Pages of the last insertion that the tree had already. */
+  doubled = 0;
   /** Pages of the child behind the node of the last walk that match too, where not all of them do. */
   private matchedPart = 0;
 
@@ -60,17 +69,16 @@ export class RadixTree {
     while (this.matched < count && this.matchedPart === 0) {
       const child = at.children.get(keys[this.matched]);
       if (!child) break;
-      const common = commonLength(child.keys, keys, this.matched, count);
+      const common = commonLength(child, keys, this.matched, count);
       this.matched += common;
-      if (common < child.keys.length) this.matchedPart = common;
+      if (common < child.length) this.matchedPart = common;
       else at = child;
     }
     this.matchedNode = at;
   }
 
-  /** Adds pages `from` to `to` of a request below a node. @returns the node where they end */
-  insert(start: RadixNode, keys: Int32Array, pages: number[], from: number, to: number): RadixNode {
-    if (to === from) return start;
+  /** Adds pages `from` to `to` of a request below a node; `doubled` says how many of them, the first ones, were known. */
+  insert(start: RadixNode, keys: Int32Array, from: number, to: number): RadixNode {
     const now = this.tick();
     for (let node: RadixNode | undefined = start; node; node = node.parent) this.touch(node, now);
     let at = start;
@@ -79,22 +87,24 @@ export class RadixTree {
       const canGrow = at.locks === 0 || (at === start && at.locks === 1);
       if (at !== this.root && at.children.size === 0 && canGrow) {
         for (let i = next; i < to; i++) {
-          at.keys.push(keys[i]);
-          at.pages.push(pages[i]);
-          this.names.retain(keys[i]);
+          at.keys[at.length++] = keys[i];
+          this.names.retainInOrder(keys[i]);
         }
+        this.doubled = next - from;
         this.touch(at, now);
         if (at.locks === 0) this.evictable += to - next;
         else this.protected += to - next;
         return at;
       }
+      this.doubled = next - from;
       const child = at.children.get(keys[next]);
-      if (!child) return this.addChild(at, keys, pages, next, to);
-      const common = commonLength(child.keys, keys, next, to);
+      if (!child) return this.addChild(at, keys, next, to);
+      const common = commonLength(child, keys, next, to);
       next += common;
-      if (common < child.keys.length) {
+      this.doubled += common;
+      if (common < child.length) {
         const upper = this.split(child, common);
-        return next < to ? this.addChild(upper, keys, pages, next, to) : upper;
+        return next < to ? this.addChild(upper, keys, next, to) : upper;
       }
       at = child;
       this.touch(child, now);
@@ -105,77 +115,69 @@ export class RadixTree {
   lock(node: RadixNode): void {
     for (let at = node; at.parent; at = at.parent) {
       if (at.locks++ > 0) continue;
-      this.evictable -= at.keys.length;
-      this.protected += at.keys.length;
+      this.evictable -= at.length;
+      this.protected += at.length;
     }
   }
 
   unlock(node: RadixNode): void {
     for (let at = node; at.parent; at = at.parent) {
       if (--at.locks > 0) continue;
-      this.evictable += at.keys.length;
-      this.protected -= at.keys.length;
+      this.evictable += at.length;
+      this.protected -= at.length;
       this.noteLeaf(at);
     }
   }
 
-  /** Evicts at least `count` pages where there are so many. @returns the pages freed, in order */
-  evict(count: number): number[] {
-    const pages: number[] = [];
-    const keys: number[] = [];
-    while (pages.length < count) {
+  /**
+   * Evicts `count` pages, or all where there are fewer.
+   * @param freed told of the identities, in order, as ranges of a list
+   * @returns how many were evicted
+   */
+  evict(count: number, freed?: (keys: readonly number[], from: number, to: number) => void): number {
+    let left = count;
+    while (left > 0) {
       const victim = this.oldestLeaf();
       if (!victim) break;
-      const taken = Math.min(count - pages.length, victim.keys.length);
-      const kept = victim.keys.length - taken;
-      for (let i = kept; i < victim.keys.length; i++) {
-        pages.push(victim.pages[i]);
-        keys.push(victim.keys[i]);
-      }
-      victim.pages.length = kept;
-      victim.keys.length = kept;
-      this.evictable -= taken;
-      if (kept > 0) this.noteLeaf(victim);
-      else this.removeLeaf(victim, keys[keys.length - taken]);
+      const { keys, length } = victim;
+      const kept = Math.max(0, length - left);
+      freed?.(keys, kept, length);
+      for (let i = length - 1; i >= kept; i--) this.names.releaseInOrder(keys[i]);
+      left -= length - kept;
+      this.evictable -= length - kept;
+      victim.length = kept;
+      if (kept === 0) this.removeLeaf(victim);
     }
-    for (const key of keys) this.names.release(key);
-    return pages;
+    return count - left;
   }
 
-  private removeLeaf(node: RadixNode, firstKey: number): void {
+  private removeLeaf(node: RadixNode): void {
     const parent = node.parent!;
-    parent.children.delete(firstKey);
+    parent.children.delete(node.keys[0]);
     node.parent = undefined;
     this.noteLeaf(parent);
   }
 
   /** Puts an upper node above the rest of an edge. */
   private split(node: RadixNode, length: number): RadixNode {
-    const upper = new RadixNode(
-      node.parent,
-      node.keys.slice(0, length),
-      node.pages.slice(0, length),
-      node.stamp,
-    );
+    const upper = new RadixNode(node.parent, node.keys.slice(0, length), node.stamp);
     upper.locks = node.locks;
     node.parent!.children.set(upper.keys[0], upper);
-    node.keys = node.keys.slice(length);
-    node.pages = node.pages.slice(length);
+    node.keys = node.keys.slice(length, node.length);
+    node.length -= length;
     node.parent = upper;
     upper.children.set(node.keys[0], node);
     return upper;
   }
 
-  private addChild(
-    parent: RadixNode,
-    keys: Int32Array,
-    pages: number[],
-    from: number,
-    to: number,
-  ): RadixNode {
-    const child = new RadixNode(parent, [...keys.subarray(from, to)], pages.slice(from, to), this.tick());
-    parent.children.set(child.keys[0], child);
-    for (const key of child.keys) this.names.retain(key);
+  private addChild(parent: RadixNode, keys: Int32Array, from: number, to: number): RadixNode {
+    const own: number[] = [];
+    for (let i = from; i < to; i++) {
+      own.push(keys[i]);
+      this.names.retainInOrder(keys[i]);
+    }
+    const child = new RadixNode(parent, own, this.tick());
+    parent.children.set(own[0], child);
     this.evictable += to - from;
     this.noteLeaf(child);
     return child;
@@ -198,16 +200,20 @@ export class RadixTree {
     if (this.isLeaf(node)) this.leaves.push(node.stamp, node);
   }
 
+  /** The unlocked leaf used longest ago; it stays among the leaves. */
   private oldestLeaf(): RadixNode | undefined {
-    for (let leaf = this.leaves.pop(); leaf; leaf = this.leaves.pop())
+    const { leaves } = this;
+    for (let leaf = leaves.first; leaf; leaf = leaves.first) {
       if (leaf.item.stamp === leaf.age && this.isLeaf(leaf.item)) return leaf.item;
+      leaves.pop();
+    }
     return undefined;
   }
 }
 
-function commonLength(edge: number[], keys: Int32Array, from: number, to: number): number {
+function commonLength(edge: RadixNode, keys: Int32Array, from: number, to: number): number {
   const most = Math.min(edge.length, to - from);
   let length = 0;
-  while (length < most && edge[length] === keys[from + length]) length++;
+  while (length < most && edge.keys[length] === keys[from + length]) length++;
   return length;
 }

@@ -1,11 +1,11 @@
 import type { KvEventSink } from '../kv/block-pool.js';
 
 /**
- * What a rank tells the router of its pages: content is stored with its first page and removed with its last. Kept back
+ * What a rank tells the router of its pages: content is stored with its first copy and removed with its last. Kept back
  * until `publish`, since SGLang makes it known at the end of a pass.
  */
 export class PageEvents {
-  private readonly idOf = new Map<number, number>();
+  /** Pages that hold an identity. */
   private readonly copies = new Map<number, number>();
   private readonly pending: { id: number; isStored: boolean }[] = [];
 
@@ -16,12 +16,10 @@ export class PageEvents {
   ) {}
 
   /** Pages `from` to `to` of a request hold, or will hold, these identities. */
-  filled(pages: readonly number[], ids: Int32Array, from: number, to: number): void {
+  filled(ids: Int32Array, from: number, to: number): void {
     for (let i = from; i < to; i++) {
-      if (this.idOf.has(pages[i])) continue;
       const id = ids[i];
       const copies = this.copies.get(id) ?? 0;
-      this.idOf.set(pages[i], id);
       this.copies.set(id, copies + 1);
       if (copies > 0) continue;
       this.names.retain(id);
@@ -29,11 +27,9 @@ export class PageEvents {
     }
   }
 
-  freed(pages: readonly number[]): void {
-    for (const page of pages) {
-      const id = this.idOf.get(page);
-      if (id === undefined) continue;
-      this.idOf.delete(page);
+  freed(ids: ArrayLike<number>, from: number, to: number): void {
+    for (let i = from; i < to; i++) {
+      const id = ids[i];
       const copies = this.copies.get(id)! - 1;
       if (copies > 0) this.copies.set(id, copies);
       else {

@@ -69,7 +69,8 @@ export class SglangScheduler implements EngineCore, DestinationHost {
   private readonly retracted: number[] = [];
   private readonly tokenless: number[] = [];
   private bursts: number[] = [];
-  private reserved: number[] = [];
+  /** Pages taken for the tokens of this pass. */
+  private reservedPages = 0;
   private decodes = false;
 
   constructor(
@@ -86,7 +87,8 @@ export class SglangScheduler implements EngineCore, DestinationHost {
       tables.blocks,
       tables.events,
     );
-    this.stretch = new DecodeStretch(tables.requests, tables.log, tables.gaps);
+    const { requests, log, gaps } = tables;
+    this.stretch = new DecodeStretch(requests, log, gaps, this.leases, clock, options.pageTokens);
     this.startRatio = RATIO_START * options.conservativeness;
     this.ratioFloor = this.startRatio * RATIO_FLOOR;
     this.ratioStep = (this.startRatio - this.ratioFloor) / RATIO_STEPS;
@@ -132,7 +134,7 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     const { requests, leases } = this;
     const availableBefore = leases.availableTokens;
     requests.computed[slot] = requests.promptTokens[slot];
-    leases.cachePrefix(slot);
+    leases.cachePrefix(slot, requests.computed[slot]);
     this.prebuilt.push(slot);
     return leases.availableTokens > availableBefore;
   }
@@ -161,13 +163,17 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     const isFull = running.length >= options.maxSequences;
     const isSteady = isFull || (prebuilt.length === 0 && (waiting.length === 0 || !this.mayPrefill));
     if (!options.plansAhead || running.length === 0 || this.speculation) return -1;
-    if (this.stretch.passes === 0 && !isSteady) return -1;
-    return this.stretch.plan(running, nowMs, limitMs, this.timeOfTokens);
+    if (this.stretch.passes > 0) return this.stretch.shorten(limitMs);
+    if (!isSteady) return -1;
+    // The router must hear of pages pass by pass, and the order of a queue may hang on the cache at each.
+    const changesPages =
+      this.tables.events === undefined && (waiting.length === 0 || !options.longestPrefixFirst);
+    return this.stretch.plan(running, nowMs, limitMs, changesPages);
   }
 
   commit(): void {
     const { stretch } = this;
-    for (let pass = 0; pass < stretch.passes; pass++) this.lowerRatio();
+    for (let pass = 0; pass < stretch.passes && this.ratio > this.ratioFloor; pass++) this.lowerRatio();
     stretch.commit(this.running);
     this.madeProgress = true;
   }
@@ -288,7 +294,7 @@ export class SglangScheduler implements EngineCore, DestinationHost {
   private place(slot: number): void {
     const { requests, leases } = this;
     if (requests.computed[slot] < requests.length[slot]) {
-      leases.cachePrefix(slot);
+      leases.cachePrefix(slot, requests.computed[slot]);
       this.waiting.unshift(slot);
     } else {
       requests.status[slot] = RUNNING;
@@ -311,9 +317,8 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     }
     const pages = growth / options.pageTokens;
     const end = startMs + this.decodeTime();
-    const reserved = leases.reserve(pages);
-    if (!reserved) return startMs;
-    this.reserved = reserved;
+    if (!leases.reserve(pages)) return startMs;
+    this.reservedPages = pages;
     this.decodes = true;
     return end;
   }
@@ -345,18 +350,11 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     this.retracted.push(slot);
   }
 
-  /** Time of a decode step by the known tokens of all running requests. */
-  private readonly timeOfTokens = (tokens: number): number => {
-    const { running, options } = this;
-    const active = Math.min(tokens, options.pages * options.pageTokens);
-    return this.clock.predictDecode(running.length, active, Math.floor(tokens / running.length));
-  };
-
   private decodeTime(): number {
     const { requests, running } = this;
     let tokens = 0;
     for (const slot of running) tokens += requests.length[slot];
-    return this.timeOfTokens(tokens);
+    return this.clock.decodeTokensMs(running.length, tokens);
   }
 
   settle(endMs: number): void {
@@ -383,28 +381,28 @@ export class SglangScheduler implements EngineCore, DestinationHost {
 
   private decode(endMs: number, done: number[]): void {
     const { requests, leases, speculation, running } = this;
-    const next = { page: 0 };
     this.bursts = running.map((slot) => (speculation ? speculation.burst(requests.remaining(slot)) : 1));
     running.forEach((slot, index) => {
       const wasSilent = this.log.emittedTokens[slot] === 0;
       for (let left = this.bursts[index]; left > 0; left--) {
-        this.emit(slot, endMs, next);
+        this.emit(slot, endMs);
         if (requests.remaining(slot) === 0) {
           done.push(slot);
           this.signals.push({ slot, kind: this.endKind });
           return;
         }
-        leases.cachePrefix(slot);
+        leases.cachePrefix(slot, requests.computed[slot]);
       }
       if (wasSilent) this.signals.push({ slot, kind: 'firstToken' });
     });
-    leases.pool.give(this.reserved.slice(next.page));
+    leases.giveBack(this.reservedPages);
   }
 
-  private emit(slot: number, endMs: number, next: { page: number }): void {
+  private emit(slot: number, endMs: number): void {
     const { requests, leases, options } = this;
     if (requests.length[slot] + 1 > requests.allocated[slot]) {
-      leases.addPage(slot, this.reserved[next.page++]);
+      leases.addPages(slot, 1);
+      this.reservedPages--;
       requests.allocated[slot] += options.pageTokens;
     }
     requests.length[slot]++;

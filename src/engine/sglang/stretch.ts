@@ -1,62 +1,78 @@
 import type { GapSink, RequestLog } from '../request-log.js';
 import type { SchedulerRequests } from '../requests.js';
+import type { PassClock } from '../timing/pass-clock.js';
+import type { Leases } from './leases.js';
 
 /**
- * A planned run of passes in which every running request emits one token into a page that it has already. Each pass
- * takes longer than the one before, since the contexts grow, so the plan is a list of end times.
+ * A planned run of passes in which every running request emits one token and none ends. Each pass takes longer than
+ * the one before, since the contexts grow, so the plan is a list of end times. Pages that requests get and fill on the
+ * way are left to `commit`: nothing that the plan depends on hangs on them.
  */
 export class DecodeStretch {
   passes = 0;
-  lastStartMs = 0;
   private startMs = 0;
   private readonly ends: number[] = [];
+  /** Requests by tokens until their page is full, as positions among the running ones. */
+  private readonly byPhase: number[] = [];
+  private readonly phase: number[] = [];
 
   constructor(
     private readonly requests: SchedulerRequests,
     private readonly log: RequestLog,
     private readonly gaps: GapSink,
+    private readonly leases: Leases,
+    private readonly clock: PassClock,
+    private readonly pageTokens: number,
   ) {}
 
-  /**
-   * @param decodeMs time of a pass by the known tokens of all requests
-   * @returns the end of the last pass planned, or -1 when the next one must be executed
-   */
-  plan(
-    running: readonly number[],
-    nowMs: number,
-    limitMs: number,
-    decodeMs: (tokens: number) => number,
-  ): number {
-    const { ends } = this;
-    const most = this.quietPasses(running, nowMs);
-    let tokens = 0;
-    for (const slot of running) tokens += this.requests.length[slot];
-    let t = nowMs;
-    let passes = 0;
-    for (; passes < most && t < limitMs; passes++) {
-      this.lastStartMs = t;
-      t += decodeMs(tokens);
-      ends[passes] = t;
-      tokens += running.length;
-    }
-    this.passes = passes;
-    this.startMs = nowMs;
-    return passes > 0 ? t : -1;
+  /** When the last pass begins. */
+  get lastStartMs(): number {
+    return this.passes > 1 ? this.ends[this.passes - 2] : this.startMs;
   }
 
-  /** Passes until a request fills a page or ends, or 0 when some request did not emit in the pass before. */
-  private quietPasses(running: readonly number[], nowMs: number): number {
-    const { requests, log } = this;
-    let quiet = Number.POSITIVE_INFINITY;
+  /**
+   * @param changesPages whether passes in which a request gets or fills a page may be planned too
+   * @returns the end of the last pass planned, or -1 when the next one must be executed
+   */
+  plan(running: readonly number[], nowMs: number, limitMs: number, changesPages: boolean): number {
+    const { ends, clock, requests } = this;
+    const most = this.quietPasses(running, nowMs, changesPages);
+    let tokens = 0;
+    for (const slot of running) tokens += requests.length[slot];
+    this.passes = clock.decodeRun(nowMs, running.length, tokens, most, limitMs, ends);
+    this.startMs = nowMs;
+    return this.passes > 0 ? ends[this.passes - 1] : -1;
+  }
+
+  /** Leaves out planned passes that would begin at a time or later. @returns the end of the last one left, or -1 */
+  shorten(limitMs: number): number {
+    const { ends } = this;
+    let low = 0;
+    let high = this.passes;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((middle === 0 ? this.startMs : ends[middle - 1]) < limitMs) low = middle + 1;
+      else high = middle;
+    }
+    this.passes = low;
+    return low > 0 ? ends[low - 1] : -1;
+  }
+
+  /** Passes until a request ends or pages run short, or 0 when some request did not emit in the pass before. */
+  private quietPasses(running: readonly number[], nowMs: number, changesPages: boolean): number {
+    const { requests, log, leases, pageTokens } = this;
+    let toEnd = Number.POSITIVE_INFINITY;
+    let toFull = Number.POSITIVE_INFINITY;
     for (const slot of running) {
       if (log.lastTokenMs[slot] !== nowMs) return 0;
-      quiet = Math.min(
-        quiet,
-        requests.allocated[slot] - requests.length[slot] - 1,
-        requests.remaining(slot) - 1,
-      );
+      toEnd = Math.min(toEnd, requests.remaining(slot) - 1);
+      toFull = Math.min(toFull, requests.allocated[slot] - requests.length[slot] - 1);
     }
-    return quiet;
+    if (!changesPages) return Math.min(toEnd, toFull);
+    const rounds = Math.floor(
+      (leases.availableTokens + leases.evictableTokens) / pageTokens / running.length,
+    );
+    return Math.min(toEnd, Math.max(toFull, (rounds - 1) * pageTokens));
   }
 
   /** Makes the planned passes happen. */
@@ -67,6 +83,7 @@ export class DecodeStretch {
       this.gaps.addShared(ends[i] - before, running.length);
       before = ends[i];
     }
+    this.changePages(running);
     for (const slot of running) {
       if (log.emittedTokens[slot] === 1) log.secondTokenMs[slot] = ends[0];
       log.emittedTokens[slot] += passes;
@@ -75,5 +92,44 @@ export class DecodeStretch {
       requests.computed[slot] += passes;
     }
     this.passes = 0;
+  }
+
+  /**
+   * Gives requests pages as they need them and enters full ones into the tree, pass by pass: first all pages that a
+   * pass needs, then those that it fills, in the order of the running requests. A request whose page has room for
+   * `phase` tokens fills it in that pass and needs the next page in the pass after.
+   */
+  private changePages(running: readonly number[]): void {
+    const { requests, leases, pageTokens, passes, byPhase, phase } = this;
+    byPhase.length = 0;
+    for (let i = 0; i < running.length; i++) {
+      phase[i] = requests.allocated[running[i]] - requests.length[running[i]];
+      if (phase[i] <= passes) byPhase.push(i);
+    }
+    if (byPhase.length === 0) return;
+    if (byPhase.length > 1) byPhase.sort((a, b) => phase[a] - phase[b] || a - b);
+    const rounds = Math.ceil((passes + 1) / pageTokens) + 1;
+    const events = rounds * byPhase.length;
+    const passOf = (event: number) =>
+      phase[byPhase[event % byPhase.length]] + Math.floor(event / byPhase.length) * pageTokens;
+    let growing = 0;
+    let filling = 0;
+    while (filling < events && passOf(filling) === 0) filling++;
+    for (;;) {
+      const pass = Math.min(passOf(growing) + 1, passOf(filling));
+      if (pass > passes) return;
+      const first = growing;
+      while (passOf(growing) + 1 === pass) growing++;
+      if (growing > first) leases.reserve(growing - first);
+      for (let event = first; event < growing; event++) {
+        const slot = running[byPhase[event % byPhase.length]];
+        leases.addPages(slot, 1);
+        requests.allocated[slot] += pageTokens;
+      }
+      for (; passOf(filling) === pass; filling++) {
+        const slot = running[byPhase[filling % byPhase.length]];
+        leases.cachePrefix(slot, requests.computed[slot] + pass);
+      }
+    }
   }
 }

@@ -3,6 +3,7 @@ import type { TimingModel } from './timing-model.js';
 const NS_PER_SECOND = 1e9;
 const MAX_SECONDS = 2 ** 64;
 const MEMO_LIMIT = 1 << 20;
+const MEMO_PIECE = 1 << 12;
 
 /** A duration that the clock cannot hold. */
 export class DurationError extends Error {
@@ -53,10 +54,12 @@ export function nsToSeconds(ns: number): number {
 
 /**
  * Turns predictions into what is added to the clock, in milliseconds: rounded to nanoseconds, divided by the speed-up,
- * rounded again. Decode additions that depend on KV occupancy alone are remembered by active blocks.
+ * rounded again. Decode additions that depend on KV occupancy alone are remembered.
  */
 export class PassClock {
   private readonly memo: Float64Array;
+  /** The same by active tokens, in pieces that are made when they are needed. */
+  private readonly memoByTokens: Float64Array[] = [];
   private readonly decodeRatio: number;
   private readonly totalTokens: number;
 
@@ -96,8 +99,47 @@ export class PassClock {
     return this.predictDecode(batch, activeBlocks * this.blockTokens, contextTokens);
   }
 
-  /** Decode time by active tokens, for engines that do not count in blocks. */
-  predictDecode(batch: number, activeTokens: number, contextTokens: number): number {
+  /** As `decodeMs`, for engines that count tokens: those that all `batch` requests know. */
+  decodeTokensMs(batch: number, tokens: number): number {
+    const active = Math.min(tokens, this.totalTokens);
+    if (this.model.readsContext) return this.predictDecode(batch, active, Math.floor(tokens / batch));
+    const piece = this.memoPiece(active);
+    const at = active % MEMO_PIECE;
+    if (piece[at] < 0) piece[at] = this.predictDecode(batch, active, 0);
+    return piece[at];
+  }
+
+  private memoPiece(tokens: number): Float64Array {
+    const { memoByTokens } = this;
+    const at = Math.floor(tokens / MEMO_PIECE);
+    memoByTokens[at] ??= new Float64Array(MEMO_PIECE).fill(-1);
+    return memoByTokens[at];
+  }
+
+  /**
+   * Ends of passes that follow each other and begin before `limitMs`; in each, every request gets one token more.
+   * @returns how many passes those are
+   */
+  decodeRun(
+    startMs: number,
+    batch: number,
+    firstTokens: number,
+    most: number,
+    limitMs: number,
+    ends: number[],
+  ): number {
+    let t = startMs;
+    let tokens = firstTokens;
+    let passes = 0;
+    for (; passes < most && t < limitMs; passes++) {
+      t += this.decodeTokensMs(batch, tokens);
+      ends[passes] = t;
+      tokens += batch;
+    }
+    return passes;
+  }
+
+  private predictDecode(batch: number, activeTokens: number, contextTokens: number): number {
     const predicted = this.model.decodeMs(batch, activeTokens, contextTokens, this.totalTokens);
     return this.toClock(atLeast(predicted, 1), this.decodeRatio);
   }
