@@ -4,6 +4,8 @@ const UNKNOWN = Number.NaN;
 export interface GapSink {
   /** `count` requests that emit together each saw this gap. */
   addShared(gapMs: number, count: number): void;
+  /** `count` requests that emit together saw the gaps between passes that end one after the other. */
+  addRun(startMs: number, ends: Float64Array, passes: number, count: number): void;
   /** One request saw this gap. */
   addOwn(slot: number, gapMs: number): void;
 }

@@ -3,9 +3,15 @@ import { type Distribution, weightedDistribution } from './weighted.js';
 const EMPTY = -1;
 /** Relative width of half a bin once samples are sketched. */
 const SKETCH_ERROR = 0.0005;
-/** Entries noted one after the other before they are merged, and recent ones that a repeated value is looked for in. */
+/** Entries noted one after the other before they are merged, in pages, and recent ones among which repeats are found. */
 const LOG_LIMIT = 1 << 22;
+const LOG_PAGE = 1 << 14;
 const RECENT = 1 << 12;
+
+interface LogPage {
+  values: Float64Array;
+  counts: Float64Array;
+}
 
 /**
  * Inter-token gaps as (value, count). Gaps are noted in a log first, where a value that was seen a moment ago only
@@ -14,12 +20,13 @@ const RECENT = 1 << 12;
  */
 export class GapSamples {
   isExact = true;
-  private logValues = new Float64Array(1024);
-  private logCounts = new Float64Array(1024);
-  private logSize = 0;
-  /** Values noted a moment ago and their places in the log, by hash. */
+  private log: LogPage[] = [];
+  private page = newPage(0);
+  /** Entries in the page that is written to. */
+  private pageSize = LOG_PAGE;
+  /** Values noted a moment ago and how often since, by hash; they are logged when others take their place. */
   private readonly recentValues = new Float64Array(RECENT).fill(EMPTY);
-  private readonly recent = new Int32Array(RECENT);
+  private readonly recentCounts = new Float64Array(RECENT);
   private capacity = 1024;
   private values = new Float64Array(this.capacity).fill(EMPTY);
   private counts = new Float64Array(this.capacity);
@@ -33,39 +40,61 @@ export class GapSamples {
     this.word[0] = value;
     const mixed = Math.imul(this.halves[0] ^ (this.halves[1] << 7), 0x9e3779b1);
     const bucket = mixed >>> 20;
-    if (this.recentValues[bucket] === value) {
-      this.logCounts[this.recent[bucket]] += count;
+    const { recentValues, recentCounts } = this;
+    if (recentValues[bucket] === value) {
+      recentCounts[bucket] += count;
       return;
     }
-    if (this.logSize === this.logValues.length) this.growLog();
-    const at = this.logSize++;
-    this.logValues[at] = value;
-    this.logCounts[at] = count;
-    this.recent[bucket] = at;
-    this.recentValues[bucket] = value;
+    if (recentCounts[bucket] > 0) this.note(recentValues[bucket], recentCounts[bucket]);
+    recentValues[bucket] = value;
+    recentCounts[bucket] = count;
   }
 
-  private growLog(): void {
-    const length = this.logValues.length;
-    if (length >= Math.min(LOG_LIMIT, this.limit)) {
-      this.mergeLog();
-      return;
+  private note(value: number, count: number): void {
+    if (this.pageSize === LOG_PAGE) this.turnPage();
+    const at = this.pageSize++;
+    this.page.values[at] = value;
+    this.page.counts[at] = count;
+  }
+
+  /** Gaps between ends that follow each other; they are all different as a rule. */
+  addRun(start: number, ends: Float64Array, length: number, count: number): void {
+    let before = start;
+    for (let i = 0; i < length; ) {
+      if (this.pageSize === LOG_PAGE) this.turnPage();
+      const { values, counts } = this.page;
+      let at = this.pageSize;
+      for (; at < LOG_PAGE && i < length; at++, i++) {
+        values[at] = ends[i] - before;
+        counts[at] = count;
+        before = ends[i];
+      }
+      this.pageSize = at;
     }
-    const values = new Float64Array(length * 4);
-    const counts = new Float64Array(length * 4);
-    values.set(this.logValues);
-    counts.set(this.logCounts);
-    this.logValues = values;
-    this.logCounts = counts;
+  }
+
+  private turnPage(): void {
+    if (this.log.length * LOG_PAGE >= Math.min(LOG_LIMIT, this.limit)) this.mergeLog();
+    this.page = newPage(LOG_PAGE);
+    this.log.push(this.page);
+    this.pageSize = 0;
+  }
+
+  /** Notes what was kept back, so that the log is complete. */
+  private flush(): void {
+    const { recentValues, recentCounts } = this;
+    for (let i = 0; i < RECENT; i++) if (recentCounts[i] > 0) this.note(recentValues[i], recentCounts[i]);
+    recentValues.fill(EMPTY);
+    recentCounts.fill(0);
   }
 
   private mergeLog(): void {
-    for (let i = 0; i < this.logSize; i++) {
-      const value = this.logValues[i];
-      this.insert(this.isExact ? value : binned(value), this.logCounts[i]);
+    for (const { values, counts } of this.log) {
+      const size = values === this.page.values ? this.pageSize : LOG_PAGE;
+      for (let i = 0; i < size; i++) this.insert(this.isExact ? values[i] : binned(values[i]), counts[i]);
     }
-    this.logSize = 0;
-    this.recentValues.fill(EMPTY);
+    this.log = [];
+    this.pageSize = LOG_PAGE;
   }
 
   private insert(value: number, count: number): void {
@@ -130,15 +159,25 @@ export class GapSamples {
   }
 
   /** All values, in no order and some of them repeated, with their counts; those without a sample count 0. */
-  private entries(): { values: Float64Array; counts: Float64Array } {
-    if (this.distinct === 0)
-      return {
-        values: this.logValues.subarray(0, this.logSize),
-        counts: this.logCounts.subarray(0, this.logSize),
-      };
+  private entries(): LogPage {
+    this.flush();
+    if (this.distinct === 0) return this.logEntries();
     this.mergeLog();
     return { values: this.values.map((value) => Math.max(value, 0)), counts: this.counts };
   }
+
+  private logEntries(): LogPage {
+    const all = newPage(this.log.length * LOG_PAGE);
+    this.log.forEach(({ values, counts }, page) => {
+      all.values.set(values, page * LOG_PAGE);
+      all.counts.set(counts, page * LOG_PAGE);
+    });
+    return all;
+  }
+}
+
+function newPage(size: number): LogPage {
+  return { values: new Float64Array(size), counts: new Float64Array(size) };
 }
 
 function binned(value: number): number {

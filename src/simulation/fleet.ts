@@ -112,6 +112,7 @@ export function collectGaps(collector: Collector): GapSink {
   const { gaps } = collector;
   return {
     addShared: (gapMs, count) => gaps.add(gapMs, count),
+    addRun: (startMs, ends, passes, count) => gaps.addRun(startMs, ends, passes, count),
     addOwn: (_slot, gapMs) => gaps.add(gapMs, 1),
   };
 }

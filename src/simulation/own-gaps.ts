@@ -8,6 +8,10 @@ export class OwnGaps implements GapSink {
     throw new Error('a capped run notes gaps request by request');
   }
 
+  addRun(): void {
+    this.addShared();
+  }
+
   addOwn(slot: number, gapMs: number): void {
     const own = this.gaps.get(slot);
     if (own) own.push(gapMs);

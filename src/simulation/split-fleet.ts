@@ -41,7 +41,11 @@ const RUNS = 0;
 const STATUS: RequestOutcome['status'][] = ['unfinished', 'completed', 'rejected', 'failed'];
 
 /** Tokens of a prefill worker are computed again by the decode worker, and are not recorded. */
-const NO_GAPS: GapSink = { addShared: () => undefined, addOwn: () => undefined };
+const NO_GAPS: GapSink = {
+  addShared: () => undefined,
+  addRun: () => undefined,
+  addOwn: () => undefined,
+};
 
 /**
  * Prefill and decode workers, and what is known of each request on its way between them. A request leaves when it has

@@ -37,6 +37,8 @@ export class PromptBlocks {
   counts = new Int32Array(0);
   /** Identities per tree node. */
   readonly stride: number;
+  /** Whether as many blocks end in every tree node. */
+  private readonly isEven: boolean;
   private readonly lastNode: number[] = [];
   private readonly contents: (Uint32Array | undefined)[] = [];
 
@@ -47,6 +49,7 @@ export class PromptBlocks {
   ) {
     const { hashBlockTokens, blockTokens, hasTokens } = options;
     this.stride = hasTokens ? 1 : Math.ceil(hashBlockTokens / blockTokens);
+    this.isEven = this.stride * blockTokens === hashBlockTokens;
   }
 
   reserve(slots: number): void {
@@ -186,12 +189,31 @@ export class PromptBlocks {
     if (id >= 0) this.tree.release(Math.floor(id / this.stride));
   }
 
-  /** As `retain`, for holders that have every block before this one too: one reference for all blocks of a tree node. */
-  retainInOrder(id: number): void {
-    if (id >= 0 && id % this.stride === 0) this.tree.retain(id / this.stride);
+  /**
+   * Something that holds every block before these too holds `ids` from a place to another: one reference for all
+   * blocks of a tree node.
+   */
+  retainRun(ids: Int32Array, from: number, to: number): void {
+    const { tree, stride } = this;
+    for (let i = this.nextFirst(ids, from, to); i < to; i = this.nextFirst(ids, i + 1, to))
+      tree.retain(ids[i] / stride);
   }
 
-  releaseInOrder(id: number): void {
-    if (id >= 0 && id % this.stride === 0) this.tree.release(id / this.stride);
+  releaseRun(ids: Int32Array, from: number, to: number): void {
+    const { tree, stride } = this;
+    for (let i = this.nextFirst(ids, from, to); i < to; i = this.nextFirst(ids, i + 1, to))
+      tree.release(ids[i] / stride);
+  }
+
+  /** Place of the next identity that is the first of its tree node, or `to`. */
+  private nextFirst(ids: Int32Array, from: number, to: number): number {
+    const { stride, isEven } = this;
+    let i = from;
+    while (i < to) {
+      const place = ids[i] < 0 ? -1 : ids[i] % stride;
+      if (place === 0) return i;
+      i += place > 0 && isEven ? stride - place : 1;
+    }
+    return to;
   }
 }

@@ -9,11 +9,23 @@ export class RadixNode {
   constructor(
     public parent: RadixNode | undefined,
     /** Identities of the pages: the first `length` of the list, which keeps its room when pages go. */
-    public keys: number[],
+    public keys: Int32Array,
     /** When the node was last used, as a count of uses. */
     public stamp: number,
   ) {
     this.length = keys.length;
+  }
+
+  append(keys: Int32Array, from: number, to: number): void {
+    const length = this.length + to - from;
+    if (length > this.keys.length) {
+      const grown = new Int32Array(length + (length >> 2) + 16);
+      grown.set(this.keys.subarray(0, this.length));
+      this.keys = grown;
+    }
+    if (to === from + 1) this.keys[this.length] = keys[from];
+    else this.keys.set(keys.subarray(from, to), this.length);
+    this.length = length;
   }
 }
 
@@ -22,7 +34,7 @@ export class RadixNode {
  * nodes belong to running requests; unlocked leaves are evicted, those used longest ago first. Counts are pages.
  */
 export class RadixTree {
-  readonly root = new RadixNode(undefined, [], 0);
+  readonly root = new RadixNode(undefined, new Int32Array(0), 0);
   /** Pages that eviction could free, and pages that requests hold. */
   evictable = 0;
   protected = 0;
@@ -33,8 +45,8 @@ export class RadixTree {
   /** @param names keeps the identities alive that the tree holds */
   constructor(
     private readonly names: {
-      retainInOrder(id: number): void;
-      releaseInOrder(id: number): void;
+      retainRun(ids: Int32Array, from: number, to: number): void;
+      releaseRun(ids: Int32Array, from: number, to: number): void;
     },
   ) {}
 
@@ -86,10 +98,8 @@ export class RadixTree {
     while (next < to) {
       const canGrow = at.locks === 0 || (at === start && at.locks === 1);
       if (at !== this.root && at.children.size === 0 && canGrow) {
-        for (let i = next; i < to; i++) {
-          at.keys[at.length++] = keys[i];
-          this.names.retainInOrder(keys[i]);
-        }
+        at.append(keys, next, to);
+        this.names.retainRun(keys, next, to);
         this.doubled = next - from;
         this.touch(at, now);
         if (at.locks === 0) this.evictable += to - next;
@@ -134,7 +144,7 @@ export class RadixTree {
    * @param freed told of the identities, in order, as ranges of a list
    * @returns how many were evicted
    */
-  evict(count: number, freed?: (keys: readonly number[], from: number, to: number) => void): number {
+  evict(count: number, freed?: (keys: Int32Array, from: number, to: number) => void): number {
     let left = count;
     while (left > 0) {
       const victim = this.oldestLeaf();
@@ -142,7 +152,7 @@ export class RadixTree {
       const { keys, length } = victim;
       const kept = Math.max(0, length - left);
       freed?.(keys, kept, length);
-      for (let i = length - 1; i >= kept; i--) this.names.releaseInOrder(keys[i]);
+      this.names.releaseRun(keys, kept, length);
       left -= length - kept;
       this.evictable -= length - kept;
       victim.length = kept;
@@ -171,13 +181,9 @@ export class RadixTree {
   }
 
   private addChild(parent: RadixNode, keys: Int32Array, from: number, to: number): RadixNode {
-    const own: number[] = [];
-    for (let i = from; i < to; i++) {
-      own.push(keys[i]);
-      this.names.retainInOrder(keys[i]);
-    }
-    const child = new RadixNode(parent, own, this.tick());
-    parent.children.set(own[0], child);
+    const child = new RadixNode(parent, keys.slice(from, to), this.tick());
+    parent.children.set(keys[from], child);
+    this.names.retainRun(keys, from, to);
     this.evictable += to - from;
     this.noteLeaf(child);
     return child;

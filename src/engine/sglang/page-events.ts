@@ -27,7 +27,7 @@ export class PageEvents {
     }
   }
 
-  freed(ids: ArrayLike<number>, from: number, to: number): void {
+  freed(ids: Int32Array, from: number, to: number): void {
     for (let i = from; i < to; i++) {
       const id = ids[i];
       const copies = this.copies.get(id)! - 1;

@@ -11,7 +11,7 @@ import type { Leases } from './leases.js';
 export class DecodeStretch {
   passes = 0;
   private startMs = 0;
-  private readonly ends: number[] = [];
+  private ends = new Float64Array(64);
   /** Requests by tokens until their page is full, as positions among the running ones. */
   private readonly byPhase: number[] = [];
   private readonly phase: number[] = [];
@@ -35,13 +35,16 @@ export class DecodeStretch {
    * @returns the end of the last pass planned, or -1 when the next one must be executed
    */
   plan(running: readonly number[], nowMs: number, limitMs: number, changesPages: boolean): number {
-    const { ends, clock, requests } = this;
+    const { clock, requests } = this;
     const most = this.quietPasses(running, nowMs, changesPages);
+    this.startMs = nowMs;
+    this.passes = 0;
+    if (most <= 0) return -1;
+    if (most > this.ends.length) this.ends = new Float64Array(most * 2);
     let tokens = 0;
     for (const slot of running) tokens += requests.length[slot];
-    this.passes = clock.decodeRun(nowMs, running.length, tokens, most, limitMs, ends);
-    this.startMs = nowMs;
-    return this.passes > 0 ? ends[this.passes - 1] : -1;
+    this.passes = clock.decodeRun(nowMs, running.length, tokens, most, limitMs, this.ends);
+    return this.passes > 0 ? this.ends[this.passes - 1] : -1;
   }
 
   /** Leaves out planned passes that would begin at a time or later. @returns the end of the last one left, or -1 */
@@ -78,16 +81,13 @@ export class DecodeStretch {
   /** Makes the planned passes happen. */
   commit(running: readonly number[]): void {
     const { requests, log, ends, passes } = this;
-    let before = this.startMs;
-    for (let i = 0; i < passes; i++) {
-      this.gaps.addShared(ends[i] - before, running.length);
-      before = ends[i];
-    }
+    this.gaps.addRun(this.startMs, ends, passes, running.length);
     this.changePages(running);
+    const lastMs = ends[passes - 1];
     for (const slot of running) {
       if (log.emittedTokens[slot] === 1) log.secondTokenMs[slot] = ends[0];
       log.emittedTokens[slot] += passes;
-      log.lastTokenMs[slot] = before;
+      log.lastTokenMs[slot] = lastMs;
       requests.length[slot] += passes;
       requests.computed[slot] += passes;
     }

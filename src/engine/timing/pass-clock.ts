@@ -4,6 +4,7 @@ const NS_PER_SECOND = 1e9;
 const MAX_SECONDS = 2 ** 64;
 const MEMO_LIMIT = 1 << 20;
 const MEMO_PIECE = 1 << 12;
+const NOT_KNOWN = new Float64Array(0);
 
 /** A duration that the clock cannot hold. */
 export class DurationError extends Error {
@@ -126,15 +127,22 @@ export class PassClock {
     firstTokens: number,
     most: number,
     limitMs: number,
-    ends: number[],
+    ends: Float64Array,
   ): number {
+    const { readsContext } = this.model;
     let t = startMs;
     let tokens = firstTokens;
     let passes = 0;
-    for (; passes < most && t < limitMs; passes++) {
-      t += this.decodeTokensMs(batch, tokens);
-      ends[passes] = t;
-      tokens += batch;
+    while (passes < most && t < limitMs) {
+      const last = Math.floor(tokens / MEMO_PIECE) * MEMO_PIECE + MEMO_PIECE;
+      const isKnown = !readsContext && last <= this.totalTokens;
+      const piece = isKnown ? this.memoPiece(tokens) : NOT_KNOWN;
+      for (; tokens < last && passes < most && t < limitMs; passes++) {
+        const known = isKnown ? piece[tokens % MEMO_PIECE] : -1;
+        t += known >= 0 ? known : this.decodeTokensMs(batch, tokens);
+        ends[passes] = t;
+        tokens += batch;
+      }
     }
     return passes;
   }
