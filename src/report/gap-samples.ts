@@ -1,4 +1,4 @@
-import { type Distribution, weightedDistribution } from './weighted.js';
+import { type Distribution, gapStatistics, type WeightedSamples } from './weighted.js';
 
 const EMPTY = -1;
 /** Relative width of half a bin once samples are sketched. */
@@ -8,11 +8,6 @@ const LOG_LIMIT = 1 << 22;
 const LOG_PAGE = 1 << 14;
 const RECENT = 1 << 12;
 
-interface LogPage {
-  values: Float64Array;
-  counts: Float64Array;
-}
-
 /**
  * Inter-token gaps as (value, count). Gaps are noted in a log first, where a value that was seen a moment ago only
  * counts up; a long log is merged into a table of distinct values. Exact as long as that has at most `limit` of them;
@@ -20,7 +15,7 @@ interface LogPage {
  */
 export class GapSamples {
   isExact = true;
-  private log: LogPage[] = [];
+  private log: WeightedSamples[] = [];
   private page = newPage(0);
   /** Entries in the page that is written to. */
   private pageSize = LOG_PAGE;
@@ -139,34 +134,20 @@ export class GapSamples {
       if (values[slot] !== EMPTY) this.insert(map(values[slot]), counts[slot]);
   }
 
-  /** Statistics of the gaps. */
-  gaps(): Distribution {
-    const { values, counts } = this.entries();
-    return weightedDistribution(values, counts);
-  }
-
-  /** Statistics of 1000 / gap, over gaps above 0. */
-  rates(): Distribution {
-    const { values, counts } = this.entries();
-    const rates = new Float64Array(values.length);
-    const counted = new Float64Array(values.length);
-    for (let i = 0; i < values.length; i++) {
-      if (values[i] <= 0) continue;
-      rates[i] = 1000 / values[i];
-      counted[i] = counts[i];
-    }
-    return weightedDistribution(rates, counted);
+  /** Statistics of the gaps, and of 1000 / gap over gaps above 0. */
+  statistics(): { gaps: Distribution; rates: Distribution } {
+    return gapStatistics(this.entries());
   }
 
   /** All values, in no order and some of them repeated, with their counts; those without a sample count 0. */
-  private entries(): LogPage {
+  private entries(): WeightedSamples {
     this.flush();
     if (this.distinct === 0) return this.logEntries();
     this.mergeLog();
     return { values: this.values.map((value) => Math.max(value, 0)), counts: this.counts };
   }
 
-  private logEntries(): LogPage {
+  private logEntries(): WeightedSamples {
     const all = newPage(this.log.length * LOG_PAGE);
     this.log.forEach(({ values, counts }, page) => {
       all.values.set(values, page * LOG_PAGE);
@@ -176,7 +157,7 @@ export class GapSamples {
   }
 }
 
-function newPage(size: number): LogPage {
+function newPage(size: number): WeightedSamples {
   return { values: new Float64Array(size), counts: new Float64Array(size) };
 }
 

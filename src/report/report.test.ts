@@ -23,20 +23,24 @@ describe('statistics', () => {
       fc.property(gaps, (list) => {
         const samples = new GapSamples();
         for (const [value, count] of list) samples.add(value, count);
+        samples.addRun(10, Float64Array.of(15.5, 15.5, 20.75), 3, 2);
+        const inRun: [number, number][] = [5.5, 0, 5.25].map((gap) => [gap, 2]);
         const one = distribution(
-          Float64Array.from(list.flatMap(([value, count]) => Array<number>(count).fill(value))),
+          Float64Array.from(
+            [...list, ...inRun].flatMap(([value, count]) => Array<number>(count).fill(value)),
+          ),
         );
-        const weighted = samples.gaps();
+        const { gaps: weighted, rates: weightedRates } = samples.statistics();
         for (const key of ['min', 'max', 'median', 'p75', 'p90', 'p95', 'p99'] as const)
           expect(weighted[key]).toBe(one[key]);
         expect(weighted.mean).toBeCloseTo(one.mean, 8);
         expect(weighted.std).toBeCloseTo(one.std, 6);
-        const moving = list.flatMap(([value, count]) =>
+        const moving = [...list, ...inRun].flatMap(([value, count]) =>
           value > 0 ? Array<number>(count).fill(1000 / value) : [],
         );
         const rates = distribution(Float64Array.from(moving));
         for (const key of ['min', 'max', 'median', 'p99'] as const)
-          expect(samples.rates()[key]).toBe(rates[key]);
+          expect(weightedRates[key]).toBe(rates[key]);
       }),
     );
   });
@@ -45,7 +49,7 @@ describe('statistics', () => {
     const samples = new GapSamples(1000);
     const all = Float64Array.from({ length: 20000 }, (_, i) => 5 + ((i * 7919) % 20000) / 100);
     for (const gap of all) samples.add(gap, 1);
-    const sketched = samples.gaps();
+    const { gaps: sketched } = samples.statistics();
     expect(samples.isExact).toBe(false);
     const exact = distribution(all);
     for (const key of ['mean', 'median', 'p75', 'p90', 'p95', 'p99'] as const)

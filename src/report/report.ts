@@ -86,8 +86,9 @@ function addDistributions(report: Report, collector: Collector): void {
   addDistribution(report, 'ttst_ms', distribution(collector.ttstMs.view()));
   addDistribution(report, 'tpot_ms', distribution(collector.tpotMs.view()));
   addDistribution(report, 'e2e_latency_ms', distribution(collector.e2eMs.view()));
-  addDistribution(report, 'itl_ms', collector.gaps.gaps());
-  addDistribution(report, 'output_token_throughput_per_user', collector.gaps.rates());
+  const { gaps, rates } = collector.gaps.statistics();
+  addDistribution(report, 'itl_ms', gaps);
+  addDistribution(report, 'output_token_throughput_per_user', rates);
   report.itl_percentiles = collector.gaps.isExact ? 'exact' : 'within 0.1 %';
 }
 
