@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { AicError } from './aic/aic-error.js';
 import { aicTiming } from './aic/aic-timing.js';
+import { kvValuesPerToken } from './aic/model.js';
 import { aicModel, openEstimator } from './aic/open.js';
+import { formatCost } from './aic/quant.js';
 import { cacheFolder } from './aic/store.js';
 import { DEFAULT_VERSIONS } from './aic/versions.js';
 import type { EngineArgs } from './config/engine-args.js';
@@ -13,7 +15,7 @@ import { GridTiming } from './engine/timing/grid.js';
 import { readTable, TableError } from './engine/timing/read-table.js';
 import { RememberedTiming } from './engine/timing/remembered.js';
 import { polynomialTiming, type TimingModel } from './engine/timing/timing-model.js';
-import { rooflineBlocks, rooflineOptions } from './roofline/open.js';
+import { rooflineBlocks, rooflineKvBytes, rooflineOptions } from './roofline/open.js';
 import { RooflineTiming } from './roofline/roofline.js';
 import type { PrefillEstimator } from './router/prefill-load.js';
 
@@ -38,7 +40,13 @@ export function resolveEngines(plan: ReplayPlan, warnings: string[]): ResolvedEn
   const engines = topology.kind === 'aggregated' ? [topology.engine] : [topology.prefill, topology.decode];
   const folder = systemsFolder(plan.options.aicSystems);
   try {
-    const stages = engines.map((engine) => resolveEngine(engine, folder, warnings));
+    const stages = engines
+      .map((engine) => resolveEngine(engine, folder, warnings))
+      .map((stage) => (plan.options.kvOffload ? withTiers(stage, folder) : stage));
+    if (!plan.options.kvOffload && engines.some(({ offload }) => offload.g2Blocks > 0))
+      warnings.push(
+        'num_g2_blocks only changes the pool, as in the reference; --kv-offload simulates the tiers',
+      );
     const usesEstimator = plan.router?.loadModel === 'aic' && plan.routerAic !== undefined;
     return { stages, estimator: usesEstimator ? routerEstimator(plan.routerAic!, folder) : undefined };
   } catch (error) {
@@ -59,6 +67,32 @@ function resolveEngine(engine: EngineArgs, folder: string, warnings: string[]): 
   if (!aic) return { args: engine, timing: gridTiming(engine.timingGridPath, warnings) };
   const args = engine.estimatesBlocks ? { ...engine, gpuBlocks: capacity(aic, folder) } : engine;
   return { args, timing: new RememberedTiming(aicTiming(openEstimator(folder, checked(aic)))) };
+}
+
+/** An engine with its lower cache tiers, whose transfers need the size of a block. */
+function withTiers({ args, timing }: Stage, folder: string): Stage {
+  const bytesPerToken = args.transfer.bytesPerToken ?? kvBytesPerToken(args, folder);
+  if (bytesPerToken === undefined || bytesPerToken === 0)
+    throw new InputError(
+      '--kv-offload needs kv_bytes_per_token (or aic_model_path, or roofline timing) to size transfers',
+    );
+  const { tiers: _, ...offload } = args.offload;
+  const tiers = { ...offload, blockBytes: bytesPerToken * args.blockTokens };
+  return { args: { ...args, offload: { ...offload, tiers } }, timing };
+}
+
+/** KV bytes of a token on one rank, where the engine names a model. */
+function kvBytesPerToken({ aic, timing }: EngineArgs, folder: string): number | undefined {
+  if (timing?.type === 'roofline') return rooflineKvBytes(rooflineOptions(timing, folder));
+  if (aic?.modelPath === undefined) return undefined;
+  const version = aic.version ?? DEFAULT_VERSIONS[aic.backend];
+  const { model, quant, parallel } = aicModel(folder, {
+    ...aic,
+    modelPath: aic.modelPath,
+    version,
+    draftTokens: 0,
+  }).options;
+  return formatCost('kvcache', quant.kvcache)!.bytes * kvValuesPerToken(model, parallel.tensor);
 }
 
 function rooflineStage(

@@ -107,6 +107,10 @@ function addFleetFlags(command: Command): void {
       '--single-token-prefill',
       'prefill workers stop after one token (the reference generates all of them)',
     )
+    .option(
+      '--kv-offload',
+      'simulate the cache tiers G2 to G4 (num_g2_blocks, num_g3_blocks, enable_g4_storage)',
+    )
     .addOption(modeOption('--router-mode <mode>', 'how requests find workers', ['round_robin', 'kv_router']))
     .option('--router-config <json>', 'KV router settings, as JSON text')
     .option('--router-policy-config <path>', 'YAML file of router policy classes')

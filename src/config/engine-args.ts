@@ -1,3 +1,4 @@
+import type { TierOptions } from '../engine/tiers/shared.js';
 import { type FieldRules, type FieldValues, readFields } from './fields.js';
 import { InputError } from './input-error.js';
 import { JsonNumber, JsonSyntaxError, type JsonValue, parseJson } from './json.js';
@@ -58,7 +59,13 @@ export interface EngineArgs {
   sglang: SglangArgs;
   /** How KV moves from a prefill worker to a decode worker. */
   transfer: TransferArgs;
-  offload: { g2Blocks: number; g3Blocks: number; g4: boolean };
+  offload: OffloadArgs;
+}
+
+/** The cache tiers below the GPU's; they are simulated only where the run asks for it. */
+export interface OffloadArgs extends Omit<TierOptions, 'blockBytes'> {
+  /** undefined where the tiers are not simulated. */
+  tiers: TierOptions | undefined;
 }
 
 const unset = 'unset';
@@ -237,10 +244,18 @@ function resolve(values: FieldValues, json: Map<string, JsonValue>, where: strin
     (engineType === 'sglang'
       ? (pageTokens ?? DEFAULT_BLOCK_TOKENS.sglang)
       : DEFAULT_BLOCK_TOKENS[engineType]);
-  const offload = {
+  const offload: OffloadArgs = {
     g2Blocks: pick('num_g2_blocks', 0),
     g3Blocks: pick('num_g3_blocks', 0),
     g4: pick('enable_g4_storage', false),
+    batchBlocks: pick('offload_batch_size', 0) || 32,
+    g1ToG2: pick('bandwidth_g1_to_g2_gbps', 14),
+    g2ToG1: pick('bandwidth_g2_to_g1_gbps', 14),
+    g2ToG3: pick('bandwidth_g2_to_g3_gbps', 7),
+    g3ToG2: pick('bandwidth_g3_to_g2_gbps', 7),
+    g2ToG4: pick('bandwidth_g2_to_g4_gbps', 4),
+    g4ToG2: pick('bandwidth_g4_to_g2_gbps', 4),
+    tiers: undefined,
   };
   const offloads = offload.g2Blocks > 0 || offload.g3Blocks > 0 || offload.g4;
   const role = values.is_prefill ? 'prefill' : values.is_decode ? 'decode' : 'aggregated';

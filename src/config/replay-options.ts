@@ -37,6 +37,8 @@ export interface ReplayOptions {
   decodeEngineArgs?: string | undefined;
   /** Whether a prefill worker stops after the first token, rather than generating the whole output as the reference does. */
   singleTokenPrefill?: boolean | undefined;
+  /** Whether the cache tiers below the GPU's are simulated; the published reference leaves them out. */
+  kvOffload?: boolean | undefined;
   numWorkers?: number | undefined;
   numPrefillWorkers?: number | undefined;
   numDecodeWorkers?: number | undefined;
@@ -292,8 +294,20 @@ function checkLevels(options: ReplayOptions): void {
       throw new InputError(`--sla-${name}-ms: must be finite and not negative, found ${value}`);
 }
 
+function checkOffload({ kvOffload }: ReplayOptions, { prefill, aggregated }: Engines): void {
+  if (!kvOffload) return;
+  const refuse = (problem: string): never => {
+    throw new InputError(`--kv-offload ${problem}`);
+  };
+  if (prefill) refuse('is for aggregated fleets');
+  if (aggregated.engineType === 'sglang') refuse('does not support engine_type=sglang');
+  if (aggregated.offload.g2Blocks === 0) refuse('needs num_g2_blocks in --extra-engine-args');
+  if (!aggregated.prefixCaching) refuse('needs enable_prefix_caching=true');
+}
+
 function checkFleet(options: ReplayOptions, engines: Engines): void {
   const { prefill, decode, aggregated } = engines;
+  checkOffload(options, engines);
   if (prefill && decode) {
     checkSplitFleet(options, prefill, decode);
     return;

@@ -58,6 +58,8 @@ export interface RouterSettings {
   overlapCreditDecay: number;
   prefillLoadScale: number;
   activeRequestWeight: number;
+  /** Credit of blocks in the host tier, where tiers are simulated. */
+  hostCredit: number;
   temperature: number;
   tracksPrefill: boolean;
   tracksBlocks: boolean;
@@ -97,6 +99,7 @@ function toSettings(values: FieldValues, modelName: string | undefined): RouterS
   const path = values.router_policy_config as string | undefined;
   return {
     overlapCredit: weight === 0 ? 0 : pick('overlap_score_credit', 1),
+    hostCredit: pick('host_cache_hit_weight', 0.75),
     overlapCreditDecay: pick('overlap_score_credit_decay', 0),
     prefillLoadScale: weight ?? pick('prefill_load_scale', 1),
     activeRequestWeight: pick('decode_active_request_weight', 0),

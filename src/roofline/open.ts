@@ -54,10 +54,15 @@ function findModel(id: string, systemsFolder: string): ModelSpec {
   }
 }
 
+/** KV bytes of a token on each GPU. */
+export function rooflineKvBytes({ model, quant, tensorParallel }: RooflineOptions): number {
+  return kvValuesPerToken(model, tensorParallel) * formatCost('kvcache', quant.kvcache)!.bytes;
+}
+
 /** KV blocks that fit beside the weights. @throws {AicError} when the weights alone do not fit */
 export function rooflineBlocks(options: RooflineOptions, blockTokens: number): number {
-  const { gpu, model, quant, tensorParallel } = options;
-  const perToken = kvValuesPerToken(model, tensorParallel) * formatCost('kvcache', quant.kvcache)!.bytes;
+  const { gpu } = options;
+  const perToken = rooflineKvBytes(options);
   const weights = weightBytesPerGpu(options);
   const budget = gpu.memoryBytes * MEMORY_SHARE - weights - RUNTIME_BYTES;
   const blocks = Math.floor(budget / perToken / blockTokens);

@@ -3,6 +3,8 @@ import type { WyRand } from '../random/wyrand.js';
 /** Weights of the cost of a target, in blocks (`scheduling/selector.rs` of the reference). */
 export interface CostWeights {
   overlapCredit: number;
+  /** Credit of a block that the target has below its GPU's cache. */
+  hostCredit: number;
   overlapCreditDecay: number;
   prefillLoadScale: number;
   activeRequestWeight: number;
@@ -19,6 +21,8 @@ export interface CostInput {
   leastPrefillTokens: number;
   /** Leading blocks of the prompt cached there. */
   overlapBlocks: number;
+  /** Blocks behind those that its host tier holds. */
+  hostBlocks: number;
   /** Blocks in service there with this request. */
   decodeBlocks: number;
   requests: number;
@@ -33,7 +37,7 @@ export function targetCost(weights: CostWeights, input: CostInput): number {
     const excess = Math.max(0, prefillTokens - input.leastPrefillTokens) / blockTokens;
     decay = 1 / (1 + weights.overlapCreditDecay * (excess / Math.ceil(inputTokens / blockTokens)));
   }
-  const credit = weights.overlapCredit * decay * overlapBlocks;
+  const credit = weights.overlapCredit * decay * overlapBlocks + weights.hostCredit * input.hostBlocks;
   const prefill = Math.max(rawTokens / blockTokens - credit, 0);
   return (
     weights.prefillLoadScale * prefill + input.decodeBlocks + weights.activeRequestWeight * input.requests

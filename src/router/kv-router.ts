@@ -48,6 +48,8 @@ export class QueueLimitError extends Error {
  */
 export class KvRouter {
   private readonly cached = new PrefixIndex();
+  /** What targets hold in their host tiers. */
+  private readonly inHost = new PrefixIndex();
   private readonly inService = new PrefixIndex();
   private readonly loads: TargetLoad[] = [];
   /** Targets that take requests, ascending. */
@@ -71,6 +73,7 @@ export class KvRouter {
 
   addTarget(target: number): void {
     this.cached.reserve(target + 1);
+    this.inHost.reserve(target + 1);
     this.inService.reserve(target + 1);
     this.loads[target] ??= new TargetLoad(target, this.inService, this.options.estimator !== undefined);
     this.eligible = [...this.eligible, target].sort((a, b) => a - b);
@@ -83,6 +86,7 @@ export class KvRouter {
 
   removeTarget(target: number): void {
     this.cached.forget(target);
+    this.inHost.forget(target);
   }
 
   /** Targets have come or gone. @returns requests that may go now */
@@ -96,6 +100,14 @@ export class KvRouter {
 
   removed(target: number, id: number): void {
     this.cached.removed(target, id);
+  }
+
+  storedInHost(target: number, id: number): void {
+    this.inHost.stored(target, id);
+  }
+
+  removedFromHost(target: number, id: number): void {
+    this.inHost.removed(target, id);
   }
 
   // ---- Requests ----------------------------------------------------------------------------------------------
@@ -180,7 +192,7 @@ export class KvRouter {
     const { slot, inputTokens } = request;
     const blocks = options.tracksBlocks ? Math.floor(inputTokens / blockTokens) : 0;
     const named = options.tracksBlocks && options.assumesReuse ? Math.min(idCount, blocks) : 0;
-    const target = this.cheapest(inputTokens, blocks, ids, named, overlaps, nowMs);
+    const target = this.cheapest(inputTokens, blocks, ids, idCount, named, overlaps, nowMs);
     const cachedTokens = Math.min(overlaps[target] * blockTokens, inputTokens);
     loads[target].add(slot, { ids: ids.slice(0, named), otherBlocks: blocks - named });
     if (weights.tracksPrefill) {
@@ -192,10 +204,19 @@ export class KvRouter {
     return { slot, target, overlapTokens: cachedTokens };
   }
 
+  /** Leading blocks that each target has in its GPU's cache or its host tier; undefined where nobody has any there. */
+  private matchLower(ids: Int32Array, idCount: number): Int32Array | undefined {
+    if (this.inHost.isEmpty) return undefined;
+    const either = new Int32Array(this.loads.length);
+    this.cached.matchEither(this.inHost, ids, idCount, either);
+    return either;
+  }
+
   private cheapest(
     inputTokens: number,
     blocks: number,
     ids: Int32Array,
+    idCount: number,
     named: number,
     overlaps: Int32Array,
     nowMs: number,
@@ -204,6 +225,7 @@ export class KvRouter {
     const { blockTokens, weights } = this.options;
     if (this.shared.length < loads.length) this.shared = new Int32Array(loads.length);
     this.inService.match(ids, named, this.shared);
+    const lower = this.matchLower(ids, idCount);
     let leastPrefillTokens = Number.POSITIVE_INFINITY;
     for (let i = 0; i < eligible.length; i++) {
       const tokens = loads[eligible[i]].prefill.tokensAt(nowMs);
@@ -220,6 +242,7 @@ export class KvRouter {
         prefillTokens: prefillTokens[i],
         leastPrefillTokens,
         overlapBlocks: target < overlaps.length ? overlaps[target] : 0,
+        hostBlocks: lower ? Math.max(0, lower[target] - overlaps[target]) : 0,
         decodeBlocks: load.blocks + blocks - this.shared[target],
         requests: load.requests,
       });

@@ -54,6 +54,35 @@ export class PrefixIndex {
     for (let id = 0; id < this.rowOf.length; id++) this.removed(target, id);
   }
 
+  /** Whether it holds nothing of anybody. */
+  get isEmpty(): boolean {
+    return this.free.length === this.used;
+  }
+
+  /** Leading blocks of `ids` that each target holds here or in another index, into `overlaps`. */
+  matchEither(other: PrefixIndex, ids: Int32Array, count: number, overlaps: Int32Array): void {
+    overlaps.fill(0);
+    const { words, active } = this;
+    active.fill(-1);
+    for (let i = 0; i < count; i++) {
+      let any = 0;
+      for (let word = 0; word < words; word++) {
+        const before = active[word];
+        const now = before & (this.bits(ids[i], word) | other.bits(ids[i], word));
+        if (now !== before && i > 0) note(before & ~now, word, i, overlaps);
+        active[word] = now;
+        any |= now;
+      }
+      if (any === 0) return;
+    }
+    this.settle(count, overlaps);
+  }
+
+  private bits(id: number, word: number): number {
+    const row = this.rowAt(id);
+    return row < 0 || word >= this.words ? 0 : this.rows[row * this.words + word];
+  }
+
   /** Leading blocks of `ids` that each target holds, into `overlaps`. */
   match(ids: Int32Array, count: number, overlaps: Int32Array): void {
     overlaps.fill(0);

@@ -8,6 +8,7 @@ import { RoundRobin } from './round-robin.js';
 
 const WEIGHTS: CostWeights = {
   overlapCredit: 1,
+  hostCredit: 0.75,
   overlapCreditDecay: 0,
   prefillLoadScale: 1,
   activeRequestWeight: 0,
@@ -42,7 +43,7 @@ describe('choice among equals', () => {
 });
 
 describe('cost of a target', () => {
-  const base = { blockTokens: 16, leastPrefillTokens: 0, requests: 0 };
+  const base = { blockTokens: 16, leastPrefillTokens: 0, requests: 0, hostBlocks: 0 };
 
   it('is that of the worked example', () => {
     expect(

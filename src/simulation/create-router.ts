@@ -17,11 +17,12 @@ export function createRouter(
   estimator: PrefillEstimator | undefined,
 ): KvRouter {
   const queuePolicy = args.routerQueuePolicy ?? settings.queuePolicy;
-  const { overlapCredit, overlapCreditDecay, prefillLoadScale, activeRequestWeight } = settings;
+  const { overlapCredit, hostCredit, overlapCreditDecay, prefillLoadScale, activeRequestWeight } = settings;
   const { tracksPrefill, temperature, tracksBlocks, assumesReuse } = settings;
   return new KvRouter({
     weights: {
       overlapCredit,
+      hostCredit,
       overlapCreditDecay,
       prefillLoadScale,
       activeRequestWeight,

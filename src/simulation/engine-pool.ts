@@ -8,8 +8,11 @@ import { PromptBlocks } from '../engine/kv/prompt-blocks.js';
 import { type GapSink, RequestLog } from '../engine/request-log.js';
 import { SchedulerRequests } from '../engine/requests.js';
 import { type SglangOptions, SglangScheduler } from '../engine/sglang/scheduler.js';
+import { SharedTiers, type TierUse } from '../engine/tiers/shared.js';
+import { Tiers } from '../engine/tiers/tiers.js';
 import { PassClock } from '../engine/timing/pass-clock.js';
 import type { TimingModel } from '../engine/timing/timing-model.js';
+import { Offloading } from '../engine/vllm/offloading.js';
 import type { VllmOptions } from '../engine/vllm/options.js';
 import { VllmScheduler } from '../engine/vllm/scheduler.js';
 import type { KvRouter, Placement, RoutedRequest } from '../router/kv-router.js';
@@ -54,6 +57,7 @@ export class EnginePool {
   private readonly twin: EnginePool | undefined;
   private readonly requests: SchedulerRequests;
   private readonly clock: PassClock;
+  private sharedTiers: SharedTiers | undefined;
 
   /** @param sibling a pool that the same requests enter before; names of equal prompts are made once then */
   constructor(
@@ -133,7 +137,29 @@ export class EnginePool {
       groupsDecodes: naming === 'lost' && !isCapped && args.acceptRates === undefined,
     };
     const { requests, blocks, log } = this;
-    return new VllmScheduler(options, pool, this.clock, { requests, blocks, log, gaps });
+    const offloading = pool instanceof KvbmPool ? this.createOffloading(rank, pool) : undefined;
+    return new VllmScheduler(options, pool, this.clock, { requests, blocks, log, gaps }, offloading);
+  }
+
+  /** Connects the pool of a rank with the lower tiers, where those are simulated. */
+  private createOffloading(rank: number, pool: KvbmPool): Offloading | undefined {
+    const { router, blocks } = this;
+    const { offload } = this.args;
+    if (!offload.tiers) return undefined;
+    this.sharedTiers ??= new SharedTiers(offload.tiers, blocks);
+    const events = router && {
+      stored: (id: number) => router.storedInHost(rank, id),
+      removed: (id: number) => router.removedFromHost(rank, id),
+    };
+    const freeSources = (count: number) => pool.gone(count);
+    const tiers = new Tiers(offload.tiers, this.sharedTiers, blocks, freeSources, events);
+    pool.tiers = tiers;
+    return new Offloading(tiers, pool, blocks);
+  }
+
+  /** What the lower tiers did; undefined without them. */
+  get tierUse(): TierUse | undefined {
+    return this.sharedTiers?.use;
   }
 
   private createSglang(rank: number): EngineCore {

@@ -55,8 +55,10 @@ function runSingle(fleet: Fleet, { isOpenLoop, capMs, collector }: SimulationOpt
 function runMany(fleet: Fleet, options: SimulationOptions): number {
   const { args, source, capMs, workers, router } = options;
   const isUncapped = capMs === Number.POSITIVE_INFINITY;
-  const isIndependent =
-    !options.together && !source.hasFeedback && isUncapped && args.ranks === 1 && router === undefined;
+  const { tiers } = args.offload;
+  const sharesTiers = tiers !== undefined && (tiers.g3Blocks > 0 || tiers.g4);
+  const isAlone = args.ranks === 1 && router === undefined && !sharesTiers;
+  const isIndependent = !options.together && !source.hasFeedback && isUncapped && isAlone;
   return isIndependent
     ? (workers * new IndependentRun(fleet).run()) / 1000
     : new HarnessRun(fleet, capMs).run();

@@ -19,6 +19,10 @@ export interface BlockPool {
   /** Result of the last `probe`: leading blocks that are cached, and how many of them are in use. */
   readonly hits: number;
   readonly activeHits: number;
+  /** Whether the last allocation or promise failed only because blocks are on their way to a lower tier. */
+  readonly isBlocked: boolean;
+  /** Blocks that were evicted and are still needed by a transfer; they count as active. */
+  readonly leaving: number;
   /** Walks the first `count` identities while they are cached. */
   probe(ids: Int32Array, count: number): void;
   /**

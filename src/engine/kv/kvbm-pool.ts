@@ -3,6 +3,19 @@ import { createIdTable, type IdTable } from './id-table.js';
 import { Lineage } from './lineage.js';
 import type { PromptBlocks } from './prompt-blocks.js';
 
+/** A block by name, and the one before it in its sequence. */
+export interface NamedBlock {
+  id: number;
+  parentId: number;
+}
+
+/** Takes the blocks that a pool evicts; their slots count as leaving until the transfer is over. */
+export interface LowerTiers {
+  /** A block is about to be evicted, and its name must live on until it is offloaded. */
+  keepName(id: number): void;
+  offload(blocks: readonly NamedBlock[]): void;
+}
+
 /**
  * The KV block manager's device pool (`kv_manager/kvbm_backend.rs` of the reference): one block per identity, findable
  * from the moment it is allocated, idle blocks evicted leaf first along their lineage.
@@ -10,6 +23,10 @@ import type { PromptBlocks } from './prompt-blocks.js';
 export class KvbmPool implements BlockPool {
   hits = 0;
   activeHits = 0;
+  isBlocked = false;
+  leaving = 0;
+  /** Where evicted blocks go; undefined where they are dropped. */
+  tiers: LowerTiers | undefined;
   private plain = 0;
   private inactive = 0;
   private named = 0;
@@ -30,7 +47,7 @@ export class KvbmPool implements BlockPool {
   }
 
   get active(): number {
-    return this.named + this.plain - this.inactive + this.reserved;
+    return this.named + this.plain - this.inactive + this.reserved + this.leaving;
   }
 
   get headroom(): number {
@@ -38,7 +55,7 @@ export class KvbmPool implements BlockPool {
   }
 
   get unused(): number {
-    return this.capacity - this.named - this.plain - this.reserved;
+    return this.capacity - this.named - this.plain - this.reserved - this.leaving;
   }
 
   probe(ids: Int32Array, count: number): void {
@@ -54,6 +71,7 @@ export class KvbmPool implements BlockPool {
   }
 
   allocate(own: Int32Array, ids: Int32Array, named: number, from: number, to: number): boolean {
+    this.isBlocked = false;
     const namedEnd = Math.max(from, Math.min(to, named));
     const woken: number[] = [];
     let fresh = to - namedEnd;
@@ -66,11 +84,12 @@ export class KvbmPool implements BlockPool {
         woken.push(entry);
       }
     }
-    if (this.unused + this.inactive - woken.length < fresh) {
+    this.inactive -= woken.length;
+    if (!this.makeRoom(fresh)) {
       for (const entry of woken) this.lineage.insert(this.ids[entry], this.parents[entry]);
+      this.inactive += woken.length;
       return false;
     }
-    this.inactive -= woken.length;
     const shortfall = fresh - this.unused;
     const evicted: number[] = [];
     for (let left = shortfall; left > 0; left--) evicted.push(this.evict());
@@ -80,6 +99,28 @@ export class KvbmPool implements BlockPool {
     for (const id of evicted) this.drop(id);
     this.plain += to - namedEnd;
     return true;
+  }
+
+  /** Whether there will be room for blocks once idle ones are evicted; with lower tiers those must have left first. */
+  private makeRoom(blocks: number): boolean {
+    const { tiers } = this;
+    if (this.unused + this.inactive < blocks) {
+      this.isBlocked = this.leaving > 0;
+      return false;
+    }
+    if (!tiers || this.unused >= blocks) return true;
+    const evicted: NamedBlock[] = [];
+    for (let left = blocks - this.unused; left > 0; left--) {
+      const id = this.lineage.victim();
+      evicted.push({ id, parentId: this.parents[this.byId.get(id)] });
+      tiers.keepName(id);
+      this.evict();
+    }
+    this.leaving += evicted.length;
+    tiers.offload(evicted);
+    for (const { id } of evicted) this.drop(id);
+    this.isBlocked = this.unused < blocks;
+    return !this.isBlocked;
   }
 
   private register(id: number, parentId: number | undefined): number {
@@ -123,12 +164,7 @@ export class KvbmPool implements BlockPool {
   }
 
   releaseNamed(own: Int32Array, count: number): void {
-    for (let i = count - 1; i >= 0; i--) {
-      const entry = own[i];
-      if (--this.refs[entry] > 0) continue;
-      this.lineage.insert(this.ids[entry], this.parents[entry]);
-      this.inactive++;
-    }
+    for (let i = count - 1; i >= 0; i--) this.release(own[i]);
   }
 
   releasePlain(cached: number, dropped: number): void {
@@ -141,7 +177,8 @@ export class KvbmPool implements BlockPool {
   }
 
   reserve(blocks: number): boolean {
-    if (blocks > this.headroom) return false;
+    this.isBlocked = false;
+    if (!this.makeRoom(blocks)) return false;
     for (let left = blocks - this.unused; left > 0; left--) this.drop(this.evict());
     this.reserved += blocks;
     return true;
@@ -154,6 +191,40 @@ export class KvbmPool implements BlockPool {
   commitReserved(blocks: number): void {
     this.reserved -= blocks;
     this.plain += blocks;
+  }
+
+  /** Evicted blocks have left, so that their slots are free. */
+  gone(count: number): void {
+    this.leaving -= count;
+  }
+
+  // ---- Blocks from lower tiers -------------------------------------------------------------------------------
+
+  /** Keeps the first `count` blocks of a request, all of them cached, from being evicted. */
+  hold(ids: Int32Array, count: number): void {
+    for (let i = 0; i < count; i++) {
+      const entry = this.byId.get(ids[i]);
+      if (this.refs[entry]++ > 0) continue;
+      this.lineage.remove(ids[i]);
+      this.inactive--;
+    }
+  }
+
+  letGo(ids: Int32Array, count: number): void {
+    for (let i = count - 1; i >= 0; i--) this.release(this.byId.get(ids[i]));
+  }
+
+  /** Blocks `from` to `to` of a request have arrived in promised blocks and can be found. */
+  arrive(ids: Int32Array, from: number, to: number): void {
+    this.reserved -= to - from;
+    for (let i = from; i < to; i++)
+      if (this.byId.get(ids[i]) < 0) this.release(this.register(ids[i], i > 0 ? ids[i - 1] : undefined));
+  }
+
+  private release(entry: number): void {
+    if (--this.refs[entry] > 0) return;
+    this.lineage.insert(this.ids[entry], this.parents[entry]);
+    this.inactive++;
   }
 
   check(): void {

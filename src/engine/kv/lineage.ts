@@ -65,15 +65,21 @@ export class Lineage {
 
   /** Takes out the victim and returns its identity. */
   evict(): number {
-    for (;;) {
-      const top = this.leaves.pop();
-      if (!top) throw new Error('no idle block is left to evict');
+    const id = this.victim();
+    this.remove(id);
+    return id;
+  }
+
+  /** Identity of the block that would be evicted next. */
+  victim(): number {
+    const { leaves, nodes } = this;
+    for (let top = leaves.first; top; top = leaves.first) {
       const { item: node, age: tick } = top;
-      const isLeaf = node.isReal && node.children === 0 && node.tick === tick;
-      if (!isLeaf || this.nodes.get(node.id) !== node) continue;
-      this.remove(node.id);
-      return node.id;
+      if (node.isReal && node.children === 0 && node.tick === tick && nodes.get(node.id) === node)
+        return node.id;
+      leaves.pop();
     }
+    throw new Error('no idle block is left to evict');
   }
 
   private pushLeaf(node: Node): void {

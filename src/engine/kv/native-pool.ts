@@ -13,6 +13,8 @@ const PRIVATE = -1;
 export class NativePool implements BlockPool {
   hits = 0;
   activeHits = 0;
+  readonly isBlocked = false;
+  readonly leaving = 0;
   private copies = 0;
   private inactive = 0;
   private reserved = 0;

@@ -60,7 +60,7 @@ export class Bursts {
         const context = Math.floor(tokens / this.ready.length);
         return startMs + this.clock.decodeMs(this.ready.length, pool.active - required, context);
       }
-      if (owner.preempt() >= 0) continue;
+      if (!pool.isBlocked && owner.preempt() >= 0) continue;
       this.ready = [];
       return startMs;
     }

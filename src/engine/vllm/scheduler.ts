@@ -12,6 +12,7 @@ import { DecodeGroup } from './decode-group.js';
 import { explainStuck } from './diagnosis.js';
 import { Emission } from './emission.js';
 import { Holdings } from './holdings.js';
+import { BLOCKED_BY_OFFLOAD, type Offloading, PARKED } from './offloading.js';
 import type { VllmOptions } from './options.js';
 import { Pass } from './pass.js';
 import { Stretch } from './stretch.js';
@@ -20,6 +21,8 @@ import { Stretch } from './stretch.js';
 const SCHEDULED = 0;
 const BLOCKED = 1;
 const SELF_PREEMPTED = 2;
+/** Waits for blocks on their way to a lower tier since an earlier pass. */
+const SKIPPED = 3;
 
 /** Preemptions without a token in between after which the scheduler counts as stuck. */
 const MAX_FRUITLESS_PREEMPTIONS = 10_000;
@@ -71,6 +74,7 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     readonly pool: BlockPool,
     readonly clock: PassClock,
     tables: VllmTables,
+    private readonly offloading?: Offloading,
   ) {
     this.requests = tables.requests;
     this.pass = new Pass(tables.requests, options.role === 'decode');
@@ -107,7 +111,7 @@ export class VllmScheduler implements EngineCore, DestinationHost {
   }
 
   get requestCount(): number {
-    return this.waiting.size + this.running.length;
+    return this.waiting.size + this.running.length + (this.offloading?.parked ?? 0);
   }
 
   get keptCount(): number {
@@ -122,6 +126,7 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     if (policy === 'trtllm' && room > 0 && requests.maxOutputTokens[slot] > room)
       requests.maxOutputTokens[slot] = room;
     if (this.waiting.size === 0) this.headWaits = false;
+    this.offloading?.enter(slot);
     this.waiting.pushBack(slot);
   }
 
@@ -165,7 +170,11 @@ export class VllmScheduler implements EngineCore, DestinationHost {
 
   /** The next request to admit, or -1. While a destination waits for room only those may run that have theirs. */
   private nextWaiting(): number {
-    const { waiting } = this;
+    const { waiting, offloading } = this;
+    if (offloading) {
+      for (let i = 0; i < waiting.size; i++) if (!offloading.mustWait(waiting.at(i))) return waiting.at(i);
+      return -1;
+    }
     if (this.destinations.pending === 0) return this.headMustWait ? -1 : waiting.first;
     for (let i = 0; i < waiting.size; i++) if (this.hasPrompt(waiting.at(i))) return waiting.at(i);
     return -1;
@@ -221,8 +230,9 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     this.admissions = 0;
     this.preemptedAny = false;
     this.groupIsScheduled = false;
-    this.scheduleRunning();
-    if (!this.preemptedAny) this.admitWaiting(nowMs);
+    if (this.offloading) this.welcomeOnboarded(this.offloading.advance(nowMs));
+    const goesOn = this.scheduleRunning();
+    if (goesOn && !this.preemptedAny) this.admitWaiting(nowMs);
     const decodeStart = nowMs + this.pass.prefillMs(this.clock);
     const end = this.decodeFrom(decodeStart);
     this.madeProgress =
@@ -232,10 +242,24 @@ export class VllmScheduler implements EngineCore, DestinationHost {
       this.readyCount > 0 ||
       this.rejected.length > 0 ||
       this.finished.length > 0;
-    return end;
+    if (this.madeProgress || !this.offloading) return end;
+    return this.awaitTransfer(nowMs, this.offloading.nextMs);
   }
 
-  private scheduleRunning(): void {
+  /** Requests whose blocks have come up from lower tiers are admitted before all others. */
+  private welcomeOnboarded(slots: readonly number[]): void {
+    for (const slot of slots.toReversed()) this.waiting.pushFront(slot);
+  }
+
+  /** A pass that finds nothing to do waits for the next transfer between tiers. */
+  private awaitTransfer(nowMs: number, nextMs: number): number {
+    if (nextMs === Number.POSITIVE_INFINITY) return nowMs;
+    this.madeProgress = true;
+    return Math.max(nowMs, nextMs);
+  }
+
+  /** @returns false when a request is blocked by blocks on their way to a lower tier */
+  private scheduleRunning(): boolean {
     const { group, pool, running } = this;
     let i = 0;
     if (group.size > 0) {
@@ -251,9 +275,10 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     }
     while (i < running.length && this.pass.budget > 0) {
       const outcome = this.schedule(running[i], false, 0);
-      if (outcome === SCHEDULED) i++;
-      else if (outcome === BLOCKED) break;
+      if (outcome === SCHEDULED || outcome === SKIPPED) i++;
+      else if (outcome === BLOCKED) return !pool.isBlocked;
     }
+    return true;
   }
 
   private admitWaiting(nowMs: number): void {
@@ -271,6 +296,9 @@ export class VllmScheduler implements EngineCore, DestinationHost {
         this.holdings.hasChanged = false;
         return;
       }
+      const onboarding = this.onboard(slot);
+      if (onboarding === BLOCKED_BY_OFFLOAD) return;
+      if (onboarding === PARKED) continue;
       const cached = this.admission.hitTokens;
       const before = this.pass.budget;
       const outcome = this.schedule(slot, true, cached);
@@ -279,6 +307,15 @@ export class VllmScheduler implements EngineCore, DestinationHost {
       this.log.admitted(slot, nowMs, cached);
       if (this.pass.budget === before && this.pass.budget === 0) return;
     }
+  }
+
+  /** Brings up what lower tiers have of a request that has not run yet. */
+  private onboard(slot: number): number {
+    const { offloading, requests, waiting } = this;
+    if (!offloading || requests.status[slot] !== WAITING || this.hasPrompt(slot)) return 0;
+    const outcome = offloading.onboard(slot, this.admission.leadingHits(slot));
+    if (outcome === PARKED) waiting.remove(slot);
+    return outcome;
   }
 
   private reject(slot: number): void {
@@ -294,6 +331,7 @@ export class VllmScheduler implements EngineCore, DestinationHost {
   private schedule(slot: number, fromWaiting: boolean, cachedTokens: number): number {
     const { requests, options } = this;
     const { blockTokens } = options;
+    if (this.offloading?.mustWait(slot)) return SKIPPED;
     const length = requests.length[slot];
     const prompt = requests.promptTokens[slot];
     let cached = cachedTokens;
@@ -311,6 +349,10 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     let after = before + want;
     while (after > requests.allocated[slot]) {
       if (this.holdings.allocate(slot, after, cached / blockTokens)) break;
+      if (this.pool.isBlocked) {
+        this.offloading?.note(slot);
+        return BLOCKED;
+      }
       const victim = this.preempt();
       if (victim < 0) {
         after = before;
@@ -454,7 +496,8 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     const { running, group, pool, holdings } = this;
     if (group.size > running.length) throw new Error('the decode group is larger than the running list');
     if (holdings.held < 0) throw new Error(`requests hold ${holdings.held} blocks`);
-    if (this.requestCount + this.keptCount === 0 && pool.active !== 0)
+    this.offloading?.check();
+    if (this.requestCount + this.keptCount === 0 && pool.active !== pool.leaving)
       throw new Error(`${pool.active} blocks are in use though no request is there`);
   }
 }
