@@ -76,9 +76,8 @@ function withTiers({ args, timing }: Stage, folder: string): Stage {
     throw new InputError(
       '--kv-offload needs kv_bytes_per_token (or aic_model_path, or roofline timing) to size transfers',
     );
-  const { tiers: _, ...offload } = args.offload;
-  const tiers = { ...offload, blockBytes: bytesPerToken * args.blockTokens };
-  return { args: { ...args, offload: { ...offload, tiers } }, timing };
+  const offload = { ...args.offload, blockBytes: bytesPerToken * args.blockTokens };
+  return { args: { ...args, offload }, timing };
 }
 
 /** KV bytes of a token on one rank, where the engine names a model. */

@@ -1,4 +1,3 @@
-import { type Column, floatColumn } from '../workload/columns.js';
 import { type Columns, readColumns } from './parquet.js';
 import type { TableSource } from './sources.js';
 import { readStored, type Slice, type Slices, storeName, writeStored } from './store.js';
@@ -6,8 +5,8 @@ import type { TableDefinition } from './tables.js';
 
 /** Rows of one slice in the order in which the sources have them: axis by axis, and the latency. */
 interface Gathered {
-  axes: Column<Float64Array>[];
-  latencyMs: Column<Float64Array>;
+  axes: number[][];
+  latencyMs: number[];
 }
 
 /**
@@ -51,7 +50,7 @@ function gather(
     let rows = gathered.get(key);
     if (rows === undefined) {
       const isWanted = wanted.some((start) => key.startsWith(start));
-      rows = isWanted ? { axes: axes.map(floatColumn), latencyMs: floatColumn() } : null;
+      rows = isWanted ? { axes: axes.map(() => []), latencyMs: [] } : null;
       gathered.set(key, rows);
     }
     if (!rows) continue;
@@ -61,8 +60,7 @@ function gather(
 }
 
 /** Sorts rows by their axes and keeps the winner of each key. */
-function sorted({ axes, latencyMs }: Gathered, { winner }: TableDefinition): Slice {
-  const values = axes.map(({ data }) => data);
+function sorted({ axes: values, latencyMs }: Gathered, { winner }: TableDefinition): Slice {
   const width = values.length;
   const compare = (a: number, b: number) => {
     for (let axis = 0; axis < width; axis++) {
@@ -77,5 +75,5 @@ function sorted({ axes, latencyMs }: Gathered, { winner }: TableDefinition): Sli
   const coordinates = new Float64Array(kept.length * width);
   for (let index = 0, at = 0; index < kept.length; index++)
     for (let axis = 0; axis < width; axis++) coordinates[at++] = values[axis][kept[index]];
-  return { coordinates, latencyMs: Float64Array.from(kept, (row) => latencyMs.data[row]) };
+  return { coordinates, latencyMs: Float64Array.from(kept, (row) => latencyMs[row]) };
 }

@@ -1,4 +1,3 @@
-import type { TierOptions } from '../engine/tiers/shared.js';
 import { type FieldRules, type FieldValues, readFields } from './fields.js';
 import { InputError } from './input-error.js';
 import { JsonNumber, JsonSyntaxError, type JsonValue, parseJson } from './json.js';
@@ -63,9 +62,22 @@ export interface EngineArgs {
 }
 
 /** The cache tiers below the GPU's; they are simulated only where the run asks for it. */
-export interface OffloadArgs extends Omit<TierOptions, 'blockBytes'> {
-  /** undefined where the tiers are not simulated. */
-  tiers: TierOptions | undefined;
+interface OffloadArgs {
+  /** Host blocks of one rank, and disk blocks of all together. */
+  g2Blocks: number;
+  g3Blocks: number;
+  /** Whether there is an object store. */
+  g4: boolean;
+  batchBlocks: number;
+  /** Bandwidths in 10^9 bytes a second; 0 for no limit. */
+  g1ToG2: number;
+  g2ToG1: number;
+  g2ToG3: number;
+  g3ToG2: number;
+  g2ToG4: number;
+  g4ToG2: number;
+  /** Bytes of a block; undefined where the tiers are not simulated. */
+  blockBytes: number | undefined;
 }
 
 const unset = 'unset';
@@ -255,7 +267,7 @@ function resolve(values: FieldValues, json: Map<string, JsonValue>, where: strin
     g3ToG2: pick('bandwidth_g3_to_g2_gbps', 7),
     g2ToG4: pick('bandwidth_g2_to_g4_gbps', 4),
     g4ToG2: pick('bandwidth_g4_to_g2_gbps', 4),
-    tiers: undefined,
+    blockBytes: undefined,
   };
   const offloads = offload.g2Blocks > 0 || offload.g3Blocks > 0 || offload.g4;
   const role = values.is_prefill ? 'prefill' : values.is_decode ? 'decode' : 'aggregated';

@@ -23,6 +23,8 @@ export interface EngineCore {
   readonly madeProgress: boolean;
   /** What happened to requests in the last settled passes, in order; the owner empties the list. */
   readonly signals: EngineSignal[];
+  /** What happened in its KV pool so far. */
+  readonly cache: CacheUse;
   receive(slot: number): void;
   /** Requests that come with their prompt computed by a prefill worker. */
   readonly destinations: Destinations;
@@ -56,6 +58,14 @@ export interface EngineCore {
 export interface EngineSignal {
   slot: number;
   kind: 'ended' | 'rejected' | 'firstToken' | 'held';
+}
+
+/** The KV pool of a rank in a run; with pages, blocks are pages. */
+export interface CacheUse {
+  blocks: number;
+  /** The most that were in use at once. */
+  peakBlocks: number;
+  evictedBlocks: number;
 }
 
 export interface StuckRequest {

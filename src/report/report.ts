@@ -3,15 +3,20 @@ import { type Distribution, distribution } from './statistics.js';
 
 /** Simulated worker time, and what a worker costs. */
 export interface WorkerUse {
+  /** What workers, routers and caches did, by section of the report. */
+  sections: Record<string, ReportValue>;
   prefillSeconds: number;
   decodeSeconds: number;
   prefillGpus: number;
   decodeGpus: number;
 }
 
+/** A value of the report: sections hold values of their own. */
+export type ReportValue = number | string | readonly ReportValue[] | { readonly [key: string]: ReportValue };
+
 /** The report under the reference's keys, and ours beside them. Times in milliseconds unless the key says otherwise. */
 export interface Report {
-  [key: string]: number | string | string[];
+  [key: string]: ReportValue;
 }
 
 /** Keys whose values are counts and are written without a decimal point. */
@@ -77,6 +82,7 @@ export function buildReport(
     report.goodput_output_throughput_tok_s = collector.goodOutputTokens / seconds;
   }
   addDistributions(report, collector);
+  Object.assign(report, use.sections);
   if (warnings.length > 0) report.warnings = [...warnings];
   return report;
 }

@@ -55,5 +55,57 @@ function notes(report: Report): string[] {
     notes.push(
       `Goodput: ${count.format(number('goodput_completed_requests'))} requests, ${amount.format(number('goodput_request_throughput_rps'))} requests/sec, ${amount.format(number('goodput_output_throughput_tok_s'))} tokens/sec`,
     );
+  for (const stage of ['', 'prefill_', 'decode_']) notes.push(...poolNotes(report, stage));
   return notes;
+}
+
+/** Lines on what workers, router and cache tiers of a fleet, or of one of its stages, did. */
+function poolNotes(report: Report, stage: string): string[] {
+  const title = (name: string) => (stage === '' ? name : `${stage.slice(0, -1)} ${name.toLowerCase()}`);
+  const workers = report[`${stage}workers`] as readonly Record<string, number>[] | undefined;
+  const router = report[`${stage}router`] as Record<string, number> | undefined;
+  const tiers = report[`${stage}kv_tiers`] as TierSection | undefined;
+  const lines: string[] = [];
+  if (workers) {
+    const durationMs = report.duration_ms as number;
+    const busy = workers.map(({ busy_ms }) => (durationMs > 0 ? (100 * busy_ms) / durationMs : 0));
+    const peaks = workers.map((worker) => (100 * worker.kv_peak_blocks) / worker.kv_blocks);
+    const evicted = workers.reduce((sum, worker) => sum + worker.kv_evicted_blocks, 0);
+    lines.push(
+      `${title('Workers')}: ${count.format(workers.length)}, busy ${range(busy, percent)}, requests ${range(
+        workers.map(({ requests }) => requests),
+        count,
+      )}; KV peak ${range(peaks, percent)}, ${count.format(evicted)} blocks evicted`,
+    );
+  }
+  if (router)
+    lines.push(
+      `${title('Router')}: ${amount.format(router.overlap_ratio)} of the input cached where it went, ${count.format(router.queued_requests)} requests held back (${amount.format(router.mean_queue_ms)} ms each, ${amount.format(router.max_queue_ms)} at most)`,
+    );
+  if (tiers) {
+    const { g2, g3, g4 } = tiers.onboarded_blocks;
+    lines.push(
+      `${title('Cache tiers')}: ${count.format(tiers.offloaded_blocks)} blocks moved down; back from G2 ${count.format(g2)}, G3 ${count.format(g3)}, G4 ${count.format(g4)}`,
+      ...Object.entries(tiers.links).map(
+        ([name, link]) =>
+          `  ${name.replaceAll('_', ' ')}: ${amount.format(link.bytes / 1e9)} GB, busy ${amount.format(link.busy_ms / 1000)} s, queueing ${amount.format(link.mean_queue_ms)} ms each, ${amount.format(link.max_queue_ms)} at most`,
+      ),
+    );
+  }
+  return lines;
+}
+
+type TierSection = {
+  offloaded_blocks: number;
+  onboarded_blocks: { g2: number; g3: number; g4: number };
+  links: Record<string, { bytes: number; busy_ms: number; mean_queue_ms: number; max_queue_ms: number }>;
+};
+
+const percent = { format: (value: number) => `${value.toFixed(0)} %` };
+
+/** The least and the most of some values. */
+function range(values: readonly number[], { format }: { format(value: number): string }): string {
+  const low = format(values.reduce((a, b) => Math.min(a, b)));
+  const high = format(values.reduce((a, b) => Math.max(a, b)));
+  return low === high ? low : `${low} to ${high}`;
 }

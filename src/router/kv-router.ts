@@ -37,6 +37,17 @@ export interface Placement {
   overlapTokens: number;
 }
 
+/** What a router did so far. Tokens of prompts, and of what of them was cached where they went. */
+export interface RouterUse {
+  placed: number;
+  inputTokens: number;
+  overlapTokens: number;
+  /** Requests that were held back, and for how long. */
+  queued: number;
+  queueMs: number;
+  maxQueueMs: number;
+}
+
 /** The reference's router refuses a request when its queue is full, and the run fails. */
 export class QueueLimitError extends Error {
   override readonly name = 'QueueLimitError';
@@ -47,6 +58,14 @@ export class QueueLimitError extends Error {
  * (`dynamo-kv-router` of the reference). Targets are ranks, by number.
  */
 export class KvRouter {
+  readonly use: RouterUse = {
+    placed: 0,
+    inputTokens: 0,
+    overlapTokens: 0,
+    queued: 0,
+    queueMs: 0,
+    maxQueueMs: 0,
+  };
   private readonly cached = new PrefixIndex();
   /** What targets hold in their host tiers. */
   private readonly inHost = new PrefixIndex();
@@ -57,7 +76,10 @@ export class KvRouter {
   private readonly random: WyRand;
   private readonly queue: FairQueue;
   /** Requests that are held back. */
-  private readonly requests = new Map<number, { request: RoutedRequest; ids: Int32Array; idCount: number }>();
+  private readonly requests = new Map<
+    number,
+    { request: RoutedRequest; ids: Int32Array; idCount: number; sinceMs: number }
+  >();
   private readonly targetOf = new Map<number, number>();
   private nextOrder = 0;
   private costs: number[] = [];
@@ -143,7 +165,7 @@ export class KvRouter {
     };
     this.checkLimits(queue);
     queue.push(entry);
-    this.requests.set(request.slot, { request, ids, idCount });
+    this.requests.set(request.slot, { request, ids, idCount, sinceMs: nowMs });
     return undefined;
   }
 
@@ -201,6 +223,9 @@ export class KvRouter {
       loads[target].prefill.add(slot, newTokens, estimate, nowMs);
     }
     this.targetOf.set(slot, target);
+    this.use.placed++;
+    this.use.inputTokens += inputTokens;
+    this.use.overlapTokens += cachedTokens;
     return { slot, target, overlapTokens: cachedTokens };
   }
 
@@ -263,13 +288,21 @@ export class KvRouter {
     return this.drain(nowMs);
   }
 
+  private noteWait(waitMs: number): void {
+    const { use } = this;
+    use.queued++;
+    use.queueMs += waitMs;
+    use.maxQueueMs = Math.max(use.maxQueueMs, waitMs);
+  }
+
   private drain(nowMs: number): Placement[] {
     const placements: Placement[] = [];
     if (this.queue.size === 0 || this.eligible.length === 0) return placements;
     for (;;) {
       const entry = this.queue.pop((queue) => this.allBusy(queue, nowMs));
       if (!entry) return placements;
-      const { request, ids, idCount } = this.requests.get(entry.slot)!;
+      const { request, ids, idCount, sinceMs } = this.requests.get(entry.slot)!;
+      this.noteWait(nowMs - sinceMs);
       this.requests.delete(entry.slot);
       placements.push(this.choose(request, ids, idCount, entry.overlaps, nowMs));
     }

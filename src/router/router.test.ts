@@ -119,6 +119,23 @@ describe('router queue', () => {
     return made;
   };
 
+  it('prefers the target whose host tier continues its cache, and counts what it does', () => {
+    const kept = router('fcfs');
+    const ids = Int32Array.of(5, 6, 7);
+    kept.stored(0, 5);
+    kept.stored(1, 5);
+    kept.storedInHost(1, 6);
+    // Target 0 has one of three blocks, target 1 one and, below it, another: 2.25 blocks of prefill against 3 - 1.
+    const chosen = kept.place({ ...request(0), inputTokens: 48 }, ids, 3, 0);
+    expect(chosen).toEqual({ slot: 0, target: 1, overlapTokens: 16 });
+    kept.removedFromHost(1, 6);
+    expect(kept.place({ ...request(1), inputTokens: 48 }, ids, 3, 0)?.target).toBe(0);
+    expect(kept.place({ ...request(2), inputTokens: 48 }, ids, 3, 0)).toBeUndefined();
+    expect(kept.use).toMatchObject({ placed: 2, inputTokens: 96, overlapTokens: 32, queued: 0 });
+    kept.prefillCompleted(0, 30);
+    expect(kept.use).toMatchObject({ placed: 3, queued: 1, queueMs: 30, maxQueueMs: 30 });
+  });
+
   it('holds requests back while all targets are in prefill and lets them go in order', () => {
     const kept = router('fcfs');
     const targets = [0, 1].map((slot) => place(kept, request(slot), 0)!.target);

@@ -1,6 +1,6 @@
 import type { EngineArgs } from '../config/engine-args.js';
 import type { RouterSettings } from '../config/router-config.js';
-import type { EngineCore } from '../engine/engine-core.js';
+import type { CacheUse, EngineCore } from '../engine/engine-core.js';
 import type { KvEventSink } from '../engine/kv/block-pool.js';
 import { KvbmPool } from '../engine/kv/kvbm-pool.js';
 import { NativePool } from '../engine/kv/native-pool.js';
@@ -8,7 +8,7 @@ import { PromptBlocks } from '../engine/kv/prompt-blocks.js';
 import { type GapSink, RequestLog } from '../engine/request-log.js';
 import { SchedulerRequests } from '../engine/requests.js';
 import { type SglangOptions, SglangScheduler } from '../engine/sglang/scheduler.js';
-import { SharedTiers, type TierUse } from '../engine/tiers/shared.js';
+import { SharedTiers } from '../engine/tiers/shared.js';
 import { Tiers } from '../engine/tiers/tiers.js';
 import { PassClock } from '../engine/timing/pass-clock.js';
 import type { TimingModel } from '../engine/timing/timing-model.js';
@@ -20,6 +20,7 @@ import type { PrefillEstimator } from '../router/prefill-load.js';
 import { RoundRobin } from '../router/round-robin.js';
 import type { RequestDraft, RequestSource } from '../workload/source.js';
 import { createRouter } from './create-router.js';
+import type { PoolUse, WorkerWork } from './pool-use.js';
 
 export interface EnginePoolOptions {
   args: EngineArgs;
@@ -58,6 +59,9 @@ export class EnginePool {
   private readonly requests: SchedulerRequests;
   private readonly clock: PassClock;
   private sharedTiers: SharedTiers | undefined;
+  /** Where requests are, by slot; -1 for those that are not with a rank. */
+  private rankOf = new Int32Array(0);
+  private readonly work: Omit<WorkerWork, 'cache'>[] = [];
 
   /** @param sibling a pool that the same requests enter before; names of equal prompts are made once then */
   constructor(
@@ -107,6 +111,7 @@ export class EnginePool {
 
   /** Makes the ranks of a new worker; ids follow each other. */
   addCores(worker: number): readonly EngineCore[] {
+    this.work.push({ requests: 0, inputTokens: 0, reusedTokens: 0, outputTokens: 0, busyMs: 0 });
     const { ranks } = this.args;
     for (let rank = worker * ranks; rank < (worker + 1) * ranks; rank++)
       this.cores.push(this.args.engineType === 'sglang' ? this.createSglang(rank) : this.createVllm(rank));
@@ -145,21 +150,18 @@ export class EnginePool {
   private createOffloading(rank: number, pool: KvbmPool): Offloading | undefined {
     const { router, blocks } = this;
     const { offload } = this.args;
-    if (!offload.tiers) return undefined;
-    this.sharedTiers ??= new SharedTiers(offload.tiers, blocks);
+    const { blockBytes } = offload;
+    if (blockBytes === undefined) return undefined;
+    const options = { ...offload, blockBytes };
+    this.sharedTiers ??= new SharedTiers(options, blocks);
     const events = router && {
       stored: (id: number) => router.storedInHost(rank, id),
       removed: (id: number) => router.removedFromHost(rank, id),
     };
     const freeSources = (count: number) => pool.gone(count);
-    const tiers = new Tiers(offload.tiers, this.sharedTiers, blocks, freeSources, events);
+    const tiers = new Tiers(options, this.sharedTiers, blocks, freeSources, events);
     pool.tiers = tiers;
     return new Offloading(tiers, pool, blocks);
-  }
-
-  /** What the lower tiers did; undefined without them. */
-  get tierUse(): TierUse | undefined {
-    return this.sharedTiers?.use;
   }
 
   private createSglang(rank: number): EngineCore {
@@ -200,6 +202,9 @@ export class EnginePool {
     this.blocks.reserve(slots);
     this.routerNames?.reserve(slots);
     this.requests.reserve(slots);
+    const rankOf = new Int32Array(slots).fill(-1);
+    rankOf.set(this.rankOf);
+    this.rankOf = rankOf;
   }
 
   /** Prepares a slot for a request that has arrived. */
@@ -213,6 +218,7 @@ export class EnginePool {
 
   /** Forgets a request that has ended. */
   leave(slot: number): void {
+    this.tally(slot);
     this.blocks.leave(slot);
     this.routerNames?.leave(slot);
   }
@@ -230,8 +236,39 @@ export class EnginePool {
   }
 
   dispatch(slot: number, rank: number): void {
+    this.assign(slot, rank);
     this.beforeDispatch?.(rank);
     this.cores[rank].receive(slot);
+  }
+
+  /** A request belongs to a rank from now on. */
+  assign(slot: number, rank: number): void {
+    this.rankOf[slot] = rank;
+  }
+
+  private tally(slot: number): void {
+    const rank = this.rankOf[slot];
+    if (rank < 0) return;
+    this.rankOf[slot] = -1;
+    const work = this.work[Math.floor(rank / this.args.ranks)];
+    work.requests++;
+    work.inputTokens += this.requests.promptTokens[slot];
+    work.reusedTokens += this.log.reusedTokens[slot];
+    work.outputTokens += this.log.emittedTokens[slot];
+  }
+
+  /** A worker spent time in passes. */
+  noteBusy(worker: number, ms: number): void {
+    this.work[worker].busyMs += ms;
+  }
+
+  get use(): PoolUse {
+    const { ranks } = this.args;
+    const workers = this.work.map((work, worker) => ({
+      ...work,
+      cache: sumCaches(this.cores.slice(worker * ranks, (worker + 1) * ranks)),
+    }));
+    return { workers, router: this.router?.use, tiers: this.sharedTiers?.use };
   }
 
   /** @returns requests that the router lets go now */
@@ -279,4 +316,14 @@ export class EnginePool {
     const { ranks } = this.args;
     return Array.from({ length: ranks }, (_, index) => worker * ranks + index);
   }
+}
+
+function sumCaches(cores: readonly EngineCore[]): CacheUse {
+  const sum: CacheUse = { blocks: 0, peakBlocks: 0, evictedBlocks: 0 };
+  for (const { cache } of cores) {
+    sum.blocks += cache.blocks;
+    sum.peakBlocks += cache.peakBlocks;
+    sum.evictedBlocks += cache.evictedBlocks;
+  }
+  return sum;
 }

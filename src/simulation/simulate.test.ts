@@ -83,7 +83,7 @@ describe('simulated fleets', () => {
           return;
         }
         expect(grouped.records).toEqual(single.records);
-        expect(reportDifferences(single.report as Record<string, number>, grouped.report)).toEqual([]);
+        expect(reportDifferences(single.report, grouped.report)).toEqual([]);
       }),
       { numRuns: 250 },
     );

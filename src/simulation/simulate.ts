@@ -4,6 +4,7 @@ import { QueueLimitError } from '../router/kv-router.js';
 import { Fleet, type FleetOptions } from './fleet.js';
 import { HarnessRun } from './harness.js';
 import { IndependentRun } from './independent.js';
+import { poolSections } from './pool-use.js';
 import { RunError } from './run-error.js';
 import { SingleWorkerRun } from './single.js';
 import { SplitFleet, type SplitFleetOptions } from './split-fleet.js';
@@ -43,7 +44,13 @@ export function simulate(options: SimulationOptions): WorkerUse {
   return guarded(fleet, () => {
     const decodeSeconds = isSingle ? runSingle(fleet, options) : runMany(fleet, options);
     if (options.recordsUnfinished) fleet.endUnfinished();
-    return { prefillSeconds: 0, decodeSeconds, prefillGpus: 0, decodeGpus: args.tensorParallel * args.ranks };
+    return {
+      prefillSeconds: 0,
+      decodeSeconds,
+      prefillGpus: 0,
+      decodeGpus: args.tensorParallel * args.ranks,
+      sections: poolSections(fleet.pool.use, ''),
+    };
   });
 }
 
@@ -55,8 +62,8 @@ function runSingle(fleet: Fleet, { isOpenLoop, capMs, collector }: SimulationOpt
 function runMany(fleet: Fleet, options: SimulationOptions): number {
   const { args, source, capMs, workers, router } = options;
   const isUncapped = capMs === Number.POSITIVE_INFINITY;
-  const { tiers } = args.offload;
-  const sharesTiers = tiers !== undefined && (tiers.g3Blocks > 0 || tiers.g4);
+  const { blockBytes, g3Blocks, g4 } = args.offload;
+  const sharesTiers = blockBytes !== undefined && (g3Blocks > 0 || g4);
   const isAlone = args.ranks === 1 && router === undefined && !sharesTiers;
   const isIndependent = !options.together && !source.hasFeedback && isUncapped && isAlone;
   return isIndependent
@@ -79,6 +86,10 @@ export function simulateSplit(options: SplitSimulationOptions): WorkerUse {
       decodeSeconds: run.decodeSeconds,
       prefillGpus: options.prefill.args.tensorParallel,
       decodeGpus: options.decode.args.tensorParallel,
+      sections: {
+        ...poolSections(fleet.prefill.use, 'prefill_'),
+        ...poolSections(fleet.decode.use, 'decode_'),
+      },
     };
   });
 }

@@ -261,6 +261,7 @@ export class SplitRun {
       return;
     }
     handoffs.decodeRank[slot] = target;
+    fleet.decode.assign(slot, target);
     decode.wake(worker);
     if (!decode.isBusy(worker)) this.retry(worker);
   }

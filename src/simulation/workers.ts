@@ -158,6 +158,7 @@ export class WorkerGroup {
   /** The pass, or stretch, of a worker has ended. */
   finish(worker: Worker): void {
     if (worker.state === PLANNED) worker.cores[0].commit();
+    this.pool.noteBusy(worker.id, this.timeline.nowMs - worker.startMs);
     this.rest(worker);
     this.passEnded(worker, this.timeline.nowMs);
   }

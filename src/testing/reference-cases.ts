@@ -17,8 +17,6 @@ export interface ReferenceCase {
   per_request_records?: Record<string, unknown>[];
 }
 
-type Json = number | string | boolean | null | undefined | Json[] | { [key: string]: Json };
-
 const SKETCHED = /^(median|p75|p90|p95|p99)_(itl_ms|output_token_throughput_per_user)$/;
 const TOLERANCE = 1e-9;
 /** Twice the error of the sketch that the reference uses for these percentiles. */
@@ -37,22 +35,33 @@ export function prepareCase(test: ReferenceCase): { args: string[]; folder: stri
 }
 
 /** Where a report differs from the reference's, by key. */
-export function reportDifferences(expected: Record<string, number>, actual: Record<string, Json>): string[] {
+export function reportDifferences(
+  expected: Record<string, unknown>,
+  actual: Record<string, unknown>,
+): string[] {
   const isHostTime = (key: string) => /^(wall_time_ms|processed_.*_per_s)$/.test(key);
   return Object.entries(expected)
     .filter(([key]) => !isHostTime(key))
     .filter(([key, value]) => {
-      const slack = key.startsWith('std_') ? TOLERANCE * Math.abs(expected[key.replace('std_', 'mean_')]) : 0;
+      const slack = key.startsWith('std_')
+        ? TOLERANCE * Math.abs(expected[key.replace('std_', 'mean_')] as number)
+        : 0;
       return differs(value, actual[key], SKETCHED.test(key) ? SKETCH_TOLERANCE : TOLERANCE, slack);
     })
-    .map(([key, value]) => `${key}: expected ${value}, got ${String(actual[key])}`);
+    .map(([key, value]) => `${key}: expected ${JSON.stringify(value)}, got ${JSON.stringify(actual[key])}`);
 }
 
-function differs(expected: Json, actual: Json, tolerance: number, slack: number): boolean {
+function differs(expected: unknown, actual: unknown, tolerance: number, slack: number): boolean {
+  if (isSection(expected) && isSection(actual))
+    return Object.keys(expected).some((key) => differs(expected[key], actual[key], tolerance, slack));
   if (typeof expected !== 'number' || typeof actual !== 'number')
     return (expected ?? null) !== (actual ?? null);
   const scale = Math.max(Math.abs(expected), Math.abs(actual));
   return Math.abs(expected - actual) > tolerance * scale + TOLERANCE + slack;
+}
+
+function isSection(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }
 
 /**
@@ -77,7 +86,7 @@ export function recordDifferences(
   const actualSorted = sort(actual);
   return sort(expected).flatMap((record, index) =>
     keys
-      .filter((key) => differs(record[key] as Json, actualSorted[index][key] as Json, TOLERANCE, 0))
+      .filter((key) => differs(record[key], actualSorted[index][key], TOLERANCE, 0))
       .map((key) => `record ${index}, ${key}: expected ${record[key]}, got ${actualSorted[index][key]}`),
   );
 }

@@ -23,6 +23,9 @@ export interface BlockPool {
   readonly isBlocked: boolean;
   /** Blocks that were evicted and are still needed by a transfer; they count as active. */
   readonly leaving: number;
+  /** The most blocks that were in use at once, and those evicted so far. */
+  readonly peak: number;
+  readonly evicted: number;
   /** Walks the first `count` identities while they are cached. */
   probe(ids: Int32Array, count: number): void;
   /**

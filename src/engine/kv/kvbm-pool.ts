@@ -25,6 +25,8 @@ export class KvbmPool implements BlockPool {
   activeHits = 0;
   isBlocked = false;
   leaving = 0;
+  peak = 0;
+  evicted = 0;
   /** Where evicted blocks go; undefined where they are dropped. */
   tiers: LowerTiers | undefined;
   private plain = 0;
@@ -98,6 +100,7 @@ export class KvbmPool implements BlockPool {
       else own[i] = this.register(ids[i], i > 0 ? ids[i - 1] : undefined);
     for (const id of evicted) this.drop(id);
     this.plain += to - namedEnd;
+    this.notePeak();
     return true;
   }
 
@@ -141,7 +144,13 @@ export class KvbmPool implements BlockPool {
     this.freeEntries.push(entry);
     this.named--;
     this.inactive--;
+    this.evicted++;
     return id;
+  }
+
+  private notePeak(): void {
+    const { active } = this;
+    if (active > this.peak) this.peak = active;
   }
 
   private drop(id: number): void {
@@ -174,6 +183,7 @@ export class KvbmPool implements BlockPool {
   take(blocks: number): void {
     for (let left = blocks - this.unused; left > 0; left--) this.drop(this.evict());
     this.plain += blocks;
+    this.notePeak();
   }
 
   reserve(blocks: number): boolean {
@@ -181,6 +191,7 @@ export class KvbmPool implements BlockPool {
     if (!this.makeRoom(blocks)) return false;
     for (let left = blocks - this.unused; left > 0; left--) this.drop(this.evict());
     this.reserved += blocks;
+    this.notePeak();
     return true;
   }
 

@@ -15,6 +15,8 @@ export class NativePool implements BlockPool {
   activeHits = 0;
   readonly isBlocked = false;
   readonly leaving = 0;
+  peak = 0;
+  evicted = 0;
   private copies = 0;
   private inactive = 0;
   private reserved = 0;
@@ -81,6 +83,7 @@ export class NativePool implements BlockPool {
     if (shortfall > 0) this.evict(shortfall);
     for (let i = from + hits; i < to && i < named; i++) own[i] = this.create();
     this.copies += fresh;
+    this.notePeak();
     return true;
   }
 
@@ -144,6 +147,12 @@ export class NativePool implements BlockPool {
     const shortfall = blocks - (this.capacity - this.copies - this.reserved);
     if (shortfall > 0) this.evict(shortfall);
     this.copies += blocks;
+    this.notePeak();
+  }
+
+  private notePeak(): void {
+    const { active } = this;
+    if (active > this.peak) this.peak = active;
   }
 
   reserve(blocks: number): boolean {
@@ -151,6 +160,7 @@ export class NativePool implements BlockPool {
     if (shortfall > this.inactive) return false;
     if (shortfall > 0) this.evict(shortfall);
     this.reserved += blocks;
+    this.notePeak();
     return true;
   }
 
@@ -186,6 +196,7 @@ export class NativePool implements BlockPool {
     else lru.tail = -1;
     this.inactive -= blocks;
     this.copies -= blocks;
+    this.evicted += blocks;
   }
 
   /** Takes a copy out of the list of its identity. */

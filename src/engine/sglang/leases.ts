@@ -19,6 +19,9 @@ interface Lease {
  */
 export class Leases {
   readonly tree: RadixTree;
+  /** The most pages that were in use at once, and those evicted so far. */
+  peak = 0;
+  evicted = 0;
   private available: number;
   private readonly leases: (Lease | undefined)[] = [];
   private leased = 0;
@@ -54,11 +57,13 @@ export class Leases {
   /** Frees cached pages until `count` are available, as far as there are any. */
   private makeRoom(count: number): void {
     const { events } = this;
-    if (count > this.available)
-      this.available += this.tree.evict(
-        count - this.available,
-        events && ((keys, from, to) => events.freed(keys, from, to)),
-      );
+    if (count <= this.available) return;
+    const evicted = this.tree.evict(
+      count - this.available,
+      events && ((keys, from, to) => events.freed(keys, from, to)),
+    );
+    this.available += evicted;
+    this.evicted += evicted;
   }
 
   publishEvents(): void {
@@ -112,6 +117,7 @@ export class Leases {
     this.makeRoom(count);
     if (count > this.available) return false;
     this.available -= count;
+    this.peak = Math.max(this.peak, this.capacity - this.available - this.tree.evictable);
     return true;
   }
 

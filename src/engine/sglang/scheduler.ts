@@ -1,5 +1,5 @@
 import { type DestinationHost, Destinations } from '../destinations.js';
-import type { EngineCore, EngineSignal, StuckRequest } from '../engine-core.js';
+import type { CacheUse, EngineCore, EngineSignal, StuckRequest } from '../engine-core.js';
 import type { KvEventSink } from '../kv/block-pool.js';
 import type { PromptBlocks } from '../kv/prompt-blocks.js';
 import type { GapSink, RequestLog } from '../request-log.js';
@@ -99,6 +99,11 @@ export class SglangScheduler implements EngineCore, DestinationHost {
         options.speculationSeed,
         options.role === 'prefill',
       );
+  }
+
+  get cache(): CacheUse {
+    const { peak, evicted } = this.leases;
+    return { blocks: this.options.pages, peakBlocks: peak, evictedBlocks: evicted };
   }
 
   get requestCount(): number {

@@ -1,5 +1,11 @@
 import { type DestinationHost, Destinations } from '../destinations.js';
-import { type EngineCore, type EngineSignal, StallError, type StuckRequest } from '../engine-core.js';
+import {
+  type CacheUse,
+  type EngineCore,
+  type EngineSignal,
+  StallError,
+  type StuckRequest,
+} from '../engine-core.js';
 import type { BlockPool } from '../kv/block-pool.js';
 import type { PromptBlocks } from '../kv/prompt-blocks.js';
 import type { GapSink, RequestLog } from '../request-log.js';
@@ -110,6 +116,11 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     return this.emission.signals;
   }
 
+  get cache(): CacheUse {
+    const { capacity, peak, evicted } = this.pool;
+    return { blocks: capacity, peakBlocks: peak, evictedBlocks: evicted };
+  }
+
   get requestCount(): number {
     return this.waiting.size + this.running.length + (this.offloading?.parked ?? 0);
   }
@@ -141,7 +152,7 @@ export class VllmScheduler implements EngineCore, DestinationHost {
   }
 
   hasRoom(): boolean {
-    return this.running.length < this.options.maxSequences;
+    return this.running.length + (this.offloading?.parked ?? 0) < this.options.maxSequences;
   }
 
   reserve(slot: number): number {
@@ -282,8 +293,8 @@ export class VllmScheduler implements EngineCore, DestinationHost {
   }
 
   private admitWaiting(nowMs: number): void {
-    const { waiting, running, options } = this;
-    while (!this.preemptedAny && running.length < options.maxSequences && waiting.size > 0) {
+    const { waiting } = this;
+    while (!this.preemptedAny && this.hasRoom() && waiting.size > 0) {
       const slot = this.nextWaiting();
       if (slot < 0) return;
       const decision = this.admission.decide(slot);
