@@ -50,9 +50,10 @@ function runPlan(
 ): ReplayResult {
   const { options, topology } = plan;
   const { source } = workload;
-  if (source.isGraph && plan.capMs !== Number.POSITIVE_INFINITY)
+  const ignoresCap = source.isGraph && !options.beyondReference;
+  if (ignoresCap && plan.capMs !== Number.POSITIVE_INFINITY)
     warnings.push(
-      '--max-sim-time-seconds has no effect on traces of dependent requests, as in the reference',
+      '--max-sim-time-seconds has no effect on traces of dependent requests, as in the reference; --beyond-reference makes it work',
     );
   const collector = new Collector(serviceLevel(options), options.records !== undefined);
   const { onProgress } = options;
@@ -63,7 +64,7 @@ function runPlan(
     source,
     collector,
     isOpenLoop: options.replayConcurrency === undefined,
-    capMs: source.isGraph ? Number.POSITIVE_INFINITY : plan.capMs,
+    capMs: ignoresCap ? Number.POSITIVE_INFINITY : plan.capMs,
     checks: options.check ?? false,
     namesSessions: workload.namesSessions,
     recordsUnfinished: options.records === 'all',
@@ -76,6 +77,7 @@ function runPlan(
       : simulateSplit({
           ...run,
           prefillsAllOutput: workload.plansOutput && !options.singleTokenPrefill,
+          bypass: plan.bypass,
           prefill: { ...stages[0], workers: topology.prefillWorkers },
           decode: { ...stages[1], workers: topology.decodeWorkers },
         });

@@ -111,6 +111,10 @@ function addFleetFlags(command: Command): void {
       '--kv-offload',
       'simulate the cache tiers G2 to G4 (num_g2_blocks, num_g3_blocks, enable_g4_storage)',
     )
+    .option(
+      '--beyond-reference',
+      'allow what the reference refuses or ignores: TensorRT-LLM stages, unequal block sizes, one worker behind the KV router, conditional disaggregation, agentic traces with concurrency or caps',
+    )
     .addOption(modeOption('--router-mode <mode>', 'how requests find workers', ['round_robin', 'kv_router']))
     .option('--router-config <json>', 'KV router settings, as JSON text')
     .option('--router-policy-config <path>', 'YAML file of router policy classes')

@@ -1,6 +1,6 @@
 import { type EngineArgs, parseEngineArgs } from './engine-args.js';
 import { InputError } from './input-error.js';
-import { parseRouterConfig, type RouterSettings } from './router-config.js';
+import { type BypassSettings, parseRouterConfig, type RouterSettings } from './router-config.js';
 import { type AicArgs, estimatorArgs } from './timing-args.js';
 import type { TraceFormat } from './trace-formats.js';
 
@@ -39,6 +39,8 @@ export interface ReplayOptions {
   singleTokenPrefill?: boolean | undefined;
   /** Whether the cache tiers below the GPU's are simulated; the published reference leaves them out. */
   kvOffload?: boolean | undefined;
+  /** Allows what the reference refuses, and lets settings work that it reads and ignores. */
+  beyondReference?: boolean | undefined;
   numWorkers?: number | undefined;
   numPrefillWorkers?: number | undefined;
   numDecodeWorkers?: number | undefined;
@@ -74,6 +76,8 @@ export interface ReplayPlan {
   topology: Topology;
   /** undefined behind round robin. */
   router: RouterSettings | undefined;
+  /** Conditional disaggregation, behind either kind of router; undefined without. */
+  bypass: BypassSettings | undefined;
   /** What the router's prefill load is estimated with. */
   routerAic: AicArgs | undefined;
   arrivalSpeedup: number;
@@ -96,6 +100,7 @@ export function planReplay(options: ReplayOptions): ReplayPlan {
   checkUsage(options);
   const engines = readEngines(options);
   const router = parseRouterConfig(options.routerConfig, options.routerPolicyConfig, options.modelName);
+  if (!options.beyondReference) router.bypass = undefined;
   checkEstimatorFlags(options);
   if (options.plannerConfig !== undefined) checkPlanner(options);
   checkUnsigned(options);
@@ -107,6 +112,7 @@ export function planReplay(options: ReplayOptions): ReplayPlan {
   if (options.replayConcurrency === 0)
     throw new InputError('--replay-concurrency: must be at least 1, found 0');
   checkFleet(options, engines);
+  checkBypass(engines, router);
   refuseUnavailable(options);
   const isSynthetic = asksForSynthetic(options);
   const traceFormat = options.traceFormat ?? 'mooncake';
@@ -124,6 +130,7 @@ export function planReplay(options: ReplayOptions): ReplayPlan {
     traceFormat,
     topology: topologyOf(options, engines),
     router: options.routerMode === 'kv_router' ? router : undefined,
+    bypass: router.bypass,
     routerAic: estimatorArgs(options.aic ?? {}),
     arrivalSpeedup,
     capMs: cap === undefined ? Number.POSITIVE_INFINITY : cap * 1000,
@@ -200,8 +207,14 @@ interface Engines {
 }
 
 function readEngines(options: ReplayOptions): Engines {
-  const read = (source: string | undefined, flag: string) =>
-    source === undefined ? undefined : parseEngineArgs(source, flag, options.timing);
+  const read = (source: string | undefined, flag: string) => {
+    if (source === undefined) return undefined;
+    const engine = parseEngineArgs(source, flag, options.timing);
+    // The documentation of the reference says so; its code fails.
+    if (options.beyondReference && engine.transfer.gigabytesPerSecond === 0)
+      engine.transfer.gigabytesPerSecond = undefined;
+    return engine;
+  };
   return {
     aggregated: read(options.extraEngineArgs ?? '{}', '--extra-engine-args')!,
     prefill: read(options.prefillEngineArgs, '--prefill-engine-args'),
@@ -318,10 +331,11 @@ function checkFleet(options: ReplayOptions, engines: Engines): void {
     options.routerMode === 'kv_router' &&
     workers * aggregated.ranks <= 1 &&
     !isOnline &&
-    !options.plannerConfig
+    !options.plannerConfig &&
+    !options.beyondReference
   )
     throw new InputError(
-      '--router-mode kv_router needs more than one worker or rank (--num-workers, dp_size)',
+      '--router-mode kv_router needs more than one worker or rank (--num-workers, dp_size); --beyond-reference allows one',
     );
   if (workers === 0) throw new InputError('--num-workers: must be at least 1, found 0');
   if (aggregated.workerType !== 'aggregated')
@@ -337,8 +351,10 @@ function checkSplitFleet(options: ReplayOptions, prefill: EngineArgs, decode: En
     throw new InputError(problem);
   };
   if (options.replayMode === 'online') refuse('a disaggregated fleet needs --replay-mode offline');
-  if (prefill.engineType === 'trtllm' || decode.engineType === 'trtllm')
-    refuse('a disaggregated fleet does not support engine_type=trtllm');
+  const { beyondReference } = options;
+  const hint = '; --beyond-reference allows it';
+  if (!beyondReference && (prefill.engineType === 'trtllm' || decode.engineType === 'trtllm'))
+    refuse(`a disaggregated fleet does not support engine_type=trtllm${hint}`);
   if (prefill.engineType !== decode.engineType)
     refuse(
       `prefill and decode engine_type must be equal, found ${prefill.engineType} and ${decode.engineType}`,
@@ -353,10 +369,17 @@ function checkSplitFleet(options: ReplayOptions, prefill: EngineArgs, decode: En
     refuse(
       `a disaggregated fleet needs dp_size 1, found ${prefill.ranks} (prefill) and ${decode.ranks} (decode)`,
     );
-  if (prefill.blockTokens !== decode.blockTokens)
+  if (!beyondReference && prefill.blockTokens !== decode.blockTokens)
     refuse(
-      `prefill and decode block_size must be equal, found ${prefill.blockTokens} and ${decode.blockTokens}`,
+      `prefill and decode block_size must be equal, found ${prefill.blockTokens} and ${decode.blockTokens}${hint}`,
     );
+}
+
+function checkBypass({ prefill }: Engines, { bypass }: RouterSettings): void {
+  if (!bypass) return;
+  if (!prefill) throw new InputError('conditional_disagg_enabled needs a disaggregated fleet');
+  if (prefill.engineType === 'sglang')
+    throw new InputError('conditional_disagg_enabled does not support engine_type=sglang');
 }
 
 /** Parts of the program that are still to come say so, rather than being ignored. */
@@ -370,13 +393,15 @@ function refuseUnavailable(options: ReplayOptions): void {
 
 function checkFormat(options: ReplayOptions, format: TraceFormat): void {
   if (options.traceBlockSize === 0) throw new InputError('--trace-block-size: must be greater than 0');
+  const hint = '; --beyond-reference allows it';
   if (
+    !options.beyondReference &&
     (format === 'agentic_mooncake' || format === 'mooncake-delta') &&
     options.prefillEngineArgs !== undefined
   )
-    throw new InputError(`--trace-format ${format} is not supported for a disaggregated fleet`);
-  if (format === 'agentic_mooncake' && options.replayConcurrency !== undefined)
-    throw new InputError('--trace-format agentic_mooncake cannot be used with --replay-concurrency');
+    throw new InputError(`--trace-format ${format} is not supported for a disaggregated fleet${hint}`);
+  if (!options.beyondReference && format === 'agentic_mooncake' && options.replayConcurrency !== undefined)
+    throw new InputError(`--trace-format agentic_mooncake cannot be used with --replay-concurrency${hint}`);
   const ratio = options.traceSharedPrefixRatio ?? 0;
   if (format === 'applied_compute_agentic' && !(ratio >= 0 && ratio <= 1))
     throw new InputError(`--trace-shared-prefix-ratio: must be from 0 to 1, found ${ratio}`);

@@ -53,6 +53,18 @@ const RULES: FieldRules = {
 const WHERE = '--router-config';
 
 /** The KV router as the user described it, defaults filled in. */
+/** When a request skips the prefill workers and is computed by its decode worker. */
+export interface BypassSettings {
+  policy: 'isl_bounding' | 'prefill_load' | 'isl_or_load';
+  /** Uncached prompt tokens, and their part of the prompt, up to which a prompt is short. */
+  mostTokens: number;
+  mostPart: number;
+  /** Part of a pass's tokens above which a prefill worker is busy; undefined where load does not count. */
+  prefillBusy: number | undefined;
+  /** Part of its blocks above which a decode worker takes no prompts. */
+  decodeBusy: number | undefined;
+}
+
 export interface RouterSettings {
   overlapCredit: number;
   overlapCreditDecay: number;
@@ -65,6 +77,8 @@ export interface RouterSettings {
   tracksBlocks: boolean;
   assumesReuse: boolean;
   loadModel: 'none' | 'aic';
+  /** Conditional disaggregation; undefined where every request goes through a prefill worker. */
+  bypass: BypassSettings | undefined;
   /** Part of a pass's tokens above which a target is busy; undefined without a queue. */
   queueThreshold: number | undefined;
   queuePolicy: 'fcfs' | 'lcfs' | 'wspt';
@@ -110,7 +124,20 @@ function toSettings(values: FieldValues, modelName: string | undefined): RouterS
     loadModel: pick<RouterSettings['loadModel']>('router_prefill_load_model', 'none'),
     queueThreshold: values.router_queue_threshold as number | undefined,
     queuePolicy: pick<RouterSettings['queuePolicy']>('router_queue_policy', 'fcfs'),
+    bypass: values.conditional_disagg_enabled ? readBypass(values) : undefined,
     policy: path === undefined ? undefined : readRouterPolicy(path, modelName),
+  };
+}
+
+function readBypass(values: FieldValues): BypassSettings {
+  const pick = <T>(name: string, fallback: T): T =>
+    (values[`conditional_disagg_${name}`] as T | undefined) ?? fallback;
+  return {
+    policy: pick<BypassSettings['policy']>('policy', 'isl_bounding'),
+    mostTokens: pick('eff_isl_threshold', 2048),
+    mostPart: pick('eff_isl_ratio_threshold', 0.7),
+    prefillBusy: pick('prefill_busy_threshold', values.router_queue_threshold as number | undefined),
+    decodeBusy: pick('decode_busy_threshold', undefined),
   };
 }
 

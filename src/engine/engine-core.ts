@@ -26,6 +26,8 @@ export interface EngineCore {
   /** What happened in its KV pool so far. */
   readonly cache: CacheUse;
   receive(slot: number): void;
+  /** Leading prompt tokens of a request that are cached here. */
+  cachedTokens(slot: number): number;
   /** Requests that come with their prompt computed by a prefill worker. */
   readonly destinations: Destinations;
   /** Gives back what a request holds whose prompt a decode worker has taken over. */
@@ -63,7 +65,8 @@ export interface EngineSignal {
 /** The KV pool of a rank in a run; with pages, blocks are pages. */
 export interface CacheUse {
   blocks: number;
-  /** The most that were in use at once. */
+  /** In use now, and the most that were at once. */
+  activeBlocks: number;
   peakBlocks: number;
   evictedBlocks: number;
 }

@@ -15,6 +15,8 @@ export class SchedulerRequests {
   /** Tokens covered by owned blocks. */
   allocated = new Int32Array(0);
   status = new Uint8Array(0);
+  /** Whether a decode worker computes the prompt itself. */
+  computesPrompt = new Uint8Array(0);
   /** Place in the running order: later admissions are larger. */
   order = new Float64Array(0);
   /** Pass in which the request was scheduled last, and what it got there. */
@@ -45,6 +47,9 @@ export class SchedulerRequests {
     const status = new Uint8Array(slots);
     status.set(this.status);
     this.status = status;
+    const computesPrompt = new Uint8Array(slots);
+    computesPrompt.set(this.computesPrompt);
+    this.computesPrompt = computesPrompt;
     this.order = grownFloats(this.order, slots);
     this.scheduledPass = grownFloats(this.scheduledPass, slots);
     this.scheduledTokens = grownInts(this.scheduledTokens, slots);
@@ -61,6 +66,7 @@ export class SchedulerRequests {
     this.computed[slot] = 0;
     this.allocated[slot] = 0;
     this.status[slot] = WAITING;
+    this.computesPrompt[slot] = 0;
     this.scheduledPass[slot] = -1;
   }
 

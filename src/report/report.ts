@@ -34,6 +34,7 @@ export const COUNT_KEYS: ReadonlySet<string> = new Set([
   'decode_gpus_per_worker',
   'goodput_completed_requests',
   'processed_tokens',
+  'bypassed_requests',
 ]);
 
 const MIN_SECONDS = 1e-9;

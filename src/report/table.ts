@@ -51,6 +51,8 @@ function notes(report: Report): string[] {
     `Prefix Cache Reused Ratio: ${amount.format(number('prefix_cache_reused_ratio'))}`,
     `First Admission Prefix Cache Reused Ratio: ${amount.format(number('first_admission_prefix_cache_reused_ratio'))}`,
   ];
+  if ('bypassed_requests' in report)
+    notes.push(`Computed by decode workers alone: ${count.format(number('bypassed_requests'))} requests`);
   if ('goodput_completed_requests' in report)
     notes.push(
       `Goodput: ${count.format(number('goodput_completed_requests'))} requests, ${amount.format(number('goodput_request_throughput_rps'))} requests/sec, ${amount.format(number('goodput_output_throughput_tok_s'))} tokens/sec`,

@@ -5,7 +5,7 @@ import type { KvEventSink } from '../engine/kv/block-pool.js';
 import { KvbmPool } from '../engine/kv/kvbm-pool.js';
 import { NativePool } from '../engine/kv/native-pool.js';
 import { PromptBlocks } from '../engine/kv/prompt-blocks.js';
-import { type GapSink, RequestLog } from '../engine/request-log.js';
+import { type GapSink, grownInts, RequestLog } from '../engine/request-log.js';
 import { SchedulerRequests } from '../engine/requests.js';
 import { type SglangOptions, SglangScheduler } from '../engine/sglang/scheduler.js';
 import { SharedTiers } from '../engine/tiers/shared.js';
@@ -61,6 +61,10 @@ export class EnginePool {
   private sharedTiers: SharedTiers | undefined;
   /** Where requests are, by slot; -1 for those that are not with a rank. */
   private rankOf = new Int32Array(0);
+  /** Prompt tokens that count for the prefill load of a rank, by slot. */
+  private inPrefill = new Int32Array(0);
+  /** Prompt tokens of requests in prefill, by rank. */
+  private readonly prefillTokens: number[] = [];
   private readonly work: Omit<WorkerWork, 'cache'>[] = [];
 
   /** @param sibling a pool that the same requests enter before; names of equal prompts are made once then */
@@ -205,6 +209,7 @@ export class EnginePool {
     const rankOf = new Int32Array(slots).fill(-1);
     rankOf.set(this.rankOf);
     this.rankOf = rankOf;
+    this.inPrefill = grownInts(this.inPrefill, slots);
   }
 
   /** Prepares a slot for a request that has arrived. */
@@ -244,11 +249,32 @@ export class EnginePool {
   /** A request belongs to a rank from now on. */
   assign(slot: number, rank: number): void {
     this.rankOf[slot] = rank;
+    this.inPrefill[slot] = this.requests.promptTokens[slot];
+    this.prefillTokens[rank] = (this.prefillTokens[rank] ?? 0) + this.inPrefill[slot];
+  }
+
+  /** The prompt of a request is computed. */
+  promptComputed(slot: number): void {
+    this.prefillTokens[this.rankOf[slot]] -= this.inPrefill[slot];
+    this.inPrefill[slot] = 0;
+  }
+
+  /** Whether every worker that takes requests has more tokens in prefill than a part of one pass. */
+  isBusyWithPrefill(part: number): boolean {
+    const limit = part * this.args.maxBatchedTokens;
+    return this.active.every((worker) => (this.prefillTokens[worker] ?? 0) > limit);
+  }
+
+  /** A rank gets a request although it is there for decoding only: it computes the prompt itself. */
+  dispatchWhole(slot: number, rank: number): void {
+    this.requests.computesPrompt[slot] = 1;
+    this.dispatch(slot, rank);
   }
 
   private tally(slot: number): void {
     const rank = this.rankOf[slot];
     if (rank < 0) return;
+    this.promptComputed(slot);
     this.rankOf[slot] = -1;
     const work = this.work[Math.floor(rank / this.args.ranks)];
     work.requests++;
@@ -319,9 +345,10 @@ export class EnginePool {
 }
 
 function sumCaches(cores: readonly EngineCore[]): CacheUse {
-  const sum: CacheUse = { blocks: 0, peakBlocks: 0, evictedBlocks: 0 };
+  const sum: CacheUse = { blocks: 0, activeBlocks: 0, peakBlocks: 0, evictedBlocks: 0 };
   for (const { cache } of cores) {
     sum.blocks += cache.blocks;
+    sum.activeBlocks += cache.activeBlocks;
     sum.peakBlocks += cache.peakBlocks;
     sum.evictedBlocks += cache.evictedBlocks;
   }

@@ -92,7 +92,10 @@ export class Ledger {
 
   private describe(slot: number, outcome: RequestOutcome): void {
     const { slots } = this;
-    const { namesSessions, source, collector, admissions, tokens } = this.options;
+    const { namesSessions, source, collector, tokens } = this.options;
+    // A request that was never admitted for prefill, but for all of it, was admitted once.
+    const wasSplit = !Number.isNaN(this.options.admissions.firstAdmitMs[slot]);
+    const admissions = wasSplit ? this.options.admissions : tokens;
     outcome.row = slots.row[slot];
     if (namesSessions && collector.keepsRecords) {
       outcome.session = source.sessionName(slots.session[slot]);

@@ -89,6 +89,7 @@ export function simulateSplit(options: SplitSimulationOptions): WorkerUse {
       sections: {
         ...poolSections(fleet.prefill.use, 'prefill_'),
         ...poolSections(fleet.decode.use, 'decode_'),
+        ...(options.bypass && { bypassed_requests: fleet.bypassed }),
       },
     };
   });

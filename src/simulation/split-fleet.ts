@@ -1,5 +1,5 @@
 import type { EngineArgs } from '../config/engine-args.js';
-import type { RouterSettings } from '../config/router-config.js';
+import type { BypassSettings, RouterSettings } from '../config/router-config.js';
 import type { GapSink } from '../engine/request-log.js';
 import type { TimingModel } from '../engine/timing/timing-model.js';
 import type { Collector, RequestOutcome, StageOutcome } from '../report/collector.js';
@@ -27,6 +27,8 @@ export interface SplitFleetOptions {
   prefillsAllOutput: boolean;
   /** undefined behind round robin. */
   router: RouterSettings | undefined;
+  /** Which requests skip the prefill workers; undefined where none may. */
+  bypass: BypassSettings | undefined;
   routerSeed: bigint | undefined;
   estimator: PrefillEstimator | undefined;
   source: RequestSource;
@@ -59,6 +61,8 @@ export class SplitFleet {
   readonly traits: RoutedRequest[] = [];
   /** Requests that have not ended. */
   running = 0;
+  /** Requests that skipped the prefill workers. */
+  bypassed = 0;
   private terminalMs = new Float64Array(0);
   /** Index of the status in which a request ended. */
   private status = new Uint8Array(0);

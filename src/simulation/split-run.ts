@@ -1,6 +1,7 @@
 import type { EngineSignal } from '../engine/engine-core.js';
 import type { Placement } from '../router/kv-router.js';
 import { RequestDraft } from '../workload/source.js';
+import { Bypass } from './bypass.js';
 import {
   ACTIVATE_DESTINATION,
   ACTIVATED,
@@ -41,6 +42,7 @@ export class SplitRun {
   private readonly deferredOnPrefill = new Map<number, Action[]>();
   private readonly deferredOnDecode = new Map<number, Action[]>();
   private readonly draft = new RequestDraft();
+  private readonly bypass: Bypass | undefined;
   prefillSeconds = 0;
   decodeSeconds = 0;
 
@@ -55,6 +57,8 @@ export class SplitRun {
     this.decode = new WorkerGroup(fleet.decode, timeline, 1, (worker, nowMs) =>
       this.decodeEnded(worker, nowMs),
     );
+    const { bypass } = fleet.options;
+    if (bypass) this.bypass = new Bypass(bypass, fleet);
     for (const group of [this.prefill, this.decode])
       group.onIdleRetry = () => {
         this.prefill.stopPlanning();
@@ -124,7 +128,8 @@ export class SplitRun {
     let any = false;
     while (source.take(timeline.nowMs, draft)) {
       const slot = fleet.accept(draft);
-      this.actions.push({ kind: fleet.handoffs.begin(slot), slot });
+      const action = { kind: fleet.handoffs.begin(slot), slot };
+      if (!this.bypass?.takes(slot, timeline.nowMs)) this.actions.push(action);
       any = true;
     }
     return any;
@@ -148,6 +153,7 @@ export class SplitRun {
   }
 
   private sourceHeld(slot: number, nowMs: number): void {
+    this.fleet.prefill.promptComputed(slot);
     this.fleet.handoffs.sourceHeldMs[slot] = nowMs;
     if (this.fleet.prefill.args.transfer.gigabytesPerSecond === 0)
       throw new RunError(
@@ -242,7 +248,8 @@ export class SplitRun {
 
   private reserve(slot: number): boolean {
     const { fleet, timeline } = this;
-    const placement = fleet.decode.place(fleet.traits[slot], timeline.nowMs);
+    const placement =
+      this.bypass?.placementOf(slot) ?? fleet.decode.place(fleet.traits[slot], timeline.nowMs);
     if (placement) this.acceptDestination(placement);
     return true;
   }

@@ -84,6 +84,13 @@ function toRequest(
   };
 }
 
+/** How fast requests come: times divided by a number, or at most so many in flight, whatever their timestamps. */
+interface Pace {
+  arrivalSpeedup: number;
+  /** undefined in open loop. */
+  concurrency: number | undefined;
+}
+
 /** A graph of requests: each starts when its dependencies have ended, or at its timestamp when it has none. */
 export class AgenticSource implements RequestSource {
   readonly total: number;
@@ -95,12 +102,13 @@ export class AgenticSource implements RequestSource {
   private readonly ready = new ReadyHeap();
   private readonly prompts: PromptTokens | undefined;
   private remaining: number;
+  private inFlight = 0;
 
   /** @param name the trace, for messages @throws {InputError} for unknown, own or circular dependencies */
   constructor(
     private readonly requests: AgenticRequest[],
     readonly hashBlockTokens: number,
-    private readonly arrivalSpeedup: number,
+    private readonly pace: Pace,
     name: string,
   ) {
     this.total = requests.length;
@@ -146,12 +154,8 @@ export class AgenticSource implements RequestSource {
     this.requests.forEach((request, index) => {
       if (this.missing[index] > 0) return;
       const { timestampMs } = request;
-      this.ready.push(
-        Number.isNaN(timestampMs) ? 0 : (timestampMs - first) / this.arrivalSpeedup,
-        index,
-        index,
-        0,
-      );
+      const isAtOnce = Number.isNaN(timestampMs) || this.pace.concurrency !== undefined;
+      this.ready.push(isAtOnce ? 0 : (timestampMs - first) / this.pace.arrivalSpeedup, index, index, 0);
     });
   }
 
@@ -167,15 +171,19 @@ export class AgenticSource implements RequestSource {
   }
 
   nextReadyMs(): number {
-    return this.ready.timeMs;
+    const { concurrency } = this.pace;
+    return concurrency !== undefined && this.inFlight >= concurrency
+      ? Number.POSITIVE_INFINITY
+      : this.ready.timeMs;
   }
 
   take(nowMs: number, draft: RequestDraft): boolean {
-    if (this.ready.timeMs > nowMs || this.ready.size === 0) return false;
+    if (this.nextReadyMs() > nowMs || this.ready.size === 0) return false;
+    this.inFlight++;
     draft.row = this.ready.row;
     draft.session = draft.row;
     draft.turn = 0;
-    draft.arrivalMs = this.ready.timeMs;
+    draft.arrivalMs = this.pace.concurrency === undefined ? this.ready.timeMs : nowMs;
     this.ready.pop();
     const request = this.requests[draft.row];
     draft.inputTokens = request.inputTokens;
@@ -196,9 +204,12 @@ export class AgenticSource implements RequestSource {
 
   ended({ row, nowMs }: EndedDraft): void {
     this.remaining--;
+    this.inFlight--;
     for (const dependent of this.dependents[row])
       if (--this.missing[dependent] === 0) {
-        const delay = this.requests[dependent].delayMs / this.arrivalSpeedup;
+        const delay =
+          this.requests[dependent].delayMs /
+          (this.pace.concurrency === undefined ? this.pace.arrivalSpeedup : 1);
         this.ready.push(nowMs + delay, dependent, dependent, 0);
       }
   }

@@ -80,7 +80,8 @@ function loadTrace(plan: ReplayPlan, files: TextFile[]): Omit<Workload, 'close' 
     }
     case 'agentic_mooncake': {
       const requests = readAgenticRows(file, hashBlockTokens);
-      const source = new AgenticSource(requests, hashBlockTokens, plan.arrivalSpeedup, file.path);
+      const pace = { arrivalSpeedup: plan.arrivalSpeedup, concurrency };
+      const source = new AgenticSource(requests, hashBlockTokens, pace, file.path);
       return { source, namesSessions: true };
     }
     case 'applied_compute_agentic': {
@@ -95,12 +96,17 @@ function loadTrace(plan: ReplayPlan, files: TextFile[]): Omit<Workload, 'close' 
       const trace = readDynamoTrace(files, { hashBlockTokens: options.traceBlockSize, arrivalSpeedup });
       if (trace.kind === 'standard')
         return { source: new SessionDriver(trace.table, concurrency), namesSessions: !isOpenLoop };
-      if (!isOpenLoop)
+      if (!isOpenLoop && !options.beyondReference)
         throw new InputError(
-          `${file.path}: a Dynamo trace of agents cannot be used with --replay-concurrency`,
+          `${file.path}: a Dynamo trace of agents cannot be used with --replay-concurrency; --beyond-reference allows it`,
         );
       return {
-        source: new AgenticSource(trace.requests, trace.blockTokens, plan.arrivalSpeedup, file.path),
+        source: new AgenticSource(
+          trace.requests,
+          trace.blockTokens,
+          { arrivalSpeedup: plan.arrivalSpeedup, concurrency },
+          file.path,
+        ),
         namesSessions: true,
       };
     }

@@ -39,6 +39,10 @@ export class Leases {
     this.available = capacity;
   }
 
+  get active(): number {
+    return this.capacity - this.available - this.tree.evictable;
+  }
+
   get availableTokens(): number {
     return this.available * this.pageTokens;
   }
@@ -117,7 +121,7 @@ export class Leases {
     this.makeRoom(count);
     if (count > this.available) return false;
     this.available -= count;
-    this.peak = Math.max(this.peak, this.capacity - this.available - this.tree.evictable);
+    this.peak = Math.max(this.peak, this.active);
     return true;
   }
 

@@ -102,8 +102,8 @@ export class SglangScheduler implements EngineCore, DestinationHost {
   }
 
   get cache(): CacheUse {
-    const { peak, evicted } = this.leases;
-    return { blocks: this.options.pages, peakBlocks: peak, evictedBlocks: evicted };
+    const { active, peak, evicted } = this.leases;
+    return { blocks: this.options.pages, activeBlocks: active, peakBlocks: peak, evictedBlocks: evicted };
   }
 
   get requestCount(): number {
@@ -116,6 +116,11 @@ export class SglangScheduler implements EngineCore, DestinationHost {
 
   receive(slot: number): void {
     this.waiting.push(slot);
+  }
+
+  cachedTokens(slot: number): number {
+    const { blocks } = this.tables;
+    return this.leases.tree.matchLength(blocks.ids[slot], blocks.counts[slot]) * this.options.pageTokens;
   }
 
   fits(slot: number): boolean {

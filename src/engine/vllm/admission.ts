@@ -28,7 +28,7 @@ export class Admission {
    * computed has its blocks already.
    */
   decide(slot: number): number {
-    const { options, requests, pool, holdings } = this;
+    const { options, requests, pool } = this;
     const { blockTokens, gpuBlocks } = options;
     const prompt = requests.promptTokens[slot];
     const length = requests.length[slot];
@@ -46,8 +46,14 @@ export class Admission {
       const needed = Math.max(0, Math.ceil(length / blockTokens) - activeHits);
       return needed > gpuBlocks - pool.active ? WAIT : ADMIT;
     }
-    const available = Math.max(0, Math.max(0, gpuBlocks - pool.active) - (holdings.final - holdings.held));
-    return Math.ceil(wanted / blockTokens) - activeHits > available ? WAIT : ADMIT;
+    return Math.ceil(wanted / blockTokens) - activeHits > this.uncommittedBlocks ? WAIT : ADMIT;
+  }
+
+  /** Blocks that nobody has or will have. */
+  get uncommittedBlocks(): number {
+    const { holdings, pool, options } = this;
+    const committed = holdings.final - holdings.held + holdings.promised;
+    return Math.max(0, Math.max(0, options.gpuBlocks - pool.active) - committed);
   }
 
   /** Leading blocks of a prompt that are cached. */

@@ -8,6 +8,8 @@ export class Holdings {
   /** What running requests hold, and will hold at their end. */
   held = 0;
   final = 0;
+  /** What requests that came with their prompt, and do not run yet, will take beyond it. */
+  promised = 0;
   /** Set when blocks become free or findable, which may change what a waiting request can get. */
   hasChanged = false;
 
@@ -22,6 +24,11 @@ export class Holdings {
   begin(slot: number): void {
     this.held += Math.ceil(this.requests.allocated[slot] / this.options.blockTokens);
     this.final += this.blocksAtEnd(slot);
+  }
+
+  /** Blocks that a request takes beyond its prompt. */
+  growth(slot: number): number {
+    return this.blocksAtEnd(slot) - Math.ceil(this.requests.promptTokens[slot] / this.options.blockTokens);
   }
 
   private blocksAtEnd(slot: number): number {

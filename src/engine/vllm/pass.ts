@@ -12,7 +12,7 @@ export class Pass {
   private promptTokens = 0;
   private prefixTokens = 0;
 
-  /** @param prefillIsFree whether prompts are computed elsewhere */
+  /** @param prefillIsFree whether prompts are computed elsewhere, but for requests that say otherwise */
   constructor(
     private readonly requests: SchedulerRequests,
     private readonly prefillIsFree: boolean,
@@ -31,10 +31,14 @@ export class Pass {
   record(slot: number, tokens: number, prefix: number, promptTokens: number): void {
     this.note(slot, tokens, prefix, promptTokens);
     this.any = true;
-    if (promptTokens === 0) return;
+    if (promptTokens === 0 || this.isFree(slot)) return;
     this.prompts++;
     this.promptTokens += prefix + promptTokens;
     this.prefixTokens += prefix;
+  }
+
+  private isFree(slot: number): boolean {
+    return this.prefillIsFree && this.requests.computesPrompt[slot] === 0;
   }
 
   note(slot: number, tokens: number, prefix: number, promptTokens: number): void {
@@ -52,7 +56,7 @@ export class Pass {
     requests.scheduledPass[slot] = -1;
     this.budget += requests.scheduledTokens[slot];
     const promptTokens = requests.scheduledPrompt[slot];
-    if (promptTokens === 0) return;
+    if (promptTokens === 0 || this.isFree(slot)) return;
     const prefix = requests.scheduledPrefix[slot];
     this.prompts = Math.max(0, this.prompts - 1);
     this.promptTokens = Math.max(0, this.promptTokens - prefix - promptTokens);
@@ -62,7 +66,7 @@ export class Pass {
   /** Time of the prompts of this pass. */
   prefillMs(clock: PassClock): number {
     const { prompts } = this;
-    if (prompts === 0 || this.prefillIsFree) return 0;
+    if (prompts === 0) return 0;
     const input = Math.floor(this.promptTokens / prompts);
     return clock.prefillMs(prompts, input, Math.floor(this.prefixTokens / prompts));
   }

@@ -117,8 +117,8 @@ export class VllmScheduler implements EngineCore, DestinationHost {
   }
 
   get cache(): CacheUse {
-    const { capacity, peak, evicted } = this.pool;
-    return { blocks: capacity, peakBlocks: peak, evictedBlocks: evicted };
+    const { capacity, active, peak, evicted } = this.pool;
+    return { blocks: capacity, activeBlocks: active, peakBlocks: peak, evictedBlocks: evicted };
   }
 
   get requestCount(): number {
@@ -130,15 +130,19 @@ export class VllmScheduler implements EngineCore, DestinationHost {
   }
 
   receive(slot: number): void {
-    const { policy, gpuBlocks, blockTokens } = this.options;
-    const { requests } = this;
-    const prompt = requests.promptTokens[slot];
-    const room = gpuBlocks * blockTokens - prompt;
-    if (policy === 'trtllm' && room > 0 && requests.maxOutputTokens[slot] > room)
-      requests.maxOutputTokens[slot] = room;
+    this.clampOutput(slot);
     if (this.waiting.size === 0) this.headWaits = false;
     this.offloading?.enter(slot);
     this.waiting.pushBack(slot);
+  }
+
+  /** TensorRT-LLM lets a request generate as much as the pool could hold. */
+  private clampOutput(slot: number): void {
+    const { policy, gpuBlocks, blockTokens } = this.options;
+    const { requests } = this;
+    const room = gpuBlocks * blockTokens - requests.promptTokens[slot];
+    if (policy === 'trtllm' && room > 0 && requests.maxOutputTokens[slot] > room)
+      requests.maxOutputTokens[slot] = room;
   }
 
   get wantsArrivals(): boolean {
@@ -148,7 +152,16 @@ export class VllmScheduler implements EngineCore, DestinationHost {
   // ---- Handoff -----------------------------------------------------------------------------------------------
 
   fits(slot: number): boolean {
-    return Math.ceil(this.requests.promptTokens[slot] / this.options.blockTokens) <= this.options.gpuBlocks;
+    this.clampOutput(slot);
+    return this.promptBlocks(slot) <= this.options.gpuBlocks;
+  }
+
+  private promptBlocks(slot: number): number {
+    return Math.ceil(this.requests.promptTokens[slot] / this.options.blockTokens);
+  }
+
+  cachedTokens(slot: number): number {
+    return this.admission.leadingHits(slot) * this.options.blockTokens;
   }
 
   hasRoom(): boolean {
@@ -156,10 +169,15 @@ export class VllmScheduler implements EngineCore, DestinationHost {
   }
 
   reserve(slot: number): number {
-    const { requests, holdings, options } = this;
-    const hits = this.admission.leadingHits(slot);
+    const { requests, holdings, options, admission } = this;
+    const hits = admission.leadingHits(slot);
+    const keepsRoom = options.policy === 'trtllm';
+    const growth = keepsRoom ? holdings.growth(slot) : 0;
+    const needed = this.promptBlocks(slot) + growth - this.pool.activeHits;
+    if (keepsRoom && needed > admission.uncommittedBlocks) return -1;
     if (!holdings.allocate(slot, requests.promptTokens[slot], hits)) return -1;
-    return (Math.ceil(requests.promptTokens[slot] / options.blockTokens) - hits) * options.blockTokens;
+    holdings.promised += growth;
+    return (this.promptBlocks(slot) - hits) * options.blockTokens;
   }
 
   activate(slot: number): boolean {
@@ -350,6 +368,7 @@ export class VllmScheduler implements EngineCore, DestinationHost {
       this.admission.lookUp(slot, requests.remaining(slot));
       cached = this.admission.hitTokens;
     }
+    const cameWithPrompt = fromWaiting && this.hasPrompt(slot);
     const before = requests.computed[slot] + cached;
     const promptBefore = Math.min(before, prompt);
     const promptLeft = prompt - promptBefore;
@@ -376,6 +395,7 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     requests.computed[slot] = after;
     this.holdings.publishComputed(slot, before, after);
     this.pass.record(slot, used, promptBefore, Math.max(0, Math.min(after, prompt) - promptBefore));
+    if (cameWithPrompt) this.keepPromise(slot);
     if (fromWaiting) this.startRunning(slot);
     this.pass.budget -= used;
     return SCHEDULED;
@@ -389,6 +409,11 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     requests.order[slot] = this.nextOrder++;
     this.running.push(slot);
     this.holdings.begin(slot);
+  }
+
+  /** A request that came with its prompt takes what it was promised. */
+  private keepPromise(slot: number): void {
+    if (this.options.policy === 'trtllm') this.holdings.promised -= this.holdings.growth(slot);
   }
 
   /** Takes the blocks of a running request away. @returns the victim, or -1 where nobody may be preempted */
