@@ -17,6 +17,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   'engine/tiers': ['engine/kv'],
   engine: ['engine/kv', 'engine/tiers', 'engine/timing', 'random'],
   router: ['config', 'random'],
+  traces: ['config'],
   report: [],
   simulation: [
     'config',
@@ -29,7 +30,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'report',
   ],
   '.': ['aic', 'roofline', 'config', 'workload', 'engine/timing', 'report', 'router', 'simulation'],
-  cli: ['.', 'aic', 'roofline', 'config', 'workload', 'engine/timing', 'report', 'simulation'],
+  cli: ['.', 'traces', 'aic', 'roofline', 'config', 'workload', 'engine/timing', 'report', 'simulation'],
 };
 
 const files = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' }).filter(

@@ -1,5 +1,7 @@
-import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { setImmediate } from 'node:timers/promises';
 import { InputError } from '../config/input-error.js';
 
@@ -59,4 +61,28 @@ async function writeFile(path: string, pieces: Iterable<string>): Promise<void> 
 function writeAll(descriptor: number, text: string): void {
   const bytes = Buffer.from(text);
   for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done);
+}
+
+/**
+ * Writes rows to a file, whole or not at all, or to standard output.
+ * @throws {InputError} when the file exists and may not be written over
+ */
+export async function writeRows(
+  rows: Iterable<string>,
+  path: string | undefined,
+  replaces: boolean,
+): Promise<void> {
+  if (path === undefined) {
+    await pipeline(Readable.from(lines(rows)), process.stdout, { end: false }).catch((error) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+    return;
+  }
+  if (existsSync(path) && !replaces)
+    throw new InputError(`--output: ${path} exists already; add --force to write over it`);
+  await writeOutputs(new Map([[path, lines(rows)]]));
+}
+
+function* lines(rows: Iterable<string>): Generator<string> {
+  for (const row of rows) yield `${row}\n`;
 }

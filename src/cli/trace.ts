@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { Command, Option } from 'commander';
 import { InputError } from '../config/input-error.js';
 import type { GenerateOptions, Spread } from '../workload/generate.js';
 import { float, integer, positiveInteger, wholeNumber } from './flags.js';
-import { writeOutputs } from './output.js';
+import { writeRows } from './output.js';
+import { convertCommand } from './trace-convert.js';
+import { scaleCommand, sliceCommand } from './trace-edit.js';
+import { inspectCommand } from './trace-inspect.js';
 
 const EXAMPLES = `
 Examples:
@@ -32,7 +32,13 @@ interface Flags {
 }
 
 export function traceCommand(): Command {
-  return new Command('trace').description('Make traces').addCommand(generateCommand());
+  return new Command('trace')
+    .description('Make, convert and look into traces')
+    .addCommand(generateCommand())
+    .addCommand(convertCommand())
+    .addCommand(inspectCommand())
+    .addCommand(sliceCommand())
+    .addCommand(scaleCommand());
 }
 
 function generateCommand(): Command {
@@ -63,21 +69,8 @@ function generateCommand(): Command {
 
 async function runGenerate(flags: Flags): Promise<void> {
   const { generateTrace } = await import('../workload/generate.js');
-  const rows = lines(generateTrace(toOptions(flags)));
-  const { output } = flags;
-  if (output === undefined) {
-    await pipeline(Readable.from(rows), process.stdout, { end: false }).catch((error) => {
-      if (error.code !== 'EPIPE') throw error;
-    });
-    return;
-  }
-  if (existsSync(output) && !flags.force)
-    throw new InputError(`--output: ${output} exists already; add --force to write over it`);
-  await writeOutputs(new Map([[output, rows]]));
-}
-
-function* lines(rows: Iterable<string>): Generator<string> {
-  for (const row of rows) yield `${row}\n`;
+  const rows = generateTrace(toOptions(flags));
+  await writeRows(rows, flags.output, flags.force === true);
 }
 
 function toOptions(flags: Flags): GenerateOptions {

@@ -1,0 +1,28 @@
+/**
+ * Makes up block identities for traces that have none. Blocks are numbered in the order in which they appear; a block
+ * that is full is the same for every later turn of its session, one that is not is new each time, since the next turn
+ * goes on behind it.
+ */
+export class BlockMint {
+  private next = 0;
+  private readonly full = new Map<string, number[]>();
+
+  constructor(private readonly blockTokens: number) {}
+
+  /** Blocks of a prompt that nothing else shares. */
+  fresh(tokens: number): string[] {
+    return Array.from({ length: Math.ceil(tokens / this.blockTokens) }, () => String(this.next++));
+  }
+
+  /** Blocks of a prompt whose first `keptTokens` are those of an earlier prompt of its session. */
+  grown(session: string, tokens: number, keptTokens: number): string[] {
+    const known = (this.full.get(session) ?? []).slice(0, Math.floor(keptTokens / this.blockTokens));
+    const count = Math.floor(tokens / this.blockTokens);
+    while (known.length < count) known.push(this.next++);
+    known.length = count;
+    this.full.set(session, known);
+    const blocks = known.map(String);
+    if (tokens % this.blockTokens > 0) blocks.push(String(this.next++));
+    return blocks;
+  }
+}

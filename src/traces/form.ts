@@ -1,0 +1,44 @@
+/** One request of a foreign trace. Times in milliseconds. */
+export interface TraceRequest {
+  /** Line, or element, of the file that it comes from. */
+  line: number;
+  /** Start on the trace's own clock; undefined for a request that only follows others. */
+  startMs: number | undefined;
+  inputTokens: number;
+  outputTokens: number;
+  /** Identities of the blocks of its prompt; undefined where the format tells nothing of content. */
+  blocks: readonly string[] | undefined;
+  /** Tokens of a block, where the trace itself says so. */
+  blockTokens?: number | undefined;
+  session: string | undefined;
+  /** Name that others refer to, requests that must end before, and the wait after that; in graphs only. */
+  id?: string;
+  waitFor?: readonly string[];
+  delayMs?: number;
+}
+
+/** What an importer knows of a trace before it reads it. */
+export interface Importer {
+  /** What the format is, for help and messages. */
+  title: string;
+  /** Tokens of a block; those of formats without blocks are chosen by the user. */
+  blockTokens?: number;
+  /** Whether requests depend on each other, so that they become rows of an `agentic_mooncake` trace. */
+  isGraph?: boolean;
+  /** Reads the requests in file order. @throws {InputError} naming file, line and field */
+  read(source: TraceSource, options: ImportOptions): Iterable<TraceRequest>;
+}
+
+export interface ImportOptions {
+  /** Tokens of the blocks that are made up for formats without any. */
+  blockTokens: number;
+  /** Characters for a token, for formats that hold text. */
+  charactersPerToken: number;
+}
+
+/** A file as importers see it: its lines, or all of it. */
+export interface TraceSource {
+  path: string;
+  /** Lines that are not blank, with their numbers from 1. */
+  lines(): Iterable<{ line: number; text: string }>;
+}

@@ -1,0 +1,30 @@
+import { azure, burstgpt, splitwise, vidur } from './csv.js';
+import type { Importer } from './form.js';
+import {
+  aiperfRecords,
+  bailian,
+  dynamoRequests,
+  llmservingsim,
+  mooncake,
+  requestLog,
+  sharegpt,
+  tracelab,
+} from './jsonl.js';
+import { weka } from './weka.js';
+
+/** Importers by the name that a user gives. */
+export const IMPORTERS: Readonly<Record<string, Importer>> = {
+  aiperf: aiperfRecords,
+  azure,
+  bailian,
+  burstgpt,
+  'dynamo-requests': dynamoRequests,
+  llmservingsim,
+  mooncake,
+  requests: requestLog,
+  sharegpt,
+  splitwise,
+  tracelab,
+  vidur,
+  weka,
+};

@@ -1,0 +1,182 @@
+import { BlockMint } from './blocks.js';
+import { type Fields, jsonElements, jsonRows } from './fields.js';
+import type { Importer, TraceRequest } from './form.js';
+
+function request(
+  row: Fields,
+  fields: Omit<TraceRequest, 'line' | 'session' | 'blocks'> & Partial<TraceRequest>,
+) {
+  return { line: row.line, session: undefined, blocks: undefined, ...fields };
+}
+
+/** Plain rows; `input_tokens`, `output_tokens` and `created_time` are other names of their fields. */
+export const mooncake: Importer = {
+  title: 'Mooncake (JSONL), as replay reads it',
+  *read(source) {
+    for (const row of jsonRows(source)) {
+      const either = (a: string, b: string) => (row.has(a) ? a : b);
+      yield request(row, {
+        startMs: row.number(either('timestamp', 'created_time')),
+        inputTokens: row.tokens(either('input_length', 'input_tokens')),
+        outputTokens: row.tokens(either('output_length', 'output_tokens')),
+        blocks: row.blocks('hash_ids'),
+        session: row.has('session_id') ? row.text('session_id') : undefined,
+      });
+    }
+  },
+};
+
+/** Complete prompts in blocks of 16 tokens; a chat is the turns that lead back to one root. */
+export const bailian: Importer = {
+  title: 'Qwen Bailian usage traces (JSONL)',
+  blockTokens: 16,
+  *read(source) {
+    const rootOf = new Map<string, string>();
+    for (const row of jsonRows(source)) {
+      const chat = row.text('chat_id');
+      const parent = row.has('parent_chat_id') ? row.text('parent_chat_id') : '-1';
+      const root = rootOf.get(parent) ?? chat;
+      rootOf.set(chat, root);
+      yield request(row, {
+        startMs: row.number('timestamp') * 1000,
+        inputTokens: row.tokens('input_length'),
+        outputTokens: row.tokens('output_length'),
+        blocks: row.blocks('hash_ids'),
+        session: root,
+      });
+    }
+  },
+};
+
+/** Flat rows only; times in nanoseconds. */
+export const llmservingsim: Importer = {
+  title: 'LLMServingSim (JSONL)',
+  *read(source) {
+    for (const row of jsonRows(source)) {
+      if (row.has('sub_requests'))
+        row.fail('sub_requests', 'agentic rows are not read; only flat rows with input_toks and output_toks');
+      yield request(row, {
+        startMs: row.number('arrival_time_ns') / 1e6,
+        inputTokens: row.tokens('input_toks'),
+        outputTokens: row.tokens('output_toks'),
+      });
+    }
+  },
+};
+
+/** `request_end` events, which carry lengths, measured latencies and 64-bit hashes of blocks. */
+export const dynamoRequests: Importer = {
+  title: 'Dynamo request traces, dynamo.request.trace.v1 (JSONL)',
+  *read(source) {
+    let blockTokens: number | undefined;
+    for (const row of jsonRows(source)) {
+      if (row.text('schema') !== 'dynamo.request.trace.v1')
+        row.fail('schema', `expected dynamo.request.trace.v1, found ${row.text('schema')}`);
+      if (row.text('event_type') !== 'request_end') continue;
+      const fields = row.object('request');
+      const replay = fields.has('replay') ? fields.object('replay') : undefined;
+      if (replay) {
+        const block = replay.tokens('trace_block_size');
+        blockTokens ??= block;
+        if (block !== blockTokens)
+          replay.fail('trace_block_size', `differs from the ${blockTokens} of earlier rows: ${block}`);
+      }
+      yield request(row, {
+        startMs: fields.number('request_received_ms'),
+        inputTokens: fields.tokens('input_tokens'),
+        outputTokens: fields.tokens('output_tokens'),
+        blocks: replay?.blocks('input_sequence_hashes'),
+        blockTokens: replay && blockTokens,
+        session: row.has('agent_context') ? row.object('agent_context').text('session_id') : undefined,
+      });
+    }
+  },
+};
+
+/** A record a request: `metadata` with its start in nanoseconds, `metrics` with lengths. */
+export const aiperfRecords: Importer = {
+  title: 'AIPerf profile_export.jsonl',
+  *read(source) {
+    for (const row of jsonRows(source)) {
+      const metadata = row.object('metadata');
+      if (metadata.has('benchmark_phase') && metadata.text('benchmark_phase') !== 'profiling') continue;
+      const metrics = row.object('metrics');
+      yield request(row, {
+        startMs: metadata.number('request_start_ns') / 1e6,
+        inputTokens: metrics.object('input_sequence_length').tokens('value'),
+        outputTokens: metrics.object('output_sequence_length').tokens('value'),
+        session: metadata.has('conversation_id') ? metadata.text('conversation_id') : undefined,
+      });
+    }
+  },
+};
+
+/** A row a request with its lengths and its start in milliseconds, as logs of vLLM and SGLang can be brought to. */
+export const requestLog: Importer = {
+  title: 'request log: arrival_ms, input_length, output_length (JSONL)',
+  *read(source) {
+    for (const row of jsonRows(source))
+      yield request(row, {
+        startMs: row.number('arrival_ms'),
+        inputTokens: row.tokens('input_length'),
+        outputTokens: row.tokens('output_length'),
+      });
+  },
+};
+
+/** A line a round of a coding agent; a round keeps `prefix_tokens` of the round before it. */
+export const tracelab: Importer = {
+  title: 'TraceLab coding agents (JSONL)',
+  *read(source, { blockTokens }) {
+    const mint = new BlockMint(blockTokens);
+    for (const row of jsonRows(source)) {
+      const session = row.text('session_id');
+      const inputTokens = row.tokens('input_tokens_total');
+      const [first] = row.objects('timing_events');
+      if (!first) row.fail('timing_events', 'is empty, so that the round has no start');
+      const at = first.text('timestamp');
+      const startMs = Date.parse(at);
+      if (Number.isNaN(startMs)) first.fail('timestamp', `expected an ISO 8601 time, found "${at}"`);
+      yield request(row, {
+        startMs,
+        inputTokens,
+        outputTokens: row.tokens('output_tokens'),
+        blocks: mint.grown(session, inputTokens, row.tokens('prefix_tokens')),
+        session,
+      });
+    }
+  },
+};
+
+/**
+ * Conversations in text: each answer is a request whose prompt is everything before it. Lengths are characters over
+ * `charactersPerToken`. Nothing says when requests came: conversations start a second apart, their turns at once.
+ */
+export const sharegpt: Importer = {
+  title: 'ShareGPT conversations (JSON), lengths by a heuristic',
+  *read(source, { blockTokens, charactersPerToken }) {
+    const mint = new BlockMint(blockTokens);
+    const tokensOf = (characters: number) => Math.max(1, Math.ceil(characters / charactersPerToken));
+    for (const conversation of jsonElements(source)) {
+      const session = conversation.has('id') ? conversation.text('id') : String(conversation.line);
+      let characters = 0;
+      let keptTokens = 0;
+      for (const turn of conversation.objects('conversations')) {
+        const { length } = turn.text('value');
+        const isAnswer = ['gpt', 'assistant', 'bing', 'bard', 'chatgpt'].includes(turn.text('from'));
+        if (isAnswer && characters > 0) {
+          const inputTokens = tokensOf(characters);
+          yield request(conversation, {
+            startMs: (conversation.line - 1) * 1000,
+            inputTokens,
+            outputTokens: tokensOf(length),
+            blocks: mint.grown(session, inputTokens, keptTokens),
+            session,
+          });
+          keptTokens = inputTokens;
+        }
+        characters += length;
+      }
+    }
+  },
+};
