@@ -45,6 +45,11 @@ export class PrefixIndex {
     this.free.push(row);
   }
 
+  has(target: number, id: number): boolean {
+    const row = this.rowAt(id);
+    return row >= 0 && (this.rows[row * this.words + (target >> 5)] & (1 << (target & 31))) !== 0;
+  }
+
   private rowAt(id: number): number {
     return id >= 0 && id < this.rowOf.length ? this.rowOf[id] - 1 : -1;
   }

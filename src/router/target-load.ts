@@ -14,7 +14,8 @@ export class TargetLoad {
   readonly prefill: PrefillLoad;
   /** Distinct prompt blocks of the requests in service. */
   blocks = 0;
-  private readonly owners = new Map<number, number>();
+  /** Requests that have a block beyond the first that has it. */
+  private readonly moreOwners = new Map<number, number>();
   private readonly shares = new Map<number, Share>();
 
   /**
@@ -30,33 +31,33 @@ export class TargetLoad {
   }
 
   add(request: number, share: Share): void {
+    const { inService, target, moreOwners } = this;
     this.requests++;
     for (const id of share.ids) {
-      const owners = this.owners.get(id) ?? 0;
-      this.owners.set(id, owners + 1);
-      if (owners > 0) continue;
-      this.blocks++;
-      this.inService.stored(this.target, id);
+      if (inService.has(target, id)) moreOwners.set(id, (moreOwners.get(id) ?? 0) + 1);
+      else {
+        this.blocks++;
+        inService.stored(target, id);
+      }
     }
     this.blocks += share.otherBlocks;
     this.shares.set(request, share);
   }
 
   ended(request: number, nowMs: number): void {
+    const { inService, target, moreOwners } = this;
     this.prefill.remove(request, nowMs);
     const share = this.shares.get(request)!;
     this.shares.delete(request);
     this.requests--;
     this.blocks -= share.otherBlocks;
     for (const id of share.ids) {
-      const owners = this.owners.get(id)! - 1;
-      if (owners > 0) {
-        this.owners.set(id, owners);
-        continue;
-      }
-      this.owners.delete(id);
-      this.blocks--;
-      this.inService.removed(this.target, id);
+      const more = moreOwners.get(id);
+      if (more === undefined) {
+        this.blocks--;
+        inService.removed(target, id);
+      } else if (more === 1) moreOwners.delete(id);
+      else moreOwners.set(id, more - 1);
     }
   }
 }

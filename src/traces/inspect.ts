@@ -11,7 +11,7 @@ export interface Spread {
 }
 
 /** Part of all prompt blocks that a cache of some size finds. */
-export interface CachePoint {
+interface CachePoint {
   blocks: number;
   hitRatio: number;
 }
