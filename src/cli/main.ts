@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { configCommand } from './config.js';
 import { expandPrefixes } from './flags.js';
 import { replayCommand } from './replay.js';
 import { timingCommand } from './timing.js';
@@ -24,7 +25,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     .addHelpText('after', EXAMPLES)
     .addCommand(replayCommand())
     .addCommand(traceCommand())
-    .addCommand(timingCommand());
+    .addCommand(timingCommand())
+    .addCommand(configCommand());
   for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)])
     command.exitOverride().configureOutput({ outputError: () => {} });
   try {

@@ -33,6 +33,9 @@ interface Flags {
   plannerConfig?: string;
   requestCount?: number;
   quiet?: boolean;
+  config?: string;
+  set?: string[];
+  printConfig?: boolean;
 }
 
 export function replayCommand(): Command {
@@ -47,7 +50,15 @@ export function replayCommand(): Command {
   addSyntheticFlags(command);
   addFleetFlags(command);
   addOutputFlags(command);
-  return command.action((files: string[], flags: Flags) => runReplay(files, flags));
+  addConfigFlags(command);
+  return command.action(async (files: string[], flags: Flags) => {
+    if (flags.config === undefined && flags.set === undefined && !flags.printConfig)
+      return runReplay(files, flags);
+    const { applyConfig, configText } = await import('./config-file.js');
+    const traces = applyConfig(command, files, flags.config, flags.set ?? []);
+    if (flags.printConfig) process.stdout.write(configText(command, traces));
+    else await runReplay(traces, command.opts());
+  });
 }
 
 function addTraceFlags(command: Command): void {
@@ -151,6 +162,21 @@ function addOutputFlags(command: Command): void {
     .option('--records <path>', 'the same for every request of every run, unfinished ones included')
     .option('--check', 'check conservation laws after every pass (slow)')
     .option('--quiet', 'print nothing but errors');
+}
+
+function addConfigFlags(command: Command): void {
+  command
+    .optionsGroup('Configuration:')
+    .option(
+      '--config <file>',
+      'YAML file whose keys are these flags, as in num_workers: 4; flags given here win',
+    )
+    .option(
+      '--set <key=value>',
+      'set one key, also inside an object: extra_engine_args.block_size=16 (repeatable)',
+      (value: string, before: string[] | undefined) => [...(before ?? []), value],
+    )
+    .option('--print-config', 'print what all of this comes to as such a file, and stop');
 }
 
 async function runReplay(files: string[], flags: Flags): Promise<void> {

@@ -96,7 +96,7 @@ const fraction = { type: 'float', min: 0, max: 1, null: unset } as const;
 const text = { type: 'string', null: unset } as const;
 const token = { type: 'uint', max: 0xffffffff } as const;
 
-const RULES: FieldRules = {
+export const ENGINE_FIELDS: FieldRules = {
   engine_type: { type: 'choice', choices: ['vllm', 'sglang', 'trtllm'], anyCase: true },
   num_gpu_blocks: { type: 'uint', min: 1, null: unset },
   block_size: { type: 'uint' },
@@ -223,7 +223,7 @@ function parseOption(source: string, where: string): JsonValue {
 function readEngineArgs(json: JsonValue, where: string): EngineArgs {
   if (!(json instanceof Map)) throw new InputError(`${where}: expected a JSON object`);
   checkRoles(json, where);
-  const values = readFields(json, RULES, where);
+  const values = readFields(json, ENGINE_FIELDS, where);
   const args = resolve(values, json, where);
   checkCombinations(args, values, where);
   return args;

@@ -4,7 +4,7 @@ import { describeJson, JsonNumber, type JsonObject, type JsonValue } from './jso
 /** What `null` means for a field: an error, or the same as leaving it out. */
 type NullRule = 'error' | 'unset';
 
-type FieldRule =
+export type FieldRule =
   | { type: 'uint'; min?: number; max?: number; null?: NullRule }
   | { type: 'u64'; null?: NullRule }
   | { type: 'float'; min?: number; max?: number; null?: NullRule }
@@ -111,7 +111,7 @@ export function readFields(
 }
 
 /** `, did you mean X?` for the nearest known name, else the list of known names. */
-function suggestion(name: string, known: readonly string[]): string {
+export function suggestion(name: string, known: readonly string[]): string {
   const near = known
     .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
     .sort((a, b) => a.distance - b.distance)[0];

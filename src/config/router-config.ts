@@ -9,7 +9,7 @@ const ratio = { type: 'float', min: 0, max: 1 } as const;
 const flag = { type: 'bool' } as const;
 
 /** Fields of the KV router's configuration, in the order in which a JSON list would give them. */
-const RULES: FieldRules = {
+export const ROUTER_FIELDS: FieldRules = {
   overlap_score_credit: atLeastZero,
   overlap_score_credit_decay: atLeastZero,
   prefill_load_scale: atLeastZero,
@@ -102,7 +102,7 @@ export function parseRouterConfig(
     throw new InputError(`${WHERE}: must be a JSON object when --router-policy-config is given`);
   const object = json instanceof Map ? json : asObject(json);
   if (policyPath !== undefined) object.set('router_policy_config', policyPath);
-  const values = readFields(object, RULES, WHERE);
+  const values = readFields(object, ROUTER_FIELDS, WHERE);
   checkCombinations(values);
   return toSettings(values, modelName);
 }
@@ -152,7 +152,7 @@ function readJson(source: string): JsonValue {
 }
 
 function asObject(json: JsonValue): JsonObject {
-  const names = Object.keys(RULES);
+  const names = Object.keys(ROUTER_FIELDS);
   if (!Array.isArray(json)) throw new InputError(`${WHERE}: expected a JSON object`);
   if (json.length > names.length)
     throw new InputError(`${WHERE}: a list may have ${names.length} entries at most`);
