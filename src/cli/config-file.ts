@@ -5,7 +5,7 @@ import { suggestion } from '../config/fields.js';
 import { InputError } from '../config/input-error.js';
 
 /** Flags that take JSON text; a configuration writes them as objects. */
-export const JSON_FLAGS = [
+const JSON_FLAGS = [
   'extraEngineArgs',
   'prefillEngineArgs',
   'decodeEngineArgs',

@@ -30,7 +30,9 @@ interface Flags {
   reportJson?: string;
   reportJsonl?: string;
   records?: string;
+  artifacts?: string;
   plannerConfig?: string;
+  modelName?: string;
   requestCount?: number;
   quiet?: boolean;
   config?: string;
@@ -160,6 +162,7 @@ function addOutputFlags(command: Command): void {
     .option('--report-json <path>', 'report file, or a folder for it (default: a timestamped name here)')
     .option('--report-jsonl <path>', 'per-request records of a trace replay, one JSON object a line')
     .option('--records <path>', 'the same for every request of every run, unfinished ones included')
+    .option('--artifacts <folder>', 'the files that AIPerf writes of a benchmark, under its names')
     .option('--check', 'check conservation laws after every pass (slow)')
     .option('--quiet', 'print nothing but errors');
 }
@@ -196,7 +199,7 @@ async function runReplay(files: string[], flags: Flags): Promise<void> {
   const bar = new ProgressBar(flags.quiet === true);
   const options: ReplayOptions = {
     ...toOptions(files, flags),
-    records: flags.records !== undefined ? 'all' : flags.reportJsonl !== undefined ? 'ended' : undefined,
+    records: keptRecords(flags),
     onProgress: bar.callback,
   };
   let result: ReplayResult;
@@ -210,12 +213,22 @@ async function runReplay(files: string[], flags: Flags): Promise<void> {
   if (flags.reportJsonl !== undefined && ended.length > 0)
     contents.set(flags.reportJsonl, lines(ended, recordJson));
   if (flags.records !== undefined) contents.set(flags.records, lines(result.records, recordJson));
+  if (flags.artifacts !== undefined) {
+    const { aiperfFiles } = await import('../report/aiperf.js');
+    for (const [name, file] of aiperfFiles(ended, flags.modelName ?? 'simulated'))
+      contents.set(join(flags.artifacts, name), file);
+  }
   await writeOutputs(contents);
   if (flags.quiet) return;
   for (const warning of (result.report.warnings as string[] | undefined) ?? [])
     process.stderr.write(`dynosim: warning: ${warning}\n`);
   process.stdout.write(summaryTable(result.report, process.stdout.isTTY === true));
   process.stdout.write(`Saved full report to: ${path}\n`);
+}
+
+function keptRecords({ records, artifacts, reportJsonl }: Flags): ReplayOptions['records'] {
+  if (records !== undefined) return 'all';
+  return artifacts !== undefined || reportJsonl !== undefined ? 'ended' : undefined;
 }
 
 function* lines<T>(items: Iterable<T>, textOf: (item: T) => string): Generator<string> {
