@@ -23,6 +23,12 @@ export class RequestLog {
   firstReusedTokens = new Int32Array(0);
   reusedTokens = new Int32Array(0);
   preemptions = new Int32Array(0);
+  /** When a router that held a request back let it go; NaN for one that it did not. */
+  dispatchMs = new Float64Array(0);
+  /** Time out of service after preemptions so far, that before the first token, and when the current one began. */
+  stallMs = new Float64Array(0);
+  firstStallMs = new Float64Array(0);
+  private preemptedMs = new Float64Array(0);
 
   reserve(slots: number): void {
     if (slots <= this.firstAdmitMs.length) return;
@@ -34,6 +40,10 @@ export class RequestLog {
     this.firstReusedTokens = grownInts(this.firstReusedTokens, slots);
     this.reusedTokens = grownInts(this.reusedTokens, slots);
     this.preemptions = grownInts(this.preemptions, slots);
+    this.dispatchMs = grownFloats(this.dispatchMs, slots);
+    this.stallMs = grownFloats(this.stallMs, slots);
+    this.firstStallMs = grownFloats(this.firstStallMs, slots);
+    this.preemptedMs = grownFloats(this.preemptedMs, slots);
   }
 
   clear(slot: number): void {
@@ -45,6 +55,10 @@ export class RequestLog {
     this.firstReusedTokens[slot] = 0;
     this.reusedTokens[slot] = 0;
     this.preemptions[slot] = 0;
+    this.dispatchMs[slot] = UNKNOWN;
+    this.stallMs[slot] = 0;
+    this.firstStallMs[slot] = 0;
+    this.preemptedMs[slot] = UNKNOWN;
   }
 
   admitted(slot: number, nowMs: number, reusedTokens: number): void {
@@ -53,6 +67,16 @@ export class RequestLog {
       this.firstReusedTokens[slot] = reusedTokens;
     }
     if (reusedTokens > this.reusedTokens[slot]) this.reusedTokens[slot] = reusedTokens;
+    if (Number.isNaN(this.preemptedMs[slot])) return;
+    const stallMs = nowMs - this.preemptedMs[slot];
+    this.stallMs[slot] += stallMs;
+    if (this.emittedTokens[slot] === 0) this.firstStallMs[slot] += stallMs;
+    this.preemptedMs[slot] = UNKNOWN;
+  }
+
+  preempted(slot: number, nowMs: number): void {
+    this.preemptions[slot]++;
+    this.preemptedMs[slot] = nowMs;
   }
 
   /** Notes one token and its gap to the one before. */

@@ -1,4 +1,5 @@
 import { GapSamples } from './gap-samples.js';
+import { latencyParts, PartMeans } from './latency-parts.js';
 
 /** What is known of a request when it ends; times in milliseconds, NaN for what did not happen. */
 export interface RequestOutcome {
@@ -17,6 +18,11 @@ export interface RequestOutcome {
   firstReusedTokens: number;
   reusedTokens: number;
   preemptions: number;
+  /** When a router that held it back let it go; NaN otherwise. */
+  dispatchMs: number;
+  /** Time out of service after preemptions, and that before its first token. */
+  stallMs: number;
+  firstStallMs: number;
   /** null in the single-worker runtime, for which the reference names none. */
   worker: number | null;
   /** Its way through a fleet with stages; null in others. */
@@ -77,6 +83,7 @@ export class Collector {
   readonly tpotMs = new Samples();
   readonly e2eMs = new Samples();
   readonly gaps = new GapSamples();
+  readonly latencyParts = new PartMeans();
   arrived = 0;
   completed = 0;
   rejected = 0;
@@ -122,6 +129,7 @@ export class Collector {
     if (outputTokens > 0) {
       this.ttftMs.add(Math.max(0, firstTokenMs - arrivalMs));
       this.e2eMs.add(Math.max(0, lastTokenMs - arrivalMs));
+      if (this.keepsRecords) this.latencyParts.add(latencyParts(outcome)!);
     }
     if (outputTokens > 1) {
       this.ttstMs.add(Math.max(0, outcome.secondTokenMs - firstTokenMs));

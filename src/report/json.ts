@@ -1,4 +1,5 @@
 import type { RequestOutcome } from './collector.js';
+import { latencyParts } from './latency-parts.js';
 import { COUNT_KEYS, type Report } from './report.js';
 
 /** A float in Python's shortest form: always with a point or an exponent, `1e-05` rather than `0.00001`. */
@@ -61,6 +62,7 @@ export function recordJson(outcome: RequestOutcome): string {
     prefill_route_overlap_tokens: stages?.prefillOverlapTokens ?? null,
     decode_route_overlap_tokens: stages?.decodeOverlapTokens ?? null,
     preemptions: outcome.preemptions,
+    latency_parts_ms: latencyParts(outcome) ?? null,
     terminal_status: outcome.status,
   });
 }

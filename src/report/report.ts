@@ -83,6 +83,7 @@ export function buildReport(
     report.goodput_output_throughput_tok_s = collector.goodOutputTokens / seconds;
   }
   addDistributions(report, collector);
+  if (collector.keepsRecords) report.latency_parts_ms = collector.latencyParts.means();
   Object.assign(report, use.sections);
   if (warnings.length > 0) report.warnings = [...warnings];
   return report;

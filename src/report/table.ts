@@ -57,6 +57,13 @@ function notes(report: Report): string[] {
     notes.push(
       `Goodput: ${count.format(number('goodput_completed_requests'))} requests, ${amount.format(number('goodput_request_throughput_rps'))} requests/sec, ${amount.format(number('goodput_output_throughput_tok_s'))} tokens/sec`,
     );
+  const parts = report.latency_parts_ms as Record<string, number> | undefined;
+  if (parts)
+    notes.push(
+      `Mean Latency (ms): ${Object.entries(parts)
+        .map(([part, ms]) => `${part.replaceAll('_', ' ')} ${amount.format(ms)}`)
+        .join(', ')}`,
+    );
   for (const stage of ['', 'prefill_', 'decode_']) notes.push(...poolNotes(report, stage));
   return notes;
 }

@@ -69,8 +69,12 @@ export class Fleet {
     this.pool.dispatch(slot, rank);
   }
 
-  dispatchAll(placements: readonly Placement[]): void {
-    for (const { slot, target } of placements) this.dispatch(slot, target);
+  /** Requests that were held back go to their workers. */
+  dispatchAll(placements: readonly Placement[], nowMs: number): void {
+    for (const { slot, target } of placements) {
+      this.pool.log.dispatchMs[slot] = nowMs;
+      this.dispatch(slot, target);
+    }
   }
 
   /** Hears of requests that ended in a core's last passes: records them and tells the workload. */
@@ -82,7 +86,7 @@ export class Fleet {
   }
 
   private hear({ slot, kind }: EngineSignal, nowMs: number): void {
-    if (kind === 'firstToken') this.dispatchAll(this.pool.prefillCompleted(slot, nowMs));
+    if (kind === 'firstToken') this.dispatchAll(this.pool.prefillCompleted(slot, nowMs), nowMs);
     else this.endOne(slot, kind === 'rejected', nowMs);
   }
 
@@ -91,7 +95,7 @@ export class Fleet {
     ledger.record(slot, rejected ? 'rejected' : 'completed', nowMs);
     const released = pool.ended(slot, nowMs);
     ledger.tell(slot, rejected, nowMs);
-    this.dispatchAll(released);
+    this.dispatchAll(released, nowMs);
     pool.leave(slot);
     this.slots.give(slot);
   }

@@ -72,7 +72,7 @@ export class HarnessRun {
     const { timeline, group, fleet } = this;
     return timeline.takeAll(WORKER_READY, (worker) => {
       group.activate(group.workerOf(worker));
-      fleet.dispatchAll(fleet.pool.topologySettled(timeline.nowMs));
+      fleet.dispatchAll(fleet.pool.topologySettled(timeline.nowMs), timeline.nowMs);
     });
   }
 
@@ -95,7 +95,7 @@ export class HarnessRun {
     scaling.shift();
     group.scaleTo(next.workers, next.startupMs);
     group.removeDrained();
-    fleet.dispatchAll(fleet.pool.topologySettled(timeline.nowMs));
+    fleet.dispatchAll(fleet.pool.topologySettled(timeline.nowMs), timeline.nowMs);
     return true;
   }
 }

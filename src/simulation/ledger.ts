@@ -113,6 +113,13 @@ export class Ledger {
     outcome.reusedTokens = Math.max(admissions.reusedTokens[slot], tokens.reusedTokens[slot]);
     outcome.preemptions = tokens.preemptions[slot];
     if (admissions !== tokens) outcome.preemptions += admissions.preemptions[slot];
+    outcome.dispatchMs = admissions.dispatchMs[slot];
+    outcome.stallMs = tokens.stallMs[slot];
+    outcome.firstStallMs = tokens.firstStallMs[slot];
+    if (admissions !== tokens) {
+      outcome.stallMs += admissions.stallMs[slot];
+      outcome.firstStallMs += admissions.stallMs[slot];
+    }
     outcome.worker = this.options.workerOf(slot);
     if (collector.keepsRecords) outcome.stages = this.options.stagesOf(slot);
   }
@@ -135,6 +142,9 @@ function emptyOutcome(): RequestOutcome {
     firstReusedTokens: 0,
     reusedTokens: 0,
     preemptions: 0,
+    dispatchMs: 0,
+    stallMs: 0,
+    firstStallMs: 0,
     worker: null,
     stages: null,
     status: 'completed',

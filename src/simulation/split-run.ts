@@ -242,6 +242,7 @@ export class SplitRun {
     for (const { slot, target, overlapTokens } of placements) {
       handoffs.prefillRank[slot] = target;
       handoffs.prefillOverlapTokens[slot] = overlapTokens;
+      prefill.log.dispatchMs[slot] = this.timeline.nowMs;
       prefill.dispatch(slot, target);
     }
   }

@@ -72,6 +72,7 @@ export class SglangScheduler implements EngineCore, DestinationHost {
   /** Pages taken for the tokens of this pass. */
   private reservedPages = 0;
   private decodes = false;
+  private passStartMs = 0;
 
   constructor(
     private readonly options: SglangOptions,
@@ -194,6 +195,7 @@ export class SglangScheduler implements EngineCore, DestinationHost {
 
   execute(nowMs: number): number {
     this.stretch.passes = 0;
+    this.passStartMs = nowMs;
     const promoted = this.promote(nowMs);
     if (this.options.longestPrefixFirst) this.orderByPrefix();
     const { admitted, inputTokens, prefixTokens } = this.admit(nowMs);
@@ -355,7 +357,7 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     requests.computed[slot] = 0;
     requests.allocated[slot] = 0;
     requests.status[slot] = PREEMPTED;
-    this.log.preemptions[slot]++;
+    this.log.preempted(slot, this.passStartMs);
     this.destinations.capacityChanged();
     this.retracted.push(slot);
   }

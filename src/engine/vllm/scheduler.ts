@@ -70,6 +70,7 @@ export class VllmScheduler implements EngineCore, DestinationHost {
   private preemptedAny = false;
   private groupIsScheduled = false;
   private admissions = 0;
+  private passStartMs = 0;
   private fruitlessPreemptions = 0;
   private readonly rejected: number[] = [];
   private readonly finished: number[] = [];
@@ -255,6 +256,7 @@ export class VllmScheduler implements EngineCore, DestinationHost {
 
   execute(nowMs: number): number {
     this.stretch.passes = 0;
+    this.passStartMs = nowMs;
     this.pass.begin(this.options.maxBatchedTokens);
     this.admissions = 0;
     this.preemptedAny = false;
@@ -429,7 +431,7 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     requests.computed[victim] = 0;
     requests.allocated[victim] = 0;
     requests.status[victim] = PREEMPTED;
-    this.log.preemptions[victim]++;
+    this.log.preempted(victim, this.passStartMs);
     if (++this.fruitlessPreemptions > MAX_FRUITLESS_PREEMPTIONS) throw new StallError();
     this.waiting.pushFront(victim);
     this.destinations.capacityChanged();
