@@ -1,6 +1,7 @@
 import { AicError } from './aic/aic-error.js';
 import { planReplay, type ReplayOptions, type ReplayPlan } from './config/replay-options.js';
-import { Collector, type RequestOutcome } from './report/collector.js';
+import { Collector } from './report/collector.js';
+import type { RequestOutcome } from './report/outcome.js';
 import { buildReport, type Report } from './report/report.js';
 import { type ResolvedEngines, resolveEngines } from './resolve-engines.js';
 import { CoupledError } from './simulation/independent.js';

@@ -3,7 +3,7 @@ import { replay } from '../replay.js';
 import { convert, emptyConversion } from '../traces/convert.js';
 import { IMPORTERS } from '../traces/importers.js';
 import { aiperfFiles } from './aiperf.js';
-import type { RequestOutcome } from './collector.js';
+import type { RequestOutcome } from './outcome.js';
 
 function outcome(row: number, rest: Partial<RequestOutcome>): RequestOutcome {
   return {

@@ -1,4 +1,4 @@
-import type { RequestOutcome } from './collector.js';
+import type { RequestOutcome } from './outcome.js';
 
 /** Statistics that AIPerf gives of a metric, in its order. */
 const STATISTICS = [

@@ -1,5 +1,5 @@
-import type { RequestOutcome } from './collector.js';
 import { latencyParts } from './latency-parts.js';
+import type { RequestOutcome } from './outcome.js';
 import { COUNT_KEYS, type Report } from './report.js';
 
 /** A float in Python's shortest form: always with a point or an exponent, `1e-05` rather than `0.00001`. */

@@ -1,4 +1,4 @@
-import type { RequestOutcome } from './collector.js';
+import type { RequestOutcome } from './outcome.js';
 
 /** What the time of a request from its arrival to its last token goes to, in milliseconds. */
 export interface LatencyParts {

@@ -1,5 +1,5 @@
 import { grownFloats, grownInts } from '../engine/request-log.js';
-import type { StageOutcome } from '../report/collector.js';
+import type { StageOutcome } from '../report/outcome.js';
 
 /** What is done for a request on its way from a prefill worker to a decode worker. */
 export const SUBMIT_PREFILL = 0;

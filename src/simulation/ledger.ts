@@ -1,5 +1,6 @@
 import type { RequestLog } from '../engine/request-log.js';
-import type { Collector, RequestOutcome, StageOutcome } from '../report/collector.js';
+import type { Collector } from '../report/collector.js';
+import type { RequestOutcome, StageOutcome } from '../report/outcome.js';
 import type { RoutedRequest } from '../router/kv-router.js';
 import type { EndedDraft, RequestDraft, RequestSource } from '../workload/source.js';
 import type { OwnGaps } from './own-gaps.js';

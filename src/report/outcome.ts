@@ -1,0 +1,45 @@
+/** What is known of a request when it ends; times in milliseconds, NaN for what did not happen. */
+export interface RequestOutcome {
+  row: number;
+  session: string | null;
+  turn: number | null;
+  arrivalMs: number;
+  firstAdmitMs: number;
+  firstTokenMs: number;
+  secondTokenMs: number;
+  lastTokenMs: number;
+  terminalMs: number;
+  inputTokens: number;
+  requestedTokens: number;
+  outputTokens: number;
+  firstReusedTokens: number;
+  reusedTokens: number;
+  preemptions: number;
+  /** When a router that held it back let it go; NaN otherwise. */
+  dispatchMs: number;
+  /** Time out of service after preemptions, and that before its first token. */
+  stallMs: number;
+  firstStallMs: number;
+  /** null in the single-worker runtime, for which the reference names none. */
+  worker: number | null;
+  /** Its way through a fleet with stages; null in others. */
+  stages: StageOutcome | null;
+  status: 'completed' | 'rejected' | 'failed' | 'unfinished';
+}
+
+/** The way of a request from prefill to decode; times in milliseconds, NaN for what did not happen. */
+export interface StageOutcome {
+  prefillWorker: number | null;
+  prefillAdmitMs: number;
+  sourceHeldMs: number;
+  destinationReservedMs: number;
+  destinationActivatedMs: number;
+  decodeAdmitMs: number;
+  sourceReleasedMs: number;
+  prefillReusedTokens: number;
+  /** null when it was not admitted to decode. */
+  decodeReusedTokens: number | null;
+  /** Prompt tokens that the routers saw cached where they sent the request; null before it was sent. */
+  prefillOverlapTokens: number | null;
+  decodeOverlapTokens: number | null;
+}
