@@ -1,11 +1,13 @@
+import type { PassClock } from './timing/pass-clock.js';
+
 const UNKNOWN = Number.NaN;
 
 /** Takes inter-token gaps, in milliseconds. */
 export interface GapSink {
   /** `count` requests that emit together each saw this gap. */
   addShared(gapMs: number, count: number): void;
-  /** `count` requests that emit together saw the gaps between passes that end one after the other. */
-  addRun(startMs: number, ends: Float64Array, passes: number, count: number): void;
+  /** `batch` requests that emit together saw the gaps of a run of passes, as `PassClock.decodeRun` times it. */
+  addRun(clock: PassClock, startMs: number, batch: number, firstTokens: number, passes: number): void;
   /** One request saw this gap. */
   addOwn(slot: number, gapMs: number): void;
 }

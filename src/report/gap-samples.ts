@@ -7,6 +7,19 @@ const SKETCH_ERROR = 0.0005;
 const LOG_LIMIT = 1 << 22;
 const LOG_PAGE = 1 << 14;
 const RECENT = 1 << 12;
+const RUN_FIELDS = 4;
+
+/** Times runs of decode passes, as it did when they were simulated. */
+interface RunClock {
+  decodeRun(
+    startMs: number,
+    batch: number,
+    firstTokens: number,
+    most: number,
+    limitMs: number,
+    ends: Float64Array,
+  ): number;
+}
 
 /**
  * Inter-token gaps as (value, count). Gaps are noted in a log first, where a value that was seen a moment ago only
@@ -22,6 +35,10 @@ export class GapSamples {
   /** Values noted a moment ago and how often since, by hash; they are logged when others take their place. */
   private readonly recentValues = new Float64Array(RECENT).fill(EMPTY);
   private readonly recentCounts = new Float64Array(RECENT);
+  /** Runs of passes, a few numbers each, and how many gaps they stand for. */
+  private readonly runs: number[] = [];
+  private runGaps = 0;
+  private clock: RunClock | undefined;
   private capacity = 1024;
   private values = new Float64Array(this.capacity).fill(EMPTY);
   private counts = new Float64Array(this.capacity);
@@ -52,19 +69,29 @@ export class GapSamples {
     this.page.counts[at] = count;
   }
 
-  /** Gaps between ends that follow each other; they are all different as a rule. */
-  addRun(start: number, ends: Float64Array, length: number, count: number): void {
-    let before = start;
-    for (let i = 0; i < length; ) {
-      if (this.pageSize === LOG_PAGE) this.turnPage();
-      const { values, counts } = this.page;
-      let at = this.pageSize;
-      for (; at < LOG_PAGE && i < length; at++, i++) {
-        values[at] = ends[i] - before;
-        counts[at] = count;
-        before = ends[i];
-      }
-      this.pageSize = at;
+  /** `batch` requests saw the gaps of a run of passes; the run is kept, and its gaps are worked out again when needed. */
+  addRun(clock: RunClock, startMs: number, batch: number, firstTokens: number, passes: number): void {
+    this.clock = clock;
+    this.runs.push(startMs, batch, firstTokens, passes);
+    this.runGaps += passes;
+    if (this.runGaps > Math.min(LOG_LIMIT, this.limit)) this.mergeRuns();
+  }
+
+  private mergeRuns(): void {
+    this.replayRuns((gap, count) => this.insert(this.isExact ? gap : binned(gap), count));
+    this.runs.length = 0;
+    this.runGaps = 0;
+  }
+
+  /** Hands out the gaps of all runs. */
+  private replayRuns(take: (gap: number, count: number) => void): void {
+    const { runs, clock } = this;
+    let ends = new Float64Array(64);
+    for (let run = 0; run < runs.length; run += RUN_FIELDS) {
+      const [startMs, batch, firstTokens, passes] = runs.slice(run, run + RUN_FIELDS);
+      if (passes > ends.length) ends = new Float64Array(passes * 2);
+      clock!.decodeRun(startMs, batch, firstTokens, passes, Number.POSITIVE_INFINITY, ends);
+      for (let i = 0; i < passes; i++) take(ends[i] - (i > 0 ? ends[i - 1] : startMs), batch);
     }
   }
 
@@ -144,11 +171,17 @@ export class GapSamples {
     this.flush();
     if (this.distinct === 0) return this.logEntries();
     this.mergeLog();
+    this.mergeRuns();
     return { values: this.values.map((value) => Math.max(value, 0)), counts: this.counts };
   }
 
   private logEntries(): WeightedSamples {
-    const all = newPage(this.log.length * LOG_PAGE);
+    const all = newPage(this.log.length * LOG_PAGE + this.runGaps);
+    let at = this.log.length * LOG_PAGE;
+    this.replayRuns((gap, count) => {
+      all.values[at] = gap;
+      all.counts[at++] = count;
+    });
     this.log.forEach(({ values, counts }, page) => {
       all.values.set(values, page * LOG_PAGE);
       all.counts.set(counts, page * LOG_PAGE);

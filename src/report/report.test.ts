@@ -23,8 +23,21 @@ describe('statistics', () => {
       fc.property(gaps, (list) => {
         const samples = new GapSamples();
         for (const [value, count] of list) samples.add(value, count);
-        samples.addRun(10, Float64Array.of(15.5, 15.5, 20.75), 3, 2);
-        const inRun: [number, number][] = [5.5, 0, 5.25].map((gap) => [gap, 2]);
+        const clock = {
+          decodeRun(
+            startMs: number,
+            _batch: number,
+            tokens: number,
+            most: number,
+            _limit: number,
+            ends: Float64Array,
+          ) {
+            for (let i = 0; i < most; i++) ends[i] = (i > 0 ? ends[i - 1] : startMs) + (tokens + i) / 4;
+            return most;
+          },
+        };
+        samples.addRun(clock, 10, 2, 21, 3);
+        const inRun: [number, number][] = [5.25, 5.5, 5.75].map((gap) => [gap, 2]);
         const one = distribution(
           Float64Array.from(
             [...list, ...inRun].flatMap(([value, count]) => Array<number>(count).fill(value)),
@@ -43,6 +56,35 @@ describe('statistics', () => {
           expect(weightedRates[key]).toBe(rates[key]);
       }),
     );
+  });
+
+  it('of runs stay exact while they fit, and within 0.1 % beyond', () => {
+    const clock = {
+      decodeRun(
+        startMs: number,
+        batch: number,
+        tokens: number,
+        most: number,
+        _limit: number,
+        ends: Float64Array,
+      ) {
+        for (let i = 0; i < most; i++)
+          ends[i] = (i > 0 ? ends[i - 1] : startMs) + 5 + (tokens + i * batch) / 1000;
+        return most;
+      },
+    };
+    const all = Float64Array.from({ length: 6000 }, (_, i) => 5 + i / 1000);
+    const statisticsOf = (limit: number) => {
+      const samples = new GapSamples(limit);
+      for (let run = 0; run < 60; run++) samples.addRun(clock, 0, 1, run * 100, 100);
+      return { samples, gaps: samples.statistics().gaps };
+    };
+    const exact = distribution(all);
+    expect(statisticsOf(100_000).gaps.p99).toBeCloseTo(exact.p99, 9);
+    const { samples, gaps } = statisticsOf(1000);
+    expect(samples.isExact).toBe(false);
+    for (const key of ['mean', 'median', 'p99'] as const)
+      expect(Math.abs(gaps[key] / exact[key] - 1)).toBeLessThan(0.001);
   });
 
   it('of more distinct gaps than are kept exactly stay within 0.1 %', () => {

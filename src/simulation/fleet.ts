@@ -116,7 +116,7 @@ export function collectGaps(collector: Collector): GapSink {
   const { gaps } = collector;
   return {
     addShared: (gapMs, count) => gaps.add(gapMs, count),
-    addRun: (startMs, ends, passes, count) => gaps.addRun(startMs, ends, passes, count),
+    addRun: (clock, startMs, batch, tokens, passes) => gaps.addRun(clock, startMs, batch, tokens, passes),
     addOwn: (_slot, gapMs) => gaps.add(gapMs, 1),
   };
 }

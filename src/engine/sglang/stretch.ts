@@ -11,6 +11,8 @@ import type { Leases } from './leases.js';
 export class DecodeStretch {
   passes = 0;
   private startMs = 0;
+  /** Known tokens of all requests before the first pass. */
+  private startTokens = 0;
   private ends = new Float64Array(64);
   /** Requests by tokens until their page is full, as positions among the running ones. */
   private readonly byPhase: number[] = [];
@@ -43,6 +45,7 @@ export class DecodeStretch {
     if (most > this.ends.length) this.ends = new Float64Array(most * 2);
     let tokens = 0;
     for (const slot of running) tokens += requests.length[slot];
+    this.startTokens = tokens;
     this.passes = clock.decodeRun(nowMs, running.length, tokens, most, limitMs, this.ends);
     return this.passes > 0 ? this.ends[this.passes - 1] : -1;
   }
@@ -81,7 +84,7 @@ export class DecodeStretch {
   /** Makes the planned passes happen. */
   commit(running: readonly number[]): void {
     const { requests, log, ends, passes } = this;
-    this.gaps.addRun(this.startMs, ends, passes, running.length);
+    this.gaps.addRun(this.clock, this.startMs, running.length, this.startTokens, passes);
     this.changePages(running);
     const lastMs = ends[passes - 1];
     for (const slot of running) {
