@@ -157,10 +157,11 @@ export class WorkerGroup {
 
   /** The pass, or stretch, of a worker has ended. */
   finish(worker: Worker): void {
+    const { nowMs } = this.timeline;
     if (worker.state === PLANNED) worker.cores[0].commit();
-    this.pool.noteBusy(worker.id, this.timeline.nowMs - worker.startMs);
+    this.pool.noteBusy(worker.id, nowMs - worker.startMs);
     this.rest(worker);
-    this.passEnded(worker, this.timeline.nowMs);
+    this.passEnded(worker, nowMs);
   }
 
   private rest(worker: Worker): void {
@@ -184,11 +185,7 @@ export class WorkerGroup {
     const end = core.plan(worker.startMs, this.hasDriven ? nextAfter(nowMs) : nowMs);
     if (end < 0) this.rest(worker);
     else if (end > nowMs) this.becomeBusy(worker, PLANNED, end);
-    else {
-      core.commit();
-      this.rest(worker);
-      this.passEnded(worker, end);
-    }
+    else this.finish(worker);
   }
 
   /** Starts passes on workers that can, the least id first, until nothing changes. @returns whether any did */
