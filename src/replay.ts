@@ -51,6 +51,10 @@ function runPlan(
 ): ReplayResult {
   const { options, topology } = plan;
   const { source } = workload;
+  if (plan.bypass && !options.beyondReference)
+    warnings.push(
+      'conditional_disagg_enabled has no effect, as in the reference; --beyond-reference makes it work',
+    );
   const ignoresCap = source.isGraph && !options.beyondReference;
   if (ignoresCap && plan.capMs !== Number.POSITIVE_INFINITY)
     warnings.push(
@@ -78,7 +82,7 @@ function runPlan(
       : simulateSplit({
           ...run,
           prefillsAllOutput: workload.plansOutput && !options.singleTokenPrefill,
-          bypass: plan.bypass,
+          bypass: options.beyondReference ? plan.bypass : undefined,
           prefill: { ...stages[0], workers: topology.prefillWorkers },
           decode: { ...stages[1], workers: topology.decodeWorkers },
         });

@@ -1,6 +1,5 @@
 import { Command } from 'commander';
-import { convert, emptyConversion } from '../traces/convert.js';
-import { IMPORTERS } from '../traces/importers.js';
+import type { FormatName } from '../traces/formats.js';
 import { float, positiveInteger } from './flags.js';
 import { writeRows } from './output.js';
 import { FORMATS_HELP, formatOption, withSource } from './trace-source.js';
@@ -12,7 +11,7 @@ Examples:
   dynosim trace convert traces.jsonl.gz --format weka --output agents.jsonl`;
 
 interface Flags {
-  format: string;
+  format: FormatName;
   output?: string;
   force?: boolean;
   blockSize: number;
@@ -33,6 +32,10 @@ export function convertCommand(): Command {
 }
 
 async function runConvert(path: string, flags: Flags): Promise<void> {
+  const [{ IMPORTERS }, { convert, emptyConversion }] = await Promise.all([
+    import('../traces/importers.js'),
+    import('../traces/convert.js'),
+  ]);
   const importer = IMPORTERS[flags.format];
   const { blockSize: blockTokens, charactersPerToken } = flags;
   const done = emptyConversion(importer.blockTokens ?? blockTokens);

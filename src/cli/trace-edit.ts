@@ -1,6 +1,5 @@
 import { Command } from 'commander';
 import { InputError } from '../config/input-error.js';
-import { scale, slice } from '../traces/edit.js';
 import { float, positiveInteger } from './flags.js';
 import { writeRows } from './output.js';
 import { withSource } from './trace-source.js';
@@ -38,7 +37,8 @@ Examples:
   dynosim trace slice chat.jsonl --from-seconds 600 --first 500 | head`,
     )
     .action((file: string, flags: SliceFlags) =>
-      withSource(file, (source) => {
+      withSource(file, async (source) => {
+        const { slice } = await import('../traces/edit.js');
         const span = { fromMs: flags.fromSeconds * 1000, toMs: flags.toSeconds * 1000 };
         const rows = slice(source, { ...span, most: flags.first ?? Number.POSITIVE_INFINITY });
         return writeRows(rows, flags.output, flags.force === true);
@@ -62,10 +62,11 @@ Examples:
   dynosim trace scale chat.jsonl --input 1.5 --output-tokens 0.5 --output longer.jsonl`,
     )
     .action((file: string, flags: ScaleFlags) =>
-      withSource(file, (source) => {
+      withSource(file, async (source) => {
+        const { scale } = await import('../traces/edit.js');
         const factors = { rate: flags.rate, input: flags.input, output: flags.outputTokens };
-        const { rate, input, output } = factors;
-        for (const [name, factor] of Object.entries({ rate, input, 'output-tokens': output }))
+        const flagged = { rate: flags.rate, input: flags.input, 'output-tokens': flags.outputTokens };
+        for (const [name, factor] of Object.entries(flagged))
           if (!(factor > 0 && Number.isFinite(factor)))
             throw new InputError(`--${name}: must be a positive number, found ${factor}`);
         return writeRows(scale(source, factors, flags.blockSize), flags.output, flags.force === true);

@@ -1,7 +1,6 @@
 import { Command } from 'commander';
-import { IMPORTERS } from '../traces/importers.js';
+import type { FormatName } from '../traces/formats.js';
 import type { Bin, Spread, TraceFacts } from '../traces/inspect.js';
-import { inspect } from '../traces/inspect.js';
 import { float, positiveInteger } from './flags.js';
 import { FORMATS_HELP, formatOption, withSource } from './trace-source.js';
 
@@ -14,7 +13,7 @@ Examples:
   dynosim trace inspect qwen_traceA_blksz_16.jsonl --format bailian --json`;
 
 interface Flags {
-  format: string;
+  format: FormatName;
   blockSize: number;
   charactersPerToken: number;
   json?: boolean;
@@ -33,6 +32,10 @@ export function inspectCommand(): Command {
 }
 
 async function runInspect(path: string, flags: Flags): Promise<void> {
+  const [{ IMPORTERS }, { inspect }] = await Promise.all([
+    import('../traces/importers.js'),
+    import('../traces/inspect.js'),
+  ]);
   const importer = IMPORTERS[flags.format];
   const { blockSize: blockTokens, charactersPerToken } = flags;
   const facts = await withSource(path, async (source) =>

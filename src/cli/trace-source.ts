@@ -1,21 +1,22 @@
 import { Option } from 'commander';
 import type { TraceSource } from '../traces/form.js';
-import { IMPORTERS } from '../traces/importers.js';
-import { TextFile } from '../workload/text-file.js';
+import { FORMATS } from '../traces/formats.js';
+import type { TextFile } from '../workload/text-file.js';
 
 /** Formats that can be read, a line each, for help. */
 export const FORMATS_HELP = `
 Formats:
-${Object.entries(IMPORTERS)
-  .map(([name, { title }]) => `  ${name.padEnd(16)} ${title}`)
+${Object.entries(FORMATS)
+  .map(([name, title]) => `  ${name.padEnd(16)} ${title}`)
   .join('\n')}`;
 
 export function formatOption(): Option {
-  return new Option('--format <name>', 'what the file is').choices(Object.keys(IMPORTERS));
+  return new Option('--format <name>', 'what the file is').choices(Object.keys(FORMATS));
 }
 
 /** Reads a trace file, packed or not, while `use` needs it. */
 export async function withSource<T>(path: string, use: (source: TraceSource) => Promise<T>): Promise<T> {
+  const { TextFile } = await import('../workload/text-file.js');
   const file = await TextFile.open(path);
   try {
     return await use({ path, lines: () => linesOf(file) });

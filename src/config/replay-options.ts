@@ -77,7 +77,7 @@ export interface ReplayPlan {
   topology: Topology;
   /** undefined behind round robin. */
   router: RouterSettings | undefined;
-  /** Conditional disaggregation, behind either kind of router; undefined without. */
+  /** Conditional disaggregation, behind either kind of router, for runs beyond the reference; undefined without. */
   bypass: BypassSettings | undefined;
   /** What the router's prefill load is estimated with. */
   routerAic: AicArgs | undefined;
@@ -101,7 +101,6 @@ export function planReplay(options: ReplayOptions): ReplayPlan {
   checkUsage(options);
   const engines = readEngines(options);
   const router = parseRouterConfig(options.routerConfig, options.routerPolicyConfig, options.modelName);
-  if (!options.beyondReference) router.bypass = undefined;
   checkEstimatorFlags(options);
   if (options.plannerConfig !== undefined) checkPlanner(options);
   checkUnsigned(options);
@@ -113,7 +112,7 @@ export function planReplay(options: ReplayOptions): ReplayPlan {
   if (options.replayConcurrency === 0)
     throw new InputError('--replay-concurrency: must be at least 1, found 0');
   checkFleet(options, engines);
-  checkBypass(engines, router);
+  if (options.beyondReference) checkBypass(engines, router);
   refuseUnavailable(options);
   const isSynthetic = asksForSynthetic(options);
   const traceFormat = options.traceFormat ?? 'mooncake';

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -25,7 +25,6 @@ async function run(options: ReplayOptions): Promise<RequestOutcome[]> {
 function trace(rows: object[]): string[] {
   const path = join(folder, 'trace.jsonl');
   writeFileSync(path, rows.map((row) => JSON.stringify(row)).join('\n'));
-  expect(existsSync(path)).toBe(true);
   return [path];
 }
 

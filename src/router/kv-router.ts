@@ -233,7 +233,7 @@ export class KvRouter {
   private matchLower(ids: Int32Array, idCount: number): Int32Array | undefined {
     if (this.inHost.isEmpty) return undefined;
     const either = new Int32Array(this.loads.length);
-    this.cached.matchEither(this.inHost, ids, idCount, either);
+    this.cached.match(ids, idCount, either, this.inHost);
     return either;
   }
 

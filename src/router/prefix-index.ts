@@ -64,8 +64,13 @@ export class PrefixIndex {
     return this.free.length === this.used;
   }
 
-  /** Leading blocks of `ids` that each target holds here or in another index, into `overlaps`. */
-  matchEither(other: PrefixIndex, ids: Int32Array, count: number, overlaps: Int32Array): void {
+  private bits(id: number, word: number): number {
+    const row = this.rowAt(id);
+    return row < 0 || word >= this.words ? 0 : this.rows[row * this.words + word];
+  }
+
+  /** Leading blocks of `ids` that each target holds, here or in another index besides, into `overlaps`. */
+  match(ids: Int32Array, count: number, overlaps: Int32Array, other?: PrefixIndex): void {
     overlaps.fill(0);
     const { words, active } = this;
     active.fill(-1);
@@ -73,36 +78,8 @@ export class PrefixIndex {
       let any = 0;
       for (let word = 0; word < words; word++) {
         const before = active[word];
-        const now = before & (this.bits(ids[i], word) | other.bits(ids[i], word));
-        if (now !== before && i > 0) note(before & ~now, word, i, overlaps);
-        active[word] = now;
-        any |= now;
-      }
-      if (any === 0) return;
-    }
-    this.settle(count, overlaps);
-  }
-
-  private bits(id: number, word: number): number {
-    const row = this.rowAt(id);
-    return row < 0 || word >= this.words ? 0 : this.rows[row * this.words + word];
-  }
-
-  /** Leading blocks of `ids` that each target holds, into `overlaps`. */
-  match(ids: Int32Array, count: number, overlaps: Int32Array): void {
-    overlaps.fill(0);
-    const { words, rows, active } = this;
-    active.fill(-1);
-    for (let i = 0; i < count; i++) {
-      const row = this.rowAt(ids[i]);
-      if (row < 0) {
-        this.settle(i, overlaps);
-        return;
-      }
-      let any = 0;
-      for (let word = 0; word < words; word++) {
-        const before = active[word];
-        const now = before & rows[row * words + word];
+        const held = this.bits(ids[i], word) | (other ? other.bits(ids[i], word) : 0);
+        const now = before & held;
         if (now !== before && i > 0) note(before & ~now, word, i, overlaps);
         active[word] = now;
         any |= now;

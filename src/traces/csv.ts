@@ -14,7 +14,6 @@ function request(row: Fields, startMs: number, input: string, output: string): T
 
 /** `TIMESTAMP,ContextTokens,GeneratedTokens`, the multimodal file's `NumImages` besides. */
 export const azure: Importer = {
-  title: 'Azure LLM inference 2023, 2024, 2025 (CSV)',
   *read(source) {
     let firstMs: number | undefined;
     for (const row of csvRows(source, ['TIMESTAMP', 'ContextTokens', 'GeneratedTokens'])) {
@@ -39,7 +38,6 @@ function timestamp(row: Fields, field: string): { wholeMs: number; restMs: numbe
 
 /** By its header; rows without response tokens are requests that failed, and are left out. */
 export const burstgpt: Importer = {
-  title: 'BurstGPT (CSV)',
   *read(source) {
     for (const row of csvRows(source, ['Timestamp', 'Request tokens', 'Response tokens'])) {
       const made = request(row, row.number('Timestamp') * 1000, 'Request tokens', 'Response tokens');
@@ -49,7 +47,6 @@ export const burstgpt: Importer = {
 };
 
 export const vidur: Importer = {
-  title: 'Vidur (CSV)',
   *read(source) {
     for (const row of csvRows(source, ['arrived_at', 'num_prefill_tokens', 'num_decode_tokens']))
       yield request(row, row.number('arrived_at') * 1000, 'num_prefill_tokens', 'num_decode_tokens');
@@ -57,7 +54,6 @@ export const vidur: Importer = {
 };
 
 export const splitwise: Importer = {
-  title: 'SplitwiseSim (CSV)',
   *read(source) {
     for (const row of csvRows(source, ['arrival_timestamp', 'prompt_size', 'token_size']))
       yield request(row, row.number('arrival_timestamp') * 1000, 'prompt_size', 'token_size');

@@ -19,8 +19,6 @@ export interface TraceRequest {
 
 /** What an importer knows of a trace before it reads it. */
 export interface Importer {
-  /** What the format is, for help and messages. */
-  title: string;
   /** Tokens of a block; those of formats without blocks are chosen by the user. */
   blockTokens?: number;
   /** Whether requests depend on each other, so that they become rows of an `agentic_mooncake` trace. */

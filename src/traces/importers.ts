@@ -1,5 +1,6 @@
 import { azure, burstgpt, splitwise, vidur } from './csv.js';
 import type { Importer } from './form.js';
+import type { FormatName } from './formats.js';
 import {
   aiperfRecords,
   bailian,
@@ -13,7 +14,7 @@ import {
 import { weka } from './weka.js';
 
 /** Importers by the name that a user gives. */
-export const IMPORTERS: Readonly<Record<string, Importer>> = {
+export const IMPORTERS: Readonly<Record<FormatName, Importer>> = {
   aiperf: aiperfRecords,
   azure,
   bailian,

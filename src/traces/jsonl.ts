@@ -11,7 +11,6 @@ function request(
 
 /** Plain rows; `input_tokens`, `output_tokens` and `created_time` are other names of their fields. */
 export const mooncake: Importer = {
-  title: 'Mooncake (JSONL), as replay reads it',
   *read(source) {
     for (const row of jsonRows(source)) {
       const either = (a: string, b: string) => (row.has(a) ? a : b);
@@ -28,7 +27,6 @@ export const mooncake: Importer = {
 
 /** Complete prompts in blocks of 16 tokens; a chat is the turns that lead back to one root. */
 export const bailian: Importer = {
-  title: 'Qwen Bailian usage traces (JSONL)',
   blockTokens: 16,
   *read(source) {
     const rootOf = new Map<string, string>();
@@ -50,7 +48,6 @@ export const bailian: Importer = {
 
 /** Flat rows only; times in nanoseconds. */
 export const llmservingsim: Importer = {
-  title: 'LLMServingSim (JSONL)',
   *read(source) {
     for (const row of jsonRows(source)) {
       if (row.has('sub_requests'))
@@ -66,7 +63,6 @@ export const llmservingsim: Importer = {
 
 /** `request_end` events, which carry lengths, measured latencies and 64-bit hashes of blocks. */
 export const dynamoRequests: Importer = {
-  title: 'Dynamo request traces, dynamo.request.trace.v1 (JSONL)',
   *read(source) {
     let blockTokens: number | undefined;
     for (const row of jsonRows(source)) {
@@ -95,7 +91,6 @@ export const dynamoRequests: Importer = {
 
 /** A record a request: `metadata` with its start in nanoseconds, `metrics` with lengths. */
 export const aiperfRecords: Importer = {
-  title: 'AIPerf profile_export.jsonl',
   *read(source) {
     for (const row of jsonRows(source)) {
       const metadata = row.object('metadata');
@@ -113,7 +108,6 @@ export const aiperfRecords: Importer = {
 
 /** A row a request with its lengths and its start in milliseconds, as logs of vLLM and SGLang can be brought to. */
 export const requestLog: Importer = {
-  title: 'request log: arrival_ms, input_length, output_length (JSONL)',
   *read(source) {
     for (const row of jsonRows(source))
       yield request(row, {
@@ -126,7 +120,6 @@ export const requestLog: Importer = {
 
 /** A line a round of a coding agent; a round keeps `prefix_tokens` of the round before it. */
 export const tracelab: Importer = {
-  title: 'TraceLab coding agents (JSONL)',
   *read(source, { blockTokens }) {
     const mint = new BlockMint(blockTokens);
     for (const row of jsonRows(source)) {
@@ -153,7 +146,6 @@ export const tracelab: Importer = {
  * `charactersPerToken`. Nothing says when requests came: conversations start a second apart, their turns at once.
  */
 export const sharegpt: Importer = {
-  title: 'ShareGPT conversations (JSON), lengths by a heuristic',
   *read(source, { blockTokens, charactersPerToken }) {
     const mint = new BlockMint(blockTokens);
     const tokensOf = (characters: number) => Math.max(1, Math.ceil(characters / charactersPerToken));

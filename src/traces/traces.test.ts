@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { convert, emptyConversion } from './convert.js';
 import { scale, slice } from './edit.js';
 import type { TraceSource } from './form.js';
+import type { FormatName } from './formats.js';
 import { IMPORTERS } from './importers.js';
 import { inspect } from './inspect.js';
 
@@ -22,7 +23,7 @@ function source(text: string): TraceSource {
 const OPTIONS = { blockTokens: 512, charactersPerToken: 4 };
 
 function rowsOf(format: string, text: string, options = OPTIONS) {
-  const importer = IMPORTERS[format];
+  const importer = IMPORTERS[format as FormatName];
   const done = emptyConversion(importer.blockTokens ?? options.blockTokens);
   const rows = [...convert(importer, source(text), options, done)].map((row) => JSON.parse(row));
   return { rows, done };

@@ -33,7 +33,6 @@ interface Chain {
  * were not launched asynchronously; the gap to the end of the turn before it is its delay.
  */
 export const weka: Importer = {
-  title: 'Weka and AgentX coding agents (JSONL)',
   blockTokens: 64,
   isGraph: true,
   *read(source) {

@@ -1,0 +1,18 @@
+/** Formats that can be read, by the name that a user gives, and what they are. */
+export const FORMATS = {
+  aiperf: 'AIPerf profile_export.jsonl',
+  azure: 'Azure LLM inference 2023, 2024, 2025 (CSV)',
+  bailian: 'Qwen Bailian usage traces (JSONL)',
+  burstgpt: 'BurstGPT (CSV)',
+  'dynamo-requests': 'Dynamo request traces, dynamo.request.trace.v1 (JSONL)',
+  llmservingsim: 'LLMServingSim (JSONL)',
+  mooncake: 'Mooncake (JSONL), as replay reads it',
+  requests: 'request log: arrival_ms, input_length, output_length (JSONL)',
+  sharegpt: 'ShareGPT conversations (JSON), lengths by a heuristic',
+  splitwise: 'SplitwiseSim (CSV)',
+  tracelab: 'TraceLab coding agents (JSONL)',
+  vidur: 'Vidur (CSV)',
+  weka: 'Weka and AgentX coding agents (JSONL)',
+} as const;
+
+export type FormatName = keyof typeof FORMATS;
