@@ -14,4 +14,4 @@ function run(command, args) {
 const installed = 'node_modules/.package-lock.json';
 const isStale = !existsSync(installed) || statSync(installed).mtimeMs < statSync('package-lock.json').mtimeMs;
 if (isStale) run('npm', ['ci', '--no-audit', '--no-fund']);
-run('npx', ['tsc', '-p', 'tsconfig.build.json']);
+run('npm', ['run', '--silent', 'build']);

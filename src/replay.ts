@@ -2,7 +2,9 @@ import { AicError } from './aic/aic-error.js';
 import { planReplay, type ReplayOptions, type ReplayPlan } from './config/replay-options.js';
 import { Collector } from './report/collector.js';
 import type { RequestOutcome } from './report/outcome.js';
+import { buildPictures } from './report/pictures.js';
 import { buildReport, type Report } from './report/report.js';
+import { WorkerSeries } from './report/worker-series.js';
 import { type ResolvedEngines, resolveEngines } from './resolve-engines.js';
 import { CoupledError } from './simulation/independent.js';
 import { RunError } from './simulation/run-error.js';
@@ -60,7 +62,9 @@ function runPlan(
     warnings.push(
       '--max-sim-time-seconds has no effect on traces of dependent requests, as in the reference; --beyond-reference makes it work',
     );
-  const collector = new Collector(serviceLevel(options), options.records !== undefined);
+  const keepsRecords = options.records !== undefined || options.pictures === true;
+  const collector = new Collector(serviceLevel(options), keepsRecords);
+  const pools = poolsOf(plan, stages);
   const { onProgress } = options;
   const run = {
     router: plan.router,
@@ -78,17 +82,42 @@ function runPlan(
   const startedMs = performance.now();
   const use =
     topology.kind === 'aggregated'
-      ? simulate({ ...run, ...stages[0], workers: topology.workers, together })
+      ? simulate({ ...run, ...pools[0], together })
       : simulateSplit({
           ...run,
           prefillsAllOutput: workload.plansOutput && !options.singleTokenPrefill,
           bypass: options.beyondReference ? plan.bypass : undefined,
-          prefill: { ...stages[0], workers: topology.prefillWorkers },
-          decode: { ...stages[1], workers: topology.decodeWorkers },
+          prefill: pools[0],
+          decode: pools[1],
         });
   const wallTimeMs = performance.now() - startedMs;
   const records = collector.records.sort((a, b) => a.arrivalMs - b.arrivalMs || a.row - b.row);
-  return { report: buildReport(collector, use, wallTimeMs, warnings), records };
+  const report = buildReport(collector, use, wallTimeMs, warnings);
+  if (options.pictures) {
+    const drawn = pools.map(({ stage, series, args }) => ({
+      stage,
+      series: series!,
+      kvBlocks: args.gpuBlocks * args.ranks,
+    }));
+    report.pictures = buildPictures({ collector, records, pools: drawn });
+  }
+  return { report, records };
+}
+
+/** The stages of the fleet with their sizes, and where what they do over time is kept, if asked for. */
+function poolsOf({ topology, options }: ReplayPlan, stages: ResolvedEngines['stages']) {
+  const sizes =
+    topology.kind === 'aggregated'
+      ? [{ stage: '' as const, workers: topology.workers }]
+      : [
+          { stage: 'prefill' as const, workers: topology.prefillWorkers },
+          { stage: 'decode' as const, workers: topology.decodeWorkers },
+        ];
+  return sizes.map((size, index) => ({
+    ...stages[index],
+    ...size,
+    series: options.pictures ? new WorkerSeries(size.workers) : undefined,
+  }));
 }
 
 function serviceLevel(options: ReplayOptions) {

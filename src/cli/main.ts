@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { configCommand } from './config.js';
 import { expandPrefixes } from './flags.js';
 import { replayCommand } from './replay.js';
+import { reportCommand } from './report.js';
 import { timingCommand } from './timing.js';
 import { traceCommand } from './trace.js';
 
@@ -15,6 +16,7 @@ const EXAMPLES = `
 Examples:
   dynosim trace generate --requests 2000 --output chat.jsonl     make a trace
   dynosim replay chat.jsonl --num-workers 4                      replay it on four workers
+  dynosim replay chat.jsonl --num-workers 4 --html run.html      the same as a page to look at
   dynosim replay --help                                          all options of a replay`;
 
 /** Runs the command line. @returns the exit code: 0, 1 when the run failed, 2 when the input is wrong */
@@ -24,6 +26,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .version('0.1.0')
     .addHelpText('after', EXAMPLES)
     .addCommand(replayCommand())
+    .addCommand(reportCommand())
     .addCommand(traceCommand())
     .addCommand(timingCommand())
     .addCommand(configCommand());

@@ -8,6 +8,7 @@ import type { ReplayResult } from '../replay.js';
 import { float, integer, wholeNumber } from './flags.js';
 import { writeOutputs } from './output.js';
 import { compileForLength } from './quick-start.js';
+import type { OutputFlags } from './replay-outputs.js';
 
 const EXAMPLES = `
 Examples:
@@ -25,14 +26,10 @@ const AIC_COUNTS = ['tp-size', 'moe-tp-size', 'moe-ep-size', 'attention-dp-size'
 /** Spellings of a dtype that mean that none is given. */
 const NO_DTYPE = ['', 'auto', 'none', 'null'];
 
-interface Flags {
+interface Flags extends OutputFlags {
   [flag: string]: unknown;
   reportJson?: string;
-  reportJsonl?: string;
-  records?: string;
-  artifacts?: string;
   plannerConfig?: string;
-  modelName?: string;
   requestCount?: number;
   quiet?: boolean;
   config?: string;
@@ -55,11 +52,11 @@ export function replayCommand(): Command {
   addConfigFlags(command);
   return command.action(async (files: string[], flags: Flags) => {
     if (flags.config === undefined && flags.set === undefined && !flags.printConfig)
-      return runReplay(files, flags);
+      return runReplay(files, flags, askedFor(command, files));
     const { applyConfig, configText } = await import('./config-file.js');
     const traces = applyConfig(command, files, flags.config, flags.set ?? []);
     if (flags.printConfig) process.stdout.write(configText(command, traces));
-    else await runReplay(traces, command.opts());
+    else await runReplay(traces, command.opts(), askedFor(command, traces));
   });
 }
 
@@ -163,6 +160,9 @@ function addOutputFlags(command: Command): void {
     .option('--report-jsonl <path>', 'per-request records of a trace replay, one JSON object a line')
     .option('--records <path>', 'the same for every request of every run, unfinished ones included')
     .option('--artifacts <folder>', 'the files that AIPerf writes of a benchmark, under its names')
+    .option('--html <path>', 'a page to look at: workers over time, latencies, the slowest requests')
+    .option('--pictures', 'keep in the report what `dynosim report` draws')
+    .option('--trace-events <path>', 'workers and requests over time, for Perfetto or chrome://tracing')
     .option('--check', 'check conservation laws after every pass (slow)')
     .option('--quiet', 'print nothing but errors');
 }
@@ -182,7 +182,7 @@ function addConfigFlags(command: Command): void {
     .option('--print-config', 'print what all of this comes to as such a file, and stop');
 }
 
-async function runReplay(files: string[], flags: Flags): Promise<void> {
+async function runReplay(files: string[], flags: Flags, settings: Record<string, string>): Promise<void> {
   const path = reportPath(flags.reportJson);
   if (flags.reportJsonl !== undefined && files.length === 0)
     throw new InputError('--report-jsonl is for trace replay; use --records, which works for every run');
@@ -190,16 +190,18 @@ async function runReplay(files: string[], flags: Flags): Promise<void> {
     throw new InputError('--report-jsonl cannot be used with --planner-config; use --records');
   compileForLength(files, flags.requestCount);
   // Loaded here, so that help and errors in flags need not wait for it.
-  const [{ replay }, { recordJson, reportJson }, { summaryTable }, { ProgressBar }] = await Promise.all([
-    import('../replay.js'),
-    import('../report/json.js'),
-    import('../report/table.js'),
-    import('./progress.js'),
-  ]);
+  const [{ replay }, { keepsPictures, keptRecords, replayOutputs }, { summaryTable }, { ProgressBar }] =
+    await Promise.all([
+      import('../replay.js'),
+      import('./replay-outputs.js'),
+      import('../report/table.js'),
+      import('./progress.js'),
+    ]);
   const bar = new ProgressBar(flags.quiet === true);
   const options: ReplayOptions = {
     ...toOptions(files, flags),
     records: keptRecords(flags),
+    pictures: keepsPictures(flags),
     onProgress: bar.callback,
   };
   let result: ReplayResult;
@@ -208,33 +210,25 @@ async function runReplay(files: string[], flags: Flags): Promise<void> {
   } finally {
     bar.stop();
   }
-  const contents = new Map<string, Iterable<string>>([[path, [reportJson(result.report)]]]);
-  const ended = result.records.filter((record) => record.status !== 'unfinished');
-  if (flags.reportJsonl !== undefined && ended.length > 0)
-    contents.set(flags.reportJsonl, lines(ended, recordJson));
-  if (flags.records !== undefined) contents.set(flags.records, lines(result.records, recordJson));
-  if (flags.artifacts !== undefined) {
-    const { aiperfFiles } = await import('../report/aiperf.js');
-    for (const [name, file] of aiperfFiles(ended, flags.modelName ?? 'simulated'))
-      contents.set(join(flags.artifacts, name), file);
-  }
-  await writeOutputs(contents);
+  await writeOutputs(await replayOutputs(result, path, files, settings, flags));
   if (flags.quiet) return;
   for (const warning of (result.report.warnings as string[] | undefined) ?? [])
     process.stderr.write(`dynosim: warning: ${warning}\n`);
   process.stdout.write(summaryTable(result.report, process.stdout.isTTY === true));
   process.stdout.write(`Saved full report to: ${path}\n`);
+  if (flags.html !== undefined) process.stdout.write(`Saved page to: ${flags.html}\n`);
 }
 
-function keptRecords({ records, artifacts, reportJsonl }: Flags): ReplayOptions['records'] {
-  if (records !== undefined) return 'all';
-  return artifacts !== undefined || reportJsonl !== undefined ? 'ended' : undefined;
-}
-
-function* lines<T>(items: Iterable<T>, textOf: (item: T) => string): Generator<string> {
-  for (const item of items)
-    yield `${textOf(item)}
-`;
+/** What a command line or a configuration asks for beside the defaults, by the names of flags. */
+function askedFor(command: Command, files: readonly string[]): Record<string, string> {
+  const settings: Record<string, string> = files.length > 0 ? { trace: files.join(', ') } : {};
+  for (const option of command.options) {
+    const name = option.attributeName();
+    const value = command.getOptionValue(name);
+    if (value === undefined || command.getOptionValueSource(name) === 'default') continue;
+    settings[option.long!.slice(2)] = String(value);
+  }
+  return settings;
 }
 
 function reportPath(given: string | undefined): string {

@@ -64,6 +64,8 @@ export interface ReplayOptions {
 
   /** Which outcomes are kept: of requests that ended, or of all, unfinished ones included. */
   records?: 'ended' | 'all' | undefined;
+  /** Whether what pictures show is kept in the report: workers over time, and requests. */
+  pictures?: boolean | undefined;
   /** Checks conservation laws after every pass. */
   check?: boolean | undefined;
   onProgress?: ((ended: number, total: number) => void) | undefined;

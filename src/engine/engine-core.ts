@@ -1,4 +1,5 @@
 import type { Destinations } from './destinations.js';
+import type { EngineLoad } from './engine-load.js';
 
 /** A scheduler goes round in circles: requests take blocks from each other and none emits a token any more. */
 export class StallError extends Error {
@@ -25,6 +26,8 @@ export interface EngineCore {
   readonly signals: EngineSignal[];
   /** What happened in its KV pool so far. */
   readonly cache: CacheUse;
+  /** What it is doing and has done so far. */
+  readonly load: EngineLoad;
   receive(slot: number): void;
   /** Leading prompt tokens of a request that are cached here. */
   cachedTokens(slot: number): number;

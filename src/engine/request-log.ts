@@ -30,6 +30,8 @@ export class RequestLog {
   /** Time out of service after preemptions so far, that before the first token, and when the current one began. */
   stallMs = new Float64Array(0);
   firstStallMs = new Float64Array(0);
+  /** Time in passes that computed nothing of a prompt that was begun. */
+  chunkWaitMs = new Float64Array(0);
   private preemptedMs = new Float64Array(0);
 
   reserve(slots: number): void {
@@ -45,6 +47,7 @@ export class RequestLog {
     this.dispatchMs = grownFloats(this.dispatchMs, slots);
     this.stallMs = grownFloats(this.stallMs, slots);
     this.firstStallMs = grownFloats(this.firstStallMs, slots);
+    this.chunkWaitMs = grownFloats(this.chunkWaitMs, slots);
     this.preemptedMs = grownFloats(this.preemptedMs, slots);
   }
 
@@ -60,6 +63,7 @@ export class RequestLog {
     this.dispatchMs[slot] = UNKNOWN;
     this.stallMs[slot] = 0;
     this.firstStallMs[slot] = 0;
+    this.chunkWaitMs[slot] = 0;
     this.preemptedMs[slot] = UNKNOWN;
   }
 

@@ -25,6 +25,7 @@ function outcome(row: number, rest: Partial<RequestOutcome>): RequestOutcome {
     dispatchMs: Number.NaN,
     stallMs: 0,
     firstStallMs: 0,
+    chunkWaitMs: 0,
     worker: 1,
     stages: null,
     status: 'completed',

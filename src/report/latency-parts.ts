@@ -6,8 +6,10 @@ export interface LatencyParts {
   router_queue: number;
   /** With its (prefill) worker, until that begins with it. */
   worker_queue: number;
-  /** From then to its first token, or until a prefill worker holds its prompt for the decode worker. */
+  /** In passes that compute of its prompt, up to its first token or until a prefill worker holds it for the decode worker. */
   prefill: number;
+  /** In passes that compute nothing of its prompt, between those that do. */
+  chunk_wait: number;
   /** Waiting for room on its decode worker. */
   decode_room: number;
   /** Until its decode worker has taken over the KV, the end of a pass under way there included. */
@@ -29,6 +31,7 @@ export function latencyParts(outcome: RequestOutcome): LatencyParts | undefined 
     router_queue: 0,
     worker_queue: 0,
     prefill: 0,
+    chunk_wait: 0,
     decode_room: 0,
     transfer: 0,
     decode_queue: 0,
@@ -41,9 +44,11 @@ export function latencyParts(outcome: RequestOutcome): LatencyParts | undefined 
     parts[part] += Math.max(0, ms - before);
     before = Math.max(before, ms);
   }
-  const { stallMs, firstStallMs } = outcome;
+  const { stallMs, firstStallMs, chunkWaitMs } = outcome;
   parts.preemption = stallMs;
   parts.prefill -= Math.min(parts.prefill, firstStallMs);
+  parts.chunk_wait = Math.min(parts.prefill, chunkWaitMs);
+  parts.prefill -= parts.chunk_wait;
   balance(parts, Math.max(0, outcome.lastTokenMs - outcome.arrivalMs));
   return parts;
 }

@@ -20,6 +20,8 @@ export interface RequestOutcome {
   /** Time out of service after preemptions, and that before its first token. */
   stallMs: number;
   firstStallMs: number;
+  /** Time in passes that computed nothing of its prompt once that was begun. */
+  chunkWaitMs: number;
   /** null in the single-worker runtime, for which the reference names none. */
   worker: number | null;
   /** Its way through a fleet with stages; null in others. */

@@ -12,7 +12,7 @@ export interface WorkerUse {
 }
 
 /** A value of the report: sections hold values of their own. */
-export type ReportValue = number | string | readonly ReportValue[] | { readonly [key: string]: ReportValue };
+export type ReportValue = number | string | object;
 
 /** The report under the reference's keys, and ours beside them. Times in milliseconds unless the key says otherwise. */
 export interface Report {

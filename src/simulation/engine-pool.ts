@@ -15,6 +15,7 @@ import type { TimingModel } from '../engine/timing/timing-model.js';
 import { Offloading } from '../engine/vllm/offloading.js';
 import type { VllmOptions } from '../engine/vllm/options.js';
 import { VllmScheduler } from '../engine/vllm/scheduler.js';
+import type { WorkerSample, WorkerSeries } from '../report/worker-series.js';
 import type { KvRouter, Placement, RoutedRequest } from '../router/kv-router.js';
 import type { PrefillEstimator } from '../router/prefill-load.js';
 import { RoundRobin } from '../router/round-robin.js';
@@ -37,6 +38,8 @@ export interface EnginePoolOptions {
   /** Whether a time cap may leave requests unfinished, whose gaps must not count. */
   isCapped: boolean;
   gaps: GapSink;
+  /** Where what the workers do over time is kept, when asked for. */
+  series?: WorkerSeries | undefined;
 }
 
 /** Equal engines behind one router, and the tables that they share. Ranks are numbered over all workers. */
@@ -65,7 +68,7 @@ export class EnginePool {
   private inPrefill = new Int32Array(0);
   /** Prompt tokens of requests in prefill, by rank. */
   private readonly prefillTokens: number[] = [];
-  private readonly work: Omit<WorkerWork, 'cache'>[] = [];
+  private readonly work: Omit<WorkerWork, 'cache' | 'loads'>[] = [];
 
   /** @param sibling a pool that the same requests enter before; names of equal prompts are made once then */
   constructor(
@@ -283,16 +286,23 @@ export class EnginePool {
     work.outputTokens += this.log.emittedTokens[slot];
   }
 
-  /** A worker spent time in passes. */
-  noteBusy(worker: number, ms: number): void {
-    this.work[worker].busyMs += ms;
+  /** A worker was in passes from one time to another. */
+  noteBusy(worker: number, startMs: number, endMs: number): void {
+    this.work[worker].busyMs += endMs - startMs;
+    const { series } = this.options;
+    if (series) series.add(worker, startMs, endMs, sampleOf(this.coresOf(worker)));
+  }
+
+  private coresOf(worker: number): EngineCore[] {
+    const { ranks } = this.args;
+    return this.cores.slice(worker * ranks, (worker + 1) * ranks);
   }
 
   get use(): PoolUse {
-    const { ranks } = this.args;
     const workers = this.work.map((work, worker) => ({
       ...work,
-      cache: sumCaches(this.cores.slice(worker * ranks, (worker + 1) * ranks)),
+      cache: sumCaches(this.coresOf(worker)),
+      loads: this.coresOf(worker).map(({ load }) => load),
     }));
     return { workers, router: this.router?.use, tiers: this.sharedTiers?.use };
   }
@@ -342,6 +352,27 @@ export class EnginePool {
     const { ranks } = this.args;
     return Array.from({ length: ranks }, (_, index) => worker * ranks + index);
   }
+}
+
+function sampleOf(cores: readonly EngineCore[]): WorkerSample {
+  const { activeBlocks, evictedBlocks } = sumCaches(cores);
+  const sample: WorkerSample = {
+    activeBlocks,
+    evictedBlocks,
+    sequences: 0,
+    waiting: 0,
+    prefillTokens: 0,
+    decodeSteps: 0,
+    preemptions: 0,
+  };
+  for (const { load } of cores) {
+    sample.sequences += load.sequences;
+    sample.waiting += load.waiting;
+    sample.prefillTokens += load.prefillTokens;
+    sample.decodeSteps += load.decodeSteps;
+    sample.preemptions += load.preemptions;
+  }
+  return sample;
 }
 
 function sumCaches(cores: readonly EngineCore[]): CacheUse {

@@ -74,7 +74,7 @@ export class IndependentRun {
       if (this.isStuck[rank] && this.retriesIdle) throw new CoupledError();
     }
     this.clocks[rank] = end;
-    this.fleet.pool.noteBusy(rank, end - now);
+    this.fleet.pool.noteBusy(rank, now, end);
     if (core.signals.length > 0 || this.fleet.options.checks) this.fleet.end(core, end);
   }
 }

@@ -117,6 +117,7 @@ export class Ledger {
     outcome.dispatchMs = admissions.dispatchMs[slot];
     outcome.stallMs = tokens.stallMs[slot];
     outcome.firstStallMs = tokens.firstStallMs[slot];
+    outcome.chunkWaitMs = admissions.chunkWaitMs[slot];
     if (admissions !== tokens) {
       outcome.stallMs += admissions.stallMs[slot];
       outcome.firstStallMs += admissions.stallMs[slot];
@@ -146,6 +147,7 @@ function emptyOutcome(): RequestOutcome {
     dispatchMs: 0,
     stallMs: 0,
     firstStallMs: 0,
+    chunkWaitMs: 0,
     worker: null,
     stages: null,
     status: 'completed',

@@ -1,4 +1,5 @@
 import type { CacheUse } from '../engine/engine-core.js';
+import type { EngineLoad } from '../engine/engine-load.js';
 import type { LinkUse } from '../engine/tiers/link.js';
 import type { TierUse } from '../engine/tiers/shared.js';
 import type { ReportValue } from '../report/report.js';
@@ -14,6 +15,8 @@ export interface WorkerWork {
   busyMs: number;
   /** Of all its ranks together. */
   cache: CacheUse;
+  /** One for each of its ranks. */
+  loads: readonly EngineLoad[];
 }
 
 /** What the engines of a fleet, or of one of its stages, and what is around them did in a run. */

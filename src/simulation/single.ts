@@ -37,7 +37,7 @@ export class SingleWorkerRun {
       const start = t;
       const before = core.requestCount;
       t = this.drive(start);
-      fleet.pool.noteBusy(0, t - start);
+      fleet.pool.noteBusy(0, start, t);
       const progressed = core.madeProgress || core.requestCount < before;
       fleet.end(core, t);
       idlePasses = progressed ? 0 : idlePasses + 1;

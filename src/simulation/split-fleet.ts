@@ -4,6 +4,7 @@ import type { GapSink } from '../engine/request-log.js';
 import type { TimingModel } from '../engine/timing/timing-model.js';
 import type { Collector } from '../report/collector.js';
 import type { RequestOutcome, StageOutcome } from '../report/outcome.js';
+import type { WorkerSeries } from '../report/worker-series.js';
 import type { RoutedRequest } from '../router/kv-router.js';
 import type { PrefillEstimator } from '../router/prefill-load.js';
 import type { RequestDraft, RequestSource } from '../workload/source.js';
@@ -19,6 +20,7 @@ interface StageOptions {
   args: EngineArgs;
   timing: TimingModel;
   workers: number;
+  series?: WorkerSeries | undefined;
 }
 
 export interface SplitFleetOptions {

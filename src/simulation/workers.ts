@@ -159,7 +159,7 @@ export class WorkerGroup {
   finish(worker: Worker): void {
     const { nowMs } = this.timeline;
     if (worker.state === PLANNED) worker.cores[0].commit();
-    this.pool.noteBusy(worker.id, nowMs - worker.startMs);
+    this.pool.noteBusy(worker.id, worker.startMs, nowMs);
     this.rest(worker);
     this.passEnded(worker, nowMs);
   }

@@ -1,5 +1,6 @@
 import { type DestinationHost, Destinations } from '../destinations.js';
 import type { CacheUse, EngineCore, EngineSignal, StuckRequest } from '../engine-core.js';
+import { EngineLoad } from '../engine-load.js';
 import type { KvEventSink } from '../kv/block-pool.js';
 import type { PromptBlocks } from '../kv/prompt-blocks.js';
 import type { GapSink, RequestLog } from '../request-log.js';
@@ -39,6 +40,8 @@ export interface SglangTables {
 const RATIO_STEPS = 600;
 const RATIO_START = 0.7;
 const RATIO_FLOOR = 0.14;
+/** Requests behind the head of the queue that are looked at for one that would fit. */
+const BEHIND_HEAD = 8;
 
 /**
  * The scheduler of SGLang (`scheduler/sglang/core.rs` of the reference): each pass prefills what its budgets admit and
@@ -73,6 +76,11 @@ export class SglangScheduler implements EngineCore, DestinationHost {
   private reservedPages = 0;
   private decodes = false;
   private passStartMs = 0;
+  /** A request in the middle of its prompt that gets nothing of this pass, or -1. */
+  private starved = -1;
+  /** Whether the head of the queue found too few pages in this pass. */
+  private lacksPages = false;
+  readonly load = new EngineLoad();
 
   constructor(
     private readonly options: SglangOptions,
@@ -185,8 +193,27 @@ export class SglangScheduler implements EngineCore, DestinationHost {
   commit(): void {
     const { stretch } = this;
     for (let pass = 0; pass < stretch.passes && this.ratio > this.ratioFloor; pass++) this.lowerRatio();
+    this.noteStretch();
     stretch.commit(this.running);
     this.madeProgress = true;
+  }
+
+  private noteStretch(): void {
+    const { stretch, running, waiting, load, log } = this;
+    load.passes += stretch.passes;
+    load.sequences = running.length;
+    load.decodeSteps += stretch.passes * running.length;
+    if (waiting.length > 0) load.waitedForSequences += stretch.passes;
+    const starved = this.begunInQueue();
+    if (starved >= 0) log.chunkWaitMs[starved] += stretch.lastEndMs - stretch.startMs;
+  }
+
+  /** The request at the head of the queue if it has no token yet but a part of its prompt, or -1. */
+  private begunInQueue(): number {
+    const { waiting, requests, log } = this;
+    if (waiting.length === 0) return -1;
+    const [slot] = waiting;
+    return requests.computed[slot] > 0 && log.emittedTokens[slot] === 0 ? slot : -1;
   }
 
   private lowerRatio(): void {
@@ -200,11 +227,37 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     if (this.options.longestPrefixFirst) this.orderByPrefix();
     const { admitted, inputTokens, prefixTokens } = this.admit(nowMs);
     const decodeStart = nowMs + this.prefillTime(admitted.length, inputTokens, prefixTokens);
+    this.starved = this.begunInQueue();
     for (const slot of admitted) this.place(slot);
     const end = this.prepareDecode(decodeStart);
+    this.notePass(inputTokens - prefixTokens);
     this.madeProgress =
       end > nowMs || promoted + admitted.length > 0 || this.tokenless.length > 0 || this.decodes;
     return end;
+  }
+
+  private notePass(promptTokens: number): void {
+    const { load, running } = this;
+    load.passes++;
+    load.sequences = running.length;
+    if (this.decodes) load.decodeSteps += running.length;
+    load.prefillTokens += promptTokens;
+    load.waiting = this.waiting.length;
+    if (this.waiting.length === 0) return;
+    if (this.lacksPages) load.waitedForBlocks++;
+    else if (running.length >= this.options.maxSequences) load.waitedForSequences++;
+    else load.waitedForTokens++;
+  }
+
+  /** The head of the queue needs more than these tokens of the pool. */
+  private noteShortage(tokens: number): void {
+    const { waiting, requests, load } = this;
+    this.lacksPages = true;
+    for (let i = 1; i < Math.min(waiting.length, BEHIND_HEAD + 1); i++)
+      if (this.pageUp(requests.length[waiting[i]]) + requests.remaining(waiting[i]) < tokens) {
+        load.blockedHeads++;
+        return;
+      }
   }
 
   /** Requests that came with their prompt begin to run. @returns how many */
@@ -245,6 +298,7 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     let prefillBudget = options.maxPrefillTokens;
     let chunkBudget = chunkedPrefillTokens;
     const slots = Math.max(0, options.maxSequences - this.running.length);
+    this.lacksPages = false;
     while (this.mayPrefill && admitted.length < slots && waiting.length > 0) {
       const [slot] = waiting;
       const rest = Math.max(0, requests.length[slot] - requests.computed[slot]);
@@ -256,11 +310,16 @@ export class SglangScheduler implements EngineCore, DestinationHost {
       }
       const charge = this.pageUp(chunk);
       const output = chunk < rest ? 0 : Math.min(requests.remaining(slot), clipMaxNewTokens);
-      if (charge + output >= total || charge > prefillBudget || charge > chunkBudget) break;
+      if (charge + output >= total) {
+        this.noteShortage(total);
+        break;
+      }
+      if (charge > prefillBudget || charge > chunkBudget) break;
       const before = requests.allocated[slot];
       const prefix = this.lease(slot, requests.computed[slot] + chunk);
       if (prefix < 0) {
         this.ratio = this.startRatio;
+        this.noteShortage(0);
         break;
       }
       waiting.shift();
@@ -358,6 +417,7 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     requests.allocated[slot] = 0;
     requests.status[slot] = PREEMPTED;
     this.log.preempted(slot, this.passStartMs);
+    this.load.preemptions++;
     this.destinations.capacityChanged();
     this.retracted.push(slot);
   }
@@ -371,6 +431,7 @@ export class SglangScheduler implements EngineCore, DestinationHost {
 
   settle(endMs: number): void {
     const { requests, leases, options, tokenless, retracted } = this;
+    if (this.starved >= 0) this.log.chunkWaitMs[this.starved] += endMs - this.passStartMs;
     const done: number[] = [...tokenless];
     tokenless.length = 0;
     for (const slot of done) this.signals.push({ slot, kind: this.endKind });

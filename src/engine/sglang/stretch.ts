@@ -10,7 +10,7 @@ import type { Leases } from './leases.js';
  */
 export class DecodeStretch {
   passes = 0;
-  private startMs = 0;
+  startMs = 0;
   /** Known tokens of all requests before the first pass. */
   private startTokens = 0;
   private ends = new Float64Array(64);
@@ -30,6 +30,10 @@ export class DecodeStretch {
   /** When the last pass begins. */
   get lastStartMs(): number {
     return this.passes > 1 ? this.ends[this.passes - 2] : this.startMs;
+  }
+
+  get lastEndMs(): number {
+    return this.passes > 0 ? this.ends[this.passes - 1] : this.startMs;
   }
 
   /**

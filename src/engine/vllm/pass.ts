@@ -63,6 +63,11 @@ export class Pass {
     this.prefixTokens = Math.max(0, this.prefixTokens - prefix);
   }
 
+  /** Prompt tokens that this pass computes. */
+  get newPromptTokens(): number {
+    return this.promptTokens - this.prefixTokens;
+  }
+
   /** Time of the prompts of this pass. */
   prefillMs(clock: PassClock): number {
     const { prompts } = this;

@@ -6,6 +6,7 @@ import {
   StallError,
   type StuckRequest,
 } from '../engine-core.js';
+import { EngineLoad } from '../engine-load.js';
 import type { BlockPool } from '../kv/block-pool.js';
 import type { PromptBlocks } from '../kv/prompt-blocks.js';
 import type { GapSink, RequestLog } from '../request-log.js';
@@ -32,6 +33,9 @@ const SKIPPED = 3;
 
 /** Preemptions without a token in between after which the scheduler counts as stuck. */
 const MAX_FRUITLESS_PREEMPTIONS = 10_000;
+
+/** Requests behind the head of the queue that are looked at for one that would fit. */
+const BEHIND_HEAD = 8;
 
 /** The tables that the schedulers of one pool share. */
 export interface VllmTables {
@@ -74,6 +78,9 @@ export class VllmScheduler implements EngineCore, DestinationHost {
   private fruitlessPreemptions = 0;
   private readonly rejected: number[] = [];
   private readonly finished: number[] = [];
+  /** Requests in the middle of their prompt that get nothing of this pass. */
+  private readonly starved: number[] = [];
+  readonly load = new EngineLoad();
   private readyCount = 0;
 
   constructor(
@@ -237,10 +244,24 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     if (stretch.passes === 0) return;
     const { emission } = this;
     emission.markSecondTokens(stretch.firstEndMs);
+    this.notePasses(stretch.passes, this.group.size);
+    if (this.waiting.size > 0) this.noteWait(stretch.passes);
     stretch.commit();
     emission.lastEmitMs = stretch.endMs;
     this.madeProgress = true;
     emission.endGroupMembers(stretch.endMs);
+  }
+
+  private notePasses(passes: number, ready: number): void {
+    const { load } = this;
+    load.passes += passes;
+    load.sequences = this.running.length;
+    load.decodeSteps += passes * ready;
+  }
+
+  private noteWait(passes: number): void {
+    if (this.hasRoom()) this.load.waitedForBlocks += passes;
+    else this.load.waitedForSequences += passes;
   }
 
   private get headMustWait(): boolean {
@@ -266,6 +287,9 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     if (goesOn && !this.preemptedAny) this.admitWaiting(nowMs);
     const decodeStart = nowMs + this.pass.prefillMs(this.clock);
     const end = this.decodeFrom(decodeStart);
+    this.notePasses(1, this.readyCount);
+    this.load.prefillTokens += this.pass.newPromptTokens;
+    this.load.waiting = this.waiting.size + (this.offloading?.parked ?? 0);
     this.madeProgress =
       end > nowMs ||
       this.admissions > 0 ||
@@ -309,20 +333,32 @@ export class VllmScheduler implements EngineCore, DestinationHost {
       if (outcome === SCHEDULED || outcome === SKIPPED) i++;
       else if (outcome === BLOCKED) return !pool.isBlocked;
     }
+    for (; i < running.length; i++) if (this.isInPrompt(running[i])) this.starved.push(running[i]);
     return true;
   }
 
+  /** Whether a running request has no token yet since its prompt is not all computed. */
+  private isInPrompt(slot: number): boolean {
+    const { requests, log } = this;
+    return requests.computed[slot] < requests.promptTokens[slot] && log.emittedTokens[slot] === 0;
+  }
+
   private admitWaiting(nowMs: number): void {
-    const { waiting } = this;
-    while (!this.preemptedAny && this.hasRoom() && waiting.size > 0) {
-      const slot = this.nextWaiting();
-      if (slot < 0) return;
+    const { waiting, load } = this;
+    while (!this.preemptedAny && waiting.size > 0) {
+      const slot = this.hasRoom() ? this.nextWaiting() : -1;
+      if (slot < 0) {
+        this.noteWait(1);
+        return;
+      }
       const decision = this.admission.decide(slot);
       if (decision === REJECT) {
         this.reject(slot);
         continue;
       }
       if (decision === WAIT) {
+        load.waitedForBlocks++;
+        if (this.blocksShorter()) load.blockedHeads++;
         this.headWaits = true;
         this.holdings.hasChanged = false;
         return;
@@ -333,11 +369,23 @@ export class VllmScheduler implements EngineCore, DestinationHost {
       const cached = this.admission.hitTokens;
       const before = this.pass.budget;
       const outcome = this.schedule(slot, true, cached);
-      if (outcome !== SCHEDULED) return;
+      if (outcome !== SCHEDULED) {
+        load.waitedForTokens++;
+        return;
+      }
       this.admissions++;
       this.log.admitted(slot, nowMs, cached);
       if (this.pass.budget === before && this.pass.budget === 0) return;
     }
+  }
+
+  /** Whether one of the next requests behind the head of the queue would fit. */
+  private blocksShorter(): boolean {
+    const { waiting, options, pool } = this;
+    const free = options.gpuBlocks - pool.active;
+    const end = Math.min(waiting.size, BEHIND_HEAD + 1);
+    for (let i = 1; i < end; i++) if (this.promptBlocks(waiting.at(i)) <= free) return true;
+    return false;
   }
 
   /** Brings up what lower tiers have of a request that has not run yet. */
@@ -432,6 +480,7 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     requests.allocated[victim] = 0;
     requests.status[victim] = PREEMPTED;
     this.log.preempted(victim, this.passStartMs);
+    this.load.preemptions++;
     if (++this.fruitlessPreemptions > MAX_FRUITLESS_PREEMPTIONS) throw new StallError();
     this.waiting.pushFront(victim);
     this.destinations.capacityChanged();
@@ -496,7 +545,10 @@ export class VllmScheduler implements EngineCore, DestinationHost {
   }
 
   settle(endMs: number): void {
-    const { emission, bursts } = this;
+    const { emission, bursts, starved, requests, log } = this;
+    for (const slot of starved)
+      if (requests.status[slot] === RUNNING) log.chunkWaitMs[slot] += endMs - this.passStartMs;
+    starved.length = 0;
     emission.endTokenless(this.finished);
     if (this.readyCount > 0) {
       this.fruitlessPreemptions = 0;

@@ -1,0 +1,75 @@
+import { basename, join } from 'node:path';
+import type { ReplayResult } from '../replay.js';
+import { recordJson, reportJson } from '../report/json.js';
+import type { Pictures } from '../report/picture-types.js';
+
+/** Files that a replay is asked to write. */
+export interface OutputFlags {
+  reportJsonl?: string;
+  records?: string;
+  artifacts?: string;
+  modelName?: string;
+  html?: string;
+  pictures?: boolean;
+  traceEvents?: string;
+}
+
+/** Which requests must be kept for these files. */
+export function keptRecords({ records, artifacts, reportJsonl, traceEvents }: OutputFlags) {
+  if (records !== undefined) return 'all' as const;
+  return artifacts !== undefined || reportJsonl !== undefined || traceEvents !== undefined
+    ? ('ended' as const)
+    : undefined;
+}
+
+/** Whether what pictures show must be kept for these files. */
+export function keepsPictures({ html, pictures, traceEvents }: OutputFlags): boolean {
+  return html !== undefined || traceEvents !== undefined || pictures === true;
+}
+
+/**
+ * What a replay writes: pieces of text by path.
+ * @param reportPath where the report goes
+ * @param traces what was replayed
+ * @param settings what was asked for, by name
+ */
+export async function replayOutputs(
+  { report, records }: ReplayResult,
+  reportPath: string,
+  traces: readonly string[],
+  settings: Record<string, string>,
+  flags: OutputFlags,
+): Promise<Map<string, Iterable<string>>> {
+  const { pictures: _, ...plain } = report;
+  const drawn = report.pictures as Pictures | undefined;
+  const pictures = drawn && { ...drawn, settings };
+  const full = pictures ? { ...plain, pictures } : plain;
+  const files = new Map<string, Iterable<string>>([
+    [reportPath, [reportJson(flags.pictures ? full : plain)]],
+  ]);
+  const ended = records.filter((record) => record.status !== 'unfinished');
+  if (flags.reportJsonl !== undefined && ended.length > 0)
+    files.set(flags.reportJsonl, lines(ended, recordJson));
+  if (flags.records !== undefined) files.set(flags.records, lines(records, recordJson));
+  if (flags.artifacts !== undefined) {
+    const { aiperfFiles } = await import('../report/aiperf.js');
+    for (const [name, file] of aiperfFiles(ended, flags.modelName ?? 'simulated'))
+      files.set(join(flags.artifacts, name), file);
+  }
+  if (flags.html !== undefined) {
+    const { htmlPage } = await import('../report/page.js');
+    const label = traces.length > 0 ? traces.map((path) => basename(path)).join(', ') : 'synthetic load';
+    files.set(flags.html, [htmlPage([{ label, report: full }])]);
+  }
+  if (flags.traceEvents !== undefined) {
+    const { traceEvents } = await import('../report/trace-events.js');
+    files.set(flags.traceEvents, traceEvents(records, pictures!.pools));
+  }
+  return files;
+}
+
+function* lines<T>(items: Iterable<T>, textOf: (item: T) => string): Generator<string> {
+  for (const item of items)
+    yield `${textOf(item)}
+`;
+}

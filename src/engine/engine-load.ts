@@ -1,0 +1,18 @@
+/** What a rank is doing and has done so far, for pictures and diagnoses. */
+export class EngineLoad {
+  /** Sequences in the last pass, and requests that wait for one. */
+  sequences = 0;
+  waiting = 0;
+  passes = 0;
+  /** Prompt tokens computed. */
+  prefillTokens = 0;
+  /** Sequences decoded, once for each pass. */
+  decodeSteps = 0;
+  preemptions = 0;
+  /** Passes that left a request waiting for KV blocks, for one of the sequences allowed at once, or for tokens. */
+  waitedForBlocks = 0;
+  waitedForSequences = 0;
+  waitedForTokens = 0;
+  /** Times the head of the queue did not fit though one of those behind it would have. */
+  blockedHeads = 0;
+}

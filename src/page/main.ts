@@ -1,0 +1,86 @@
+import type { PageRun } from '../report/picture-types.js';
+import { element, section } from './dom.js';
+import { type DrawnRun, Latencies, reuseCharts } from './latency.js';
+import { latencyBands, slowestRequests } from './requests.js';
+import { comparison, settingsOf, summary } from './summary.js';
+import { followSystemTheme, toggleTheme } from './theme.js';
+import { Timeline } from './timeline.js';
+
+/** What the page holds: JSON, compressed and in base 64. */
+async function readRuns(): Promise<PageRun[]> {
+  const text = document.getElementById('data')!.textContent;
+  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
+  return new Response(unpacked).json();
+}
+
+function timelines({ pictures }: DrawnRun): HTMLElement[] {
+  return pictures.pools.map((pool) => {
+    const { node } = new Timeline(pool);
+    if (pool.stage !== '') node.prepend(element('h3', {}, `${pool.stage} workers`));
+    return node;
+  });
+}
+
+function draw(runs: readonly PageRun[]): HTMLElement[] {
+  const drawn = runs.flatMap(({ label, report }) =>
+    report.pictures ? [{ label, pictures: report.pictures }] : [],
+  );
+  const each = (show: (run: DrawnRun) => (Node | undefined)[]) =>
+    drawn.flatMap((run) => [drawn.length > 1 ? element('h3', {}, run.label) : undefined, ...show(run)]);
+  const isOne = runs.length === 1;
+  const sections = [
+    isOne
+      ? section('summary', 'Summary', summary(runs[0]), settingsOf(runs[0]))
+      : section('summary', 'Comparison', comparison(runs)),
+  ];
+  if (!isOne)
+    sections.push(
+      section(
+        'findings',
+        'Findings',
+        ...runs.flatMap((run) => [element('h3', {}, run.label), summary(run), settingsOf(run)]),
+      ),
+    );
+  if (drawn.length < runs.length)
+    sections.push(
+      element(
+        'p',
+        { class: 'note' },
+        'Runs without pictures were made without --pictures: their reports hold the summary only.',
+      ),
+    );
+  if (drawn.length === 0) return sections;
+  sections.push(
+    section('timeline', 'Workers over time', ...each(timelines)),
+    section('latency', 'Latency', new Latencies(drawn).node),
+    section('reuse', 'Traffic and cache reuse', reuseCharts(drawn)),
+    section('parts', 'Where the time goes', ...each((run) => [latencyBands(run)])),
+    section('slowest', 'Slowest requests', ...each((run) => [slowestRequests(run)])),
+  );
+  for (const { label, pictures } of drawn)
+    if (pictures.requests.of > pictures.requests.row.length)
+      sections.push(
+        element(
+          'p',
+          { class: 'note' },
+          `${label}: points, bands and stories show ${pictures.requests.row.length} of ${pictures.requests.of} requests, an even sample with the slowest; all else is of all requests.`,
+        ),
+      );
+  return sections;
+}
+
+const runs = await readRuns();
+document.title = `dynosim: ${runs.map(({ label }) => label).join(', ')}`;
+followSystemTheme();
+document.body.prepend(
+  element(
+    'header',
+    {},
+    element('h1', {}, 'dynosim'),
+    element('p', {}, runs.map(({ label }) => label).join(' · ')),
+    element('button', { onclick: toggleTheme, title: 'light or dark' }, 'Light / dark'),
+  ),
+);
+document.getElementById('page')!.append(...draw(runs));
+document.body.dataset.ready = 'true';

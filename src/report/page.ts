@@ -1,0 +1,58 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { gzipSync } from 'node:zlib';
+import { PAGE_STYLE } from './page-style.js';
+import type { PageRun } from './picture-types.js';
+
+const MAIN = 'main';
+const CHART_LIBRARY = 'uplot';
+
+/**
+ * One HTML page of some runs that needs nothing else, neither network nor files: its scripts are modules behind an
+ * import map of data URLs, its data is JSON, compressed and in base 64.
+ */
+export function htmlPage(runs: readonly PageRun[]): string {
+  const require = createRequire(import.meta.url);
+  const libraryStyle = readFileSync(require.resolve('uplot/dist/uPlot.min.css'), 'utf8');
+  const imports = { [CHART_LIBRARY]: moduleUrl(chartLibrary(require)), ...pageModules() };
+  const data = gzipSync(JSON.stringify(runs)).toString('base64');
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>dynosim</title>
+<style>${libraryStyle}${PAGE_STYLE}</style>
+<script type="importmap">${JSON.stringify({ imports })}</script>
+</head>
+<body>
+<main id="page"></main>
+<script type="application/octet-stream" id="data">${data}</script>
+<script type="module">import '${specifier(MAIN)}';</script>
+</body>
+</html>
+`;
+}
+
+function chartLibrary(require: NodeJS.Require): string {
+  return readFileSync(require.resolve('uplot/dist/uPlot.esm.js'), 'utf8');
+}
+
+const specifier = (name: string) => `dynosim/${name}`;
+
+/** The compiled scripts of the page, by the names under which they import each other. */
+function pageModules(): Record<string, string> {
+  const folder = new URL('../page/', import.meta.url);
+  const files = readdirSync(folder).filter((file) => file.endsWith('.js'));
+  return Object.fromEntries(
+    files.sort().map((file) => {
+      const code = readFileSync(new URL(file, folder), 'utf8');
+      const linked = code.replaceAll(/from '\.\/([\w-]+)\.js'/g, (_, name) => `from '${specifier(name)}'`);
+      return [specifier(file.replace(/\.js$/, '')), moduleUrl(linked)];
+    }),
+  );
+}
+
+function moduleUrl(code: string): string {
+  return `data:text/javascript;base64,${Buffer.from(code).toString('base64')}`;
+}

@@ -1,0 +1,71 @@
+/**
+ * What a page draws of a run, beside its report. Times in milliseconds, all numbers rounded to three decimals; columns
+ * are arrays of equal length, one value a request, a bin or a point.
+ */
+export interface Pictures {
+  /** What was asked for: flags and files by name. */
+  settings: Record<string, string>;
+  bounds: { ttft_ms: number | null; itl_ms: number | null; e2e_ms: number | null };
+  pools: PoolPicture[];
+  arrivals: ArrivalPicture;
+  /** Values at evenly spaced parts of all requests, the least first. */
+  quantiles: Record<'ttft_ms' | 'itl_ms' | 'e2e_ms', number[]>;
+  requests: RequestColumns;
+}
+
+/** The workers of a fleet, or of one of its stages, over time. */
+export interface PoolPicture {
+  /** Empty for workers that serve requests from prompt to last token. */
+  stage: '' | 'prefill' | 'decode';
+  kv_blocks: number;
+  bin_ms: number;
+  workers: WorkerPicture[];
+}
+
+/** By bin: means over its time, but `busy` as a part of it, and counts. */
+export interface WorkerPicture {
+  busy: number[];
+  running: number[];
+  waiting: number[];
+  kv_blocks: number[];
+  prefill_tokens: number[];
+  decode_steps: number[];
+  preemptions: number[];
+  evicted_blocks: number[];
+  placed_requests: number[];
+}
+
+/** The traffic over time, by bin of arrival but for what ended in it. */
+export interface ArrivalPicture {
+  bin_ms: number;
+  arrived: number[];
+  ended: number[];
+  input_tokens: number[];
+  reused_tokens: number[];
+}
+
+/** Requests by arrival: all of them, or an even sample with the slowest. Null for what did not happen. */
+export interface RequestColumns {
+  /** How many there were. */
+  of: number;
+  row: number[];
+  arrival_ms: number[];
+  ttft_ms: (number | null)[];
+  itl_ms: (number | null)[];
+  e2e_ms: (number | null)[];
+  input_tokens: number[];
+  output_tokens: number[];
+  reused_tokens: number[];
+  preemptions: number[];
+  worker: (number | null)[];
+  prefill_worker: (number | null)[];
+  status: string[];
+  /** What the latency went to, for parts that occur. */
+  parts_ms: Record<string, number[]>;
+}
+
+/** A run on a page: its report, with what is drawn of it where that was kept. */
+export interface PageRun {
+  label: string;
+  report: Record<string, unknown> & { pictures?: Pictures };
+}
