@@ -1,6 +1,6 @@
 import uPlot from 'uplot';
 import { element } from './dom.js';
-import { short } from './format.js';
+import { short, TIME_STEPS, time } from './format.js';
 import { color, drawnWithTheme } from './theme.js';
 
 export interface Line {
@@ -81,15 +81,23 @@ export class Chart {
       title,
       width,
       height: this.height,
-      ...(options.syncKey === undefined ? {} : {}),
       cursor: {
         drag: { x: true, y: false },
         ...(options.syncKey !== undefined && { sync: { key: options.syncKey } }),
       },
       scales: { x: { time: false }, y: { distr: isLogarithmic ? 3 : 1 } },
       axes: [
-        { ...axis, values: (_, ticks) => ticks.map((tick) => (tick === null ? '' : xText(tick))) },
-        { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => (tick === null ? '' : yText(tick))) },
+        {
+          ...axis,
+          ...stepsOf(xText),
+          values: (_, ticks) => ticks.map((tick) => (tick === null ? '' : xText(tick))),
+        },
+        {
+          ...axis,
+          ...stepsOf(yText),
+          size: 64,
+          values: (_, ticks) => ticks.map((tick) => (tick === null ? '' : yText(tick))),
+        },
       ],
       series: [
         { label: '', value: (_, value) => (value === null ? '' : xText(value)) },
@@ -112,6 +120,10 @@ export class Chart {
       },
     };
   }
+}
+
+function stepsOf(text: (value: number) => string) {
+  return text === time ? { incrs: TIME_STEPS } : {};
 }
 
 function seriesOf(line: Line, yText: (value: number) => string): uPlot.Series {

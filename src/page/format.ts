@@ -22,6 +22,11 @@ export function time(ms: number): string {
   return `${two.format(ms)} ms`;
 }
 
+/** Steps of axes that show such times: round ones in milliseconds, seconds, minutes and hours. */
+export const TIME_STEPS: number[] = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500]
+  .concat([1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600].map((s) => s * 1000))
+  .concat([2, 5, 10, 20, 50, 100, 200, 500, 1000, 10_000].map((h) => h * 3_600_000));
+
 export function percent(part: number): string {
   return `${two.format(part * 100)} %`;
 }

@@ -83,6 +83,11 @@ export class WorkerSeries {
   private spread(bins: Float64Array, startMs: number, endMs: number, first: number, last: number): void {
     if (!(endMs > startMs) || (first === 0 && last === 0)) return;
     const { binMs } = this;
+    const only = Math.floor(startMs / binMs);
+    if (endMs < (only + 1) * binMs) {
+      bins[only] += (endMs - startMs) * ((first + last) / 2);
+      return;
+    }
     const slope = (last - first) / (endMs - startMs);
     const end = Math.floor(endMs / binMs);
     let from = startMs;
