@@ -20,9 +20,6 @@ const COUNTERS: Record<string, readonly (keyof WorkerPicture)[]> = {
   preemptions: ['preemptions'],
 };
 
-/** Parts of a latency that pass before a request is with the worker that prefills, or decodes. */
-const BEFORE_WORKER: readonly (keyof LatencyParts)[] = ['router_queue'];
-
 /**
  * Workers and requests over time in the trace-event format: a process for each worker with counters and, on as many
  * threads as it takes, its requests as slices made of the parts of their latency.
@@ -64,7 +61,7 @@ function* counters(pid: number, worker: WorkerPicture, binMs: number): Generator
     for (let bin = 0; bin < worker.busy.length; bin++) {
       const args = Object.fromEntries(columns.map((column) => [column, worker[column][bin]]));
       const now = JSON.stringify(args);
-      if (now !== before) yield { ph: 'C', name, pid, tid: 0, ts: bin * binMs * 1000, args };
+      if (now !== before) yield { ph: 'C', name, pid, tid: 0, ts: micros(bin * binMs), args };
       before = now;
     }
   }
@@ -82,7 +79,6 @@ function* requestEvents(
     const pid = processOf(record, isSplit);
     const lane = lanes.get(pid) ?? new Lanes();
     lanes.set(pid, lane);
-    const startMs = record.arrivalMs + BEFORE_WORKER.reduce((sum, part) => sum + parts[part], 0);
     const tid = lane.take(record.arrivalMs, record.lastTokenMs);
     yield slice(`request ${record.row}`, pid, tid, record.arrivalMs, record.lastTokenMs, {
       input_tokens: record.inputTokens,
@@ -90,7 +86,6 @@ function* requestEvents(
       reused_tokens: record.reusedTokens,
       preemptions: record.preemptions,
       ttft_ms: record.firstTokenMs - record.arrivalMs,
-      dispatched_ms: startMs,
       status: record.status,
       ...(record.stages && { prefill_worker: record.stages.prefillWorker }),
     });
@@ -106,8 +101,8 @@ function* partSlices(
 ): Generator<TraceEvent> {
   let fromMs = record.arrivalMs;
   for (const [name, ms] of Object.entries(parts)) {
-    if (ms <= 0) continue;
     const toMs = Math.min(fromMs + ms, record.lastTokenMs);
+    if (micros(toMs) === micros(fromMs)) continue;
     yield slice(name.replaceAll('_', ' '), pid, tid, fromMs, toMs, {});
     fromMs = toMs;
   }
@@ -121,7 +116,13 @@ function slice(
   toMs: number,
   args: TraceEvent,
 ): TraceEvent {
-  return { ph: 'X', cat: 'request', name, pid, tid, ts: fromMs * 1000, dur: (toMs - fromMs) * 1000, args };
+  const ts = micros(fromMs);
+  return { ph: 'X', cat: 'request', name, pid, tid, ts, dur: micros(toMs) - ts, args };
+}
+
+/** Whole microseconds, so that slices which end together do so to the last bit. */
+function micros(ms: number): number {
+  return Math.round(ms * 1000);
 }
 
 function processOf({ worker, stages }: RequestOutcome, isSplit: boolean): number {
