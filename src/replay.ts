@@ -92,7 +92,7 @@ function runPlan(
         });
   const wallTimeMs = performance.now() - startedMs;
   const records = collector.records.sort((a, b) => a.arrivalMs - b.arrivalMs || a.row - b.row);
-  const report = buildReport(collector, use, wallTimeMs, warnings);
+  const report = buildReport(collector, use, wallTimeMs, warnings, run.isOpenLoop);
   if (options.pictures) {
     const drawn = pools.map(({ stage, series, args }) => ({
       stage,

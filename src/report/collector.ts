@@ -1,6 +1,7 @@
 import { GapSamples } from './gap-samples.js';
-import { latencyParts, PartMeans } from './latency-parts.js';
+import { PartMeans } from './latency-parts.js';
 import type { RequestOutcome } from './outcome.js';
+import { Trend } from './trend.js';
 
 /** Goodput bounds in milliseconds; undefined bounds hold always. */
 export interface ServiceLevel {
@@ -39,6 +40,7 @@ export class Collector {
   readonly e2eMs = new Samples();
   readonly gaps = new GapSamples();
   readonly latencyParts = new PartMeans();
+  readonly waits = new Trend();
   arrived = 0;
   completed = 0;
   rejected = 0;
@@ -65,7 +67,7 @@ export class Collector {
 
   /** Takes the outcome of a request; the object may be reused by the caller unless records are kept. */
   ended(outcome: RequestOutcome): void {
-    if (this.keepsRecords) this.records.push({ ...outcome });
+    if (this.keepsRecords) this.records.push({ ...outcome, stages: outcome.stages && { ...outcome.stages } });
     this.preemptions += outcome.preemptions;
     if (outcome.preemptions > 0) this.preemptedRequests++;
     if (outcome.status === 'rejected') this.rejected++;
@@ -84,7 +86,8 @@ export class Collector {
     if (outputTokens > 0) {
       this.ttftMs.add(Math.max(0, firstTokenMs - arrivalMs));
       this.e2eMs.add(Math.max(0, lastTokenMs - arrivalMs));
-      if (this.keepsRecords) this.latencyParts.add(latencyParts(outcome)!);
+      this.latencyParts.add(outcome);
+      this.waits.add(arrivalMs, outcome.firstAdmitMs - arrivalMs);
     }
     if (outputTokens > 1) {
       this.ttstMs.add(Math.max(0, outcome.secondTokenMs - firstTokenMs));

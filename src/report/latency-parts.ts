@@ -1,7 +1,10 @@
-import type { RequestOutcome } from './outcome.js';
+import type { RequestOutcome, StageOutcome } from './outcome.js';
+import { percentileRank } from './statistics.js';
 
 /** What the time of a request from its arrival to its last token goes to, in milliseconds. */
 export interface LatencyParts {
+  /** In the frontend: receiving and tokenising it. */
+  frontend: number;
   /** Held back by the router, or while no worker was there. */
   router_queue: number;
   /** With its (prefill) worker, until that begins with it. */
@@ -20,63 +23,98 @@ export interface LatencyParts {
   preemption: number;
   /** Generating, from its first token (or the pass that makes it) to its last. */
   decode: number;
+  /** On the way from the engine to the client, as far as nothing else was going on. */
+  delivery: number;
 }
 
 type Part = keyof LatencyParts;
 
+const noParts = (): LatencyParts => ({
+  frontend: 0,
+  router_queue: 0,
+  worker_queue: 0,
+  prefill: 0,
+  chunk_wait: 0,
+  decode_room: 0,
+  transfer: 0,
+  decode_queue: 0,
+  preemption: 0,
+  decode: 0,
+  delivery: 0,
+});
+
+const PARTS = Object.keys(noParts()) as Part[];
+
 /** Splits the latency of a request that has a token, without remainder: the parts add up to it, in their order. */
 export function latencyParts(outcome: RequestOutcome): LatencyParts | undefined {
   if (outcome.outputTokens === 0) return undefined;
-  const parts: LatencyParts = {
-    router_queue: 0,
-    worker_queue: 0,
-    prefill: 0,
-    chunk_wait: 0,
-    decode_room: 0,
-    transfer: 0,
-    decode_queue: 0,
-    preemption: 0,
-    decode: 0,
-  };
-  let before = outcome.arrivalMs;
-  for (const [part, ms] of boundaries(outcome)) {
-    if (Number.isNaN(ms)) continue;
-    parts[part] += Math.max(0, ms - before);
-    before = Math.max(before, ms);
-  }
-  const { stallMs, firstStallMs, chunkWaitMs } = outcome;
-  parts.preemption = stallMs;
-  parts.prefill -= Math.min(parts.prefill, firstStallMs);
-  parts.chunk_wait = Math.min(parts.prefill, chunkWaitMs);
-  parts.prefill -= parts.chunk_wait;
+  const parts = noParts();
+  split(outcome, parts);
   balance(parts, Math.max(0, outcome.lastTokenMs - outcome.arrivalMs));
   return parts;
 }
 
-/** When each part ends, in order. */
-function boundaries(outcome: RequestOutcome): [Part, number][] {
-  const { dispatchMs, firstAdmitMs, firstTokenMs, lastTokenMs, stages } = outcome;
-  if (!stages || stages.prefillWorker === null)
-    return [
-      ['router_queue', dispatchMs],
-      ['worker_queue', firstAdmitMs],
-      ['prefill', firstTokenMs],
-      ['decode', lastTokenMs],
-    ];
-  const room: [Part, number] = ['decode_room', stages.destinationReservedMs];
-  const prefill: [Part, number][] = [
-    ['router_queue', dispatchMs],
-    ['worker_queue', stages.prefillAdmitMs],
-    ['prefill', stages.sourceHeldMs],
-  ];
+/** Sets the parts of a latency; they add up to it but for rounding. */
+function split(outcome: RequestOutcome, parts: LatencyParts): void {
+  const { arrivalMs, stages, stallMs, firstStallMs } = outcome;
+  const readyMs = later(arrivalMs, outcome.readyMs);
+  parts.frontend = readyMs - arrivalMs;
+  const startMs =
+    stages === null || stages.prefillWorker === null
+      ? splitPrefill(outcome, readyMs, parts)
+      : splitHandoff(outcome, stages, readyMs, parts);
+  const engineLastMs = later(startMs, outcome.engineLastMs);
+  parts.decode = engineLastMs - startMs;
+  parts.delivery = later(engineLastMs, outcome.lastTokenMs) - engineLastMs;
+  parts.preemption = stallMs;
+  parts.prefill -= Math.min(parts.prefill, firstStallMs);
+  parts.chunk_wait = Math.min(parts.prefill, outcome.chunkWaitMs);
+  parts.prefill -= parts.chunk_wait;
+  parts.decode -= Math.min(parts.decode, stallMs - firstStallMs);
+}
+
+/** @returns when the first token is there */
+function splitPrefill(outcome: RequestOutcome, readyMs: number, parts: LatencyParts): number {
+  const dispatchMs = later(readyMs, outcome.dispatchMs);
+  const admitMs = later(dispatchMs, outcome.firstAdmitMs);
+  const firstMs = later(admitMs, outcome.firstTokenMs - outcome.deliveryMs);
+  parts.router_queue = dispatchMs - readyMs;
+  parts.worker_queue = admitMs - dispatchMs;
+  parts.prefill = firstMs - admitMs;
+  parts.decode_room = 0;
+  parts.transfer = 0;
+  parts.decode_queue = 0;
+  return firstMs;
+}
+
+/** @returns when the decode worker begins with the request */
+function splitHandoff(
+  outcome: RequestOutcome,
+  stages: StageOutcome,
+  readyMs: number,
+  parts: LatencyParts,
+): number {
   // With SGLang room comes first.
   const isRoomFirst = stages.destinationReservedMs <= stages.prefillAdmitMs;
-  return [
-    ...(isRoomFirst ? [room, ...prefill] : [...prefill, room]),
-    ['transfer', stages.destinationActivatedMs],
-    ['decode_queue', stages.decodeAdmitMs],
-    ['decode', lastTokenMs],
-  ];
+  const roomMs = isRoomFirst ? later(readyMs, stages.destinationReservedMs) : readyMs;
+  const dispatchMs = later(roomMs, outcome.dispatchMs);
+  const admitMs = later(dispatchMs, stages.prefillAdmitMs);
+  const heldMs = later(admitMs, stages.sourceHeldMs);
+  const reservedMs = later(heldMs, stages.destinationReservedMs);
+  const activatedMs = later(reservedMs, stages.destinationActivatedMs);
+  const decodeMs = later(activatedMs, stages.decodeAdmitMs);
+  parts.router_queue = dispatchMs - roomMs;
+  parts.worker_queue = admitMs - dispatchMs;
+  parts.prefill = heldMs - admitMs;
+  parts.decode_room = roomMs - readyMs + (reservedMs - heldMs);
+  parts.transfer = activatedMs - reservedMs;
+  parts.decode_queue = decodeMs - activatedMs;
+  return decodeMs;
+}
+
+/** The later of two times; the second may be NaN, for what did not happen. */
+function later(ms: number, otherMs: number): number {
+  return otherMs > ms ? otherMs : ms;
 }
 
 /**
@@ -87,9 +125,8 @@ function balance(parts: LatencyParts, totalMs: number): void {
   parts.decode = 0;
   parts.decode = Math.max(0, totalMs - sumOf(parts));
   if (sumOf(parts) === totalMs) return;
-  const names = Object.keys(parts) as Part[];
   const step = 2 ** (Math.floor(Math.log2(totalMs)) - 54);
-  for (const part of names.reverse()) {
+  for (const part of PARTS.toReversed()) {
     const ms = parts[part];
     for (let steps = 1; steps <= 8 && ms > 0; steps++)
       for (const by of [steps * step, -steps * step]) {
@@ -103,24 +140,57 @@ function balance(parts: LatencyParts, totalMs: number): void {
 /** The parts added up, first to last. */
 export function sumOf(parts: LatencyParts): number {
   let sum = 0;
-  for (const part of Object.keys(parts) as Part[]) sum += parts[part];
+  for (const part of PARTS) sum += parts[part];
   return sum;
 }
 
-/** Means of the parts of requests. */
+/** Means of the parts over requests. */
 export class PartMeans {
   private count = 0;
-  private readonly sums = new Map<string, number>();
+  private readonly sums = noParts();
+  private readonly parts = noParts();
 
-  add(parts: LatencyParts): void {
+  add(outcome: RequestOutcome): void {
+    const { sums, parts } = this;
+    split(outcome, parts);
     this.count++;
-    for (const [part, ms] of Object.entries(parts)) this.sums.set(part, (this.sums.get(part) ?? 0) + ms);
+    sums.frontend += parts.frontend;
+    sums.router_queue += parts.router_queue;
+    sums.worker_queue += parts.worker_queue;
+    sums.prefill += parts.prefill;
+    sums.chunk_wait += parts.chunk_wait;
+    sums.decode_room += parts.decode_room;
+    sums.transfer += parts.transfer;
+    sums.decode_queue += parts.decode_queue;
+    sums.preemption += parts.preemption;
+    sums.decode += parts.decode;
+    sums.delivery += parts.delivery;
   }
 
-  /** Parts that occur. */
-  means(): Record<string, number> {
-    return Object.fromEntries(
-      [...this.sums].filter(([, sum]) => sum > 0).map(([part, sum]) => [part, sum / this.count]),
-    );
+  get means(): LatencyParts {
+    const means = noParts();
+    if (this.count > 0) for (const part of PARTS) means[part] = this.sums[part] / this.count;
+    return means;
   }
+}
+
+/** Parts that occur. */
+export function occurring(parts: LatencyParts): Partial<LatencyParts> {
+  return Object.fromEntries(Object.entries(parts).filter(([, ms]) => ms > 0));
+}
+
+/** The tail of each part that occurs, over requests that completed. */
+export function partPercentiles(records: readonly RequestOutcome[]): Record<string, Record<string, number>> {
+  const all = records
+    .filter(({ status }) => status === 'completed')
+    .map(latencyParts)
+    .filter((parts) => parts !== undefined);
+  const tails: Record<string, Record<string, number>> = {};
+  for (const part of PARTS) {
+    const sorted = Float64Array.from(all, (parts) => parts[part]).sort();
+    if (!(sorted[sorted.length - 1] > 0)) continue;
+    const at = (percentile: number) => sorted[percentileRank(sorted.length, percentile)];
+    tails[part] = { median: at(50), p90: at(90), p99: at(99), max: at(100) };
+  }
+  return tails;
 }

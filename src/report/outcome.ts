@@ -4,10 +4,15 @@ export interface RequestOutcome {
   session: string | null;
   turn: number | null;
   arrivalMs: number;
+  /** When the frontend is done with it: the arrival, where its time is not simulated. */
+  readyMs: number;
   firstAdmitMs: number;
   firstTokenMs: number;
   secondTokenMs: number;
   lastTokenMs: number;
+  /** When the engine emitted the last token, and how much later than that the first one reaches the client. */
+  engineLastMs: number;
+  deliveryMs: number;
   terminalMs: number;
   inputTokens: number;
   requestedTokens: number;

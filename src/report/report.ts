@@ -1,4 +1,6 @@
 import type { Collector } from './collector.js';
+import { findings } from './findings.js';
+import { occurring, partPercentiles } from './latency-parts.js';
 import { type Distribution, distribution } from './statistics.js';
 
 /** Simulated worker time, and what a worker costs. */
@@ -39,12 +41,17 @@ export const COUNT_KEYS: ReadonlySet<string> = new Set([
 
 const MIN_SECONDS = 1e-9;
 
-/** Builds the report of a run. @param wallTimeMs host time of the simulation itself */
+/**
+ * Builds the report of a run.
+ * @param wallTimeMs host time of the simulation itself
+ * @param isOpenLoop whether requests arrived without regard to those in flight
+ */
 export function buildReport(
   collector: Collector,
   use: WorkerUse,
   wallTimeMs: number,
   warnings: readonly string[],
+  isOpenLoop: boolean,
 ): Report {
   const seconds = Math.max(collector.durationMs / 1000, MIN_SECONDS);
   const { completed, inputTokens, outputTokens } = collector;
@@ -83,8 +90,10 @@ export function buildReport(
     report.goodput_output_throughput_tok_s = collector.goodOutputTokens / seconds;
   }
   addDistributions(report, collector);
-  if (collector.keepsRecords) report.latency_parts_ms = collector.latencyParts.means();
+  report.latency_parts_ms = occurring(collector.latencyParts.means);
+  if (collector.keepsRecords) report.latency_part_percentiles_ms = partPercentiles(collector.records);
   Object.assign(report, use.sections);
+  Object.assign(report, findings(report, collector, isOpenLoop));
   if (warnings.length > 0) report.warnings = [...warnings];
   return report;
 }

@@ -65,7 +65,21 @@ function notes(report: Report): string[] {
         .join(', ')}`,
     );
   for (const stage of ['', 'prefill_', 'decode_']) notes.push(...poolNotes(report, stage));
-  return notes;
+  return [...notes, ...findingNotes(report)];
+}
+
+type Findings = readonly { text: string; remedy: string }[];
+
+/** What a run comes to, what holds it back and what is wrong with it. */
+function findingNotes(report: Report): string[] {
+  const { state, evidence } = report.verdict as { state: string; evidence: readonly string[] };
+  const lines = (title: string, found: Findings) =>
+    found.map(({ text, remedy }) => `${title}: ${text}. Try: ${remedy}`);
+  return [
+    `Verdict: ${state}; ${evidence.join('; ')}`,
+    ...lines('Bottleneck', report.bottlenecks as Findings),
+    ...lines('Anomaly', report.anomalies as Findings),
+  ];
 }
 
 /** Lines on what workers, router and cache tiers of a fleet, or of one of its stages, did. */

@@ -112,19 +112,15 @@ export class Handoffs {
     return --this.cancelling[slot] === 0;
   }
 
-  /** The way of a request as far as it is known here. */
-  describe(
-    slot: number,
-  ): Omit<StageOutcome, 'prefillAdmitMs' | 'decodeAdmitMs' | 'prefillReusedTokens' | 'decodeReusedTokens'> {
-    return {
-      prefillWorker: orNull(this.prefillRank[slot]),
-      sourceHeldMs: this.sourceHeldMs[slot],
-      destinationReservedMs: this.destinationReservedMs[slot],
-      destinationActivatedMs: this.destinationActivatedMs[slot],
-      sourceReleasedMs: this.sourceReleasedMs[slot],
-      prefillOverlapTokens: orNull(this.prefillOverlapTokens[slot]),
-      decodeOverlapTokens: orNull(this.decodeOverlapTokens[slot]),
-    };
+  /** Tells the way of a request as far as it is known here. */
+  describe(slot: number, stages: StageOutcome): void {
+    stages.prefillWorker = orNull(this.prefillRank[slot]);
+    stages.sourceHeldMs = this.sourceHeldMs[slot];
+    stages.destinationReservedMs = this.destinationReservedMs[slot];
+    stages.destinationActivatedMs = this.destinationActivatedMs[slot];
+    stages.sourceReleasedMs = this.sourceReleasedMs[slot];
+    stages.prefillOverlapTokens = orNull(this.prefillOverlapTokens[slot]);
+    stages.decodeOverlapTokens = orNull(this.decodeOverlapTokens[slot]);
   }
 }
 

@@ -103,10 +103,12 @@ export class Ledger {
       outcome.turn = slots.turn[slot];
     }
     outcome.arrivalMs = slots.arrivalMs[slot];
+    outcome.readyMs = outcome.arrivalMs;
     outcome.firstAdmitMs = admissions.firstAdmitMs[slot];
     outcome.firstTokenMs = tokens.firstTokenMs[slot];
     outcome.secondTokenMs = tokens.secondTokenMs[slot];
     outcome.lastTokenMs = tokens.lastTokenMs[slot];
+    outcome.engineLastMs = outcome.lastTokenMs;
     outcome.inputTokens = slots.inputTokens[slot];
     outcome.requestedTokens = slots.requestedTokens[slot];
     outcome.outputTokens = tokens.emittedTokens[slot];
@@ -123,7 +125,7 @@ export class Ledger {
       outcome.firstStallMs += admissions.stallMs[slot];
     }
     outcome.worker = this.options.workerOf(slot);
-    if (collector.keepsRecords) outcome.stages = this.options.stagesOf(slot);
+    outcome.stages = this.options.stagesOf(slot);
   }
 }
 
@@ -133,10 +135,13 @@ function emptyOutcome(): RequestOutcome {
     session: null,
     turn: null,
     arrivalMs: 0,
+    readyMs: 0,
     firstAdmitMs: 0,
     firstTokenMs: 0,
     secondTokenMs: 0,
     lastTokenMs: 0,
+    engineLastMs: 0,
+    deliveryMs: 0,
     terminalMs: 0,
     inputTokens: 0,
     requestedTokens: 0,

@@ -37,7 +37,8 @@ export function poolSections({ workers, router, tiers }: PoolUse, prefix: string
   };
 }
 
-function workerSection({ cache, ...work }: WorkerWork, worker: number): Section {
+function workerSection({ cache, loads, ...work }: WorkerWork, worker: number): Section {
+  const total = (name: keyof EngineLoad) => loads.reduce((sum, load) => sum + load[name], 0);
   return {
     worker,
     requests: work.requests,
@@ -48,6 +49,12 @@ function workerSection({ cache, ...work }: WorkerWork, worker: number): Section 
     kv_blocks: cache.blocks,
     kv_peak_blocks: cache.peakBlocks,
     kv_evicted_blocks: cache.evictedBlocks,
+    preemptions: total('preemptions'),
+    passes: total('passes'),
+    passes_short_of_kv_blocks: total('waitedForBlocks'),
+    passes_short_of_sequences: total('waitedForSequences'),
+    passes_short_of_tokens: total('waitedForTokens'),
+    blocked_heads: total('blockedHeads'),
   };
 }
 

@@ -66,6 +66,19 @@ export class SplitFleet {
   running = 0;
   /** Requests that skipped the prefill workers. */
   bypassed = 0;
+  private readonly stages: StageOutcome = {
+    prefillWorker: null,
+    prefillAdmitMs: Number.NaN,
+    sourceHeldMs: Number.NaN,
+    destinationReservedMs: Number.NaN,
+    destinationActivatedMs: Number.NaN,
+    decodeAdmitMs: Number.NaN,
+    sourceReleasedMs: Number.NaN,
+    prefillReusedTokens: 0,
+    decodeReusedTokens: null,
+    prefillOverlapTokens: null,
+    decodeOverlapTokens: null,
+  };
   private terminalMs = new Float64Array(0);
   /** Index of the status in which a request ended. */
   private status = new Uint8Array(0);
@@ -118,17 +131,17 @@ export class SplitFleet {
     this.status = status;
   }
 
+  /** The way of a request; the object is used again for the next. */
   private describe(slot: number): StageOutcome {
+    const { stages } = this;
     const prefillLog = this.prefill.log;
     const decodeLog = this.decode.log;
-    const decodeAdmitMs = decodeLog.firstAdmitMs[slot];
-    return {
-      ...this.handoffs.describe(slot),
-      prefillAdmitMs: prefillLog.firstAdmitMs[slot],
-      decodeAdmitMs,
-      prefillReusedTokens: prefillLog.reusedTokens[slot],
-      decodeReusedTokens: Number.isNaN(decodeAdmitMs) ? null : decodeLog.reusedTokens[slot],
-    };
+    this.handoffs.describe(slot, stages);
+    stages.prefillAdmitMs = prefillLog.firstAdmitMs[slot];
+    stages.decodeAdmitMs = decodeLog.firstAdmitMs[slot];
+    stages.prefillReusedTokens = prefillLog.reusedTokens[slot];
+    stages.decodeReusedTokens = Number.isNaN(stages.decodeAdmitMs) ? null : decodeLog.reusedTokens[slot];
+    return stages;
   }
 
   /** Takes in a request that has arrived. @returns its slot */

@@ -244,19 +244,15 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     if (stretch.passes === 0) return;
     const { emission } = this;
     emission.markSecondTokens(stretch.firstEndMs);
-    this.notePasses(stretch.passes, this.group.size);
+    const { load } = this;
+    load.passes += stretch.passes;
+    load.sequences = this.running.length;
+    load.decodeSteps += stretch.passes * this.group.size;
     if (this.waiting.size > 0) this.noteWait(stretch.passes);
     stretch.commit();
     emission.lastEmitMs = stretch.endMs;
     this.madeProgress = true;
     emission.endGroupMembers(stretch.endMs);
-  }
-
-  private notePasses(passes: number, ready: number): void {
-    const { load } = this;
-    load.passes += passes;
-    load.sequences = this.running.length;
-    load.decodeSteps += passes * ready;
   }
 
   private noteWait(passes: number): void {
@@ -287,9 +283,12 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     if (goesOn && !this.preemptedAny) this.admitWaiting(nowMs);
     const decodeStart = nowMs + this.pass.prefillMs(this.clock);
     const end = this.decodeFrom(decodeStart);
-    this.notePasses(1, this.readyCount);
-    this.load.prefillTokens += this.pass.newPromptTokens;
-    this.load.waiting = this.waiting.size + (this.offloading?.parked ?? 0);
+    const { load } = this;
+    load.passes++;
+    load.sequences = this.running.length;
+    load.decodeSteps += this.readyCount;
+    load.prefillTokens += this.pass.newPromptTokens;
+    load.waiting = this.waiting.size + (this.offloading?.parked ?? 0);
     this.madeProgress =
       end > nowMs ||
       this.admissions > 0 ||
@@ -545,10 +544,8 @@ export class VllmScheduler implements EngineCore, DestinationHost {
   }
 
   settle(endMs: number): void {
-    const { emission, bursts, starved, requests, log } = this;
-    for (const slot of starved)
-      if (requests.status[slot] === RUNNING) log.chunkWaitMs[slot] += endMs - this.passStartMs;
-    starved.length = 0;
+    const { emission, bursts } = this;
+    if (this.starved.length > 0) this.noteStarved(endMs);
     emission.endTokenless(this.finished);
     if (this.readyCount > 0) {
       this.fruitlessPreemptions = 0;
@@ -561,6 +558,13 @@ export class VllmScheduler implements EngineCore, DestinationHost {
       emission.lastEmitMs = endMs;
     }
     emission.reject(this.rejected);
+  }
+
+  private noteStarved(endMs: number): void {
+    const { starved, requests, log } = this;
+    for (const slot of starved)
+      if (requests.status[slot] === RUNNING) log.chunkWaitMs[slot] += endMs - this.passStartMs;
+    starved.length = 0;
   }
 
   /** Blocks of a request became free. */
