@@ -19,6 +19,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   router: ['config', 'random'],
   traces: ['config'],
   report: [],
+  page: ['report'],
   simulation: [
     'config',
     'workload',

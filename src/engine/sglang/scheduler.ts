@@ -199,11 +199,11 @@ export class SglangScheduler implements EngineCore, DestinationHost {
   }
 
   private noteStretch(): void {
-    const { stretch, running, waiting, load, log } = this;
+    const { stretch, running, load, log } = this;
     load.passes += stretch.passes;
     load.sequences = running.length;
     load.decodeSteps += stretch.passes * running.length;
-    if (waiting.length > 0) load.waitedForSequences += stretch.passes;
+    if (load.waiting > 0) load.waitedForSequences += stretch.passes;
     const starved = this.begunInQueue();
     if (starved >= 0) log.chunkWaitMs[starved] += stretch.lastEndMs - stretch.startMs;
   }

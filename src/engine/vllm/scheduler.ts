@@ -248,7 +248,7 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     load.passes += stretch.passes;
     load.sequences = this.running.length;
     load.decodeSteps += stretch.passes * this.group.size;
-    if (this.waiting.size > 0) this.noteWait(stretch.passes);
+    if (load.waiting > 0) this.noteWait(stretch.passes);
     stretch.commit();
     emission.lastEmitMs = stretch.endMs;
     this.madeProgress = true;
