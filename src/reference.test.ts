@@ -24,6 +24,22 @@ const AREAS = ['vllm', 'sglang', 'router', 'run', 'runtime', 'kvbm', 'aic'];
 /** The reference ignores per-request records of dependent requests; we write them. */
 const BETTER = ['agentic-jsonl-ignored'];
 
+type Row = Record<string, unknown>;
+
+function readRecords(path: string): Row[] {
+  const lines = readFileSync(path, 'utf8').split('\n');
+  return lines.filter((line) => line !== '').map((line) => JSON.parse(line));
+}
+
+/** The parts of each latency add up to it, to the last bit. */
+function checkParts(records: readonly Row[]): void {
+  for (const { e2e_latency_ms, latency_parts_ms } of records) {
+    const parts = Object.values((latency_parts_ms ?? {}) as Record<string, number>);
+    expect(parts.reduce((sum, ms) => sum + ms, 0)).toBe(e2e_latency_ms ?? 0);
+    expect(Math.min(0, ...parts)).toBe(0);
+  }
+}
+
 /** @param skip leaves out a case that needs a part of the program that does not exist yet, so that it does not count as passed */
 async function checkCase(path: string, skip: (reason: string) => void): Promise<void> {
   const test = JSON.parse(readFileSync(path, 'utf8')) as ReferenceCase;
@@ -31,9 +47,12 @@ async function checkCase(path: string, skip: (reason: string) => void): Promise<
   try {
     const reportPath = join(folder, 'report.json');
     const recordsPath = join(folder, 'records.jsonl');
+    const allPath = join(folder, 'all.jsonl');
     const outputs = [
       '--report-json',
       reportPath,
+      '--records',
+      allPath,
       ...(test.per_request_records ? ['--report-jsonl', recordsPath] : []),
     ];
     const seed = SEED_OF[test.name];
@@ -47,11 +66,11 @@ async function checkCase(path: string, skip: (reason: string) => void): Promise<
       return;
     }
     expect(result.stderr.replace(/.*warning.*\n/g, '')).toBe('');
+    checkParts(readRecords(allPath));
     if (test.stable === false) return;
     expect(reportDifferences(test.report!, JSON.parse(readFileSync(reportPath, 'utf8')))).toEqual([]);
     if (!test.per_request_records) return;
-    const lines = existsSync(recordsPath) ? readFileSync(recordsPath, 'utf8').trim().split('\n') : [];
-    const records = lines.map((line) => JSON.parse(line));
+    const records = existsSync(recordsPath) ? readRecords(recordsPath) : [];
     const renames = args.includes('kv_router') && !test.seeded;
     expect(recordDifferences(test.per_request_records, records, renames)).toEqual([]);
   } finally {

@@ -1,4 +1,5 @@
 import { AicError } from './aic/aic-error.js';
+import { idleSettings } from './config/idle-settings.js';
 import { planReplay, type ReplayOptions, type ReplayPlan } from './config/replay-options.js';
 import { Collector } from './report/collector.js';
 import type { RequestOutcome } from './report/outcome.js';
@@ -24,7 +25,7 @@ export interface ReplayResult {
  */
 export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   const plan = planReplay(options);
-  const warnings: string[] = [];
+  const warnings = idleSettings(plan);
   const engines = resolveEngines(plan, warnings);
   const attempt = async (together: boolean) => {
     const workload = await loadWorkload(plan);

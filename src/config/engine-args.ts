@@ -25,6 +25,8 @@ interface TransferArgs {
 
 /** One engine as the user described it, defaults filled in. Units: tokens, blocks, milliseconds where named. */
 export interface EngineArgs {
+  /** Keys that were given, null apart. */
+  given: readonly string[];
   engineType: EngineType;
   workerType: WorkerType;
   /** KV pool of one rank. */
@@ -192,6 +194,8 @@ export const ENGINE_FIELDS: FieldRules = {
   has_perf_model: { type: 'any' },
 };
 
+/** Keys by which an engine names its timing. */
+const TIMING_KEYS = ['timing', 'aic_backend', 'planner_profile_data'];
 const DEFAULT_BLOCK_TOKENS = { vllm: 64, trtllm: 32, sglang: 1 };
 const DEFAULT_ACCEPT_RATES = '0.85,0.3,0,0,0';
 
@@ -203,8 +207,11 @@ const DEFAULT_ACCEPT_RATES = '0.85,0.3,0,0,0';
  */
 export function parseEngineArgs(source: string, where: string, timing?: string): EngineArgs {
   const json = parseOption(source, where);
-  const names = ['timing', 'aic_backend', 'planner_profile_data'];
-  if (timing !== undefined && json instanceof Map && !names.some((name) => (json.get(name) ?? null) !== null))
+  if (
+    timing !== undefined &&
+    json instanceof Map &&
+    !TIMING_KEYS.some((name) => (json.get(name) ?? null) !== null)
+  )
     json.set('timing', parseOption(timing, '--timing'));
   return readEngineArgs(json, where);
 }
@@ -274,6 +281,7 @@ function resolve(values: FieldValues, json: Map<string, JsonValue>, where: strin
   const attentionRanks = pick('aic_attention_dp_size', 1);
   const timing = readTiming(values.timing as FieldValues | undefined, json.get('timing'), `${where}: timing`);
   return {
+    given: Object.keys(values).filter((name) => values[name] !== undefined),
     engineType,
     workerType: pick<WorkerType>('worker_type', role),
     gpuBlocks: pick('num_gpu_blocks', 16384),
