@@ -1,5 +1,6 @@
 import { AicError } from './aic/aic-error.js';
 import { idleSettings } from './config/idle-settings.js';
+import { overheadsJson } from './config/overheads.js';
 import { planReplay, type ReplayOptions, type ReplayPlan } from './config/replay-options.js';
 import { Collector } from './report/collector.js';
 import type { RequestOutcome } from './report/outcome.js';
@@ -10,6 +11,7 @@ import { type ResolvedEngines, resolveEngines } from './resolve-engines.js';
 import { CoupledError } from './simulation/independent.js';
 import { RunError } from './simulation/run-error.js';
 import { simulate, simulateSplit } from './simulation/simulate.js';
+import { FrontendSource } from './workload/frontend.js';
 import { loadWorkload, type Workload } from './workload/load.js';
 
 export interface ReplayResult {
@@ -52,7 +54,7 @@ function runPlan(
   warnings: string[],
   together: boolean,
 ): ReplayResult {
-  const { options, topology } = plan;
+  const { options, topology, overheads } = plan;
   const { source } = workload;
   if (plan.bypass && !options.beyondReference)
     warnings.push(
@@ -67,11 +69,16 @@ function runPlan(
   const collector = new Collector(serviceLevel(options), keepsRecords);
   const pools = poolsOf(plan, stages);
   const { onProgress } = options;
+  const { frontendMs, tokenizeMsPerToken } = overheads;
+  const isDelayed = frontendMs > 0 || tokenizeMsPerToken > 0;
   const run = {
+    overheads,
     router: plan.router,
     routerSeed: options.routerSeed,
     estimator,
-    source,
+    source: isDelayed
+      ? new FrontendSource(source, (tokens) => frontendMs + tokenizeMsPerToken * tokens)
+      : source,
     collector,
     isOpenLoop: options.replayConcurrency === undefined,
     capMs: ignoresCap ? Number.POSITIVE_INFINITY : plan.capMs,
@@ -93,6 +100,7 @@ function runPlan(
         });
   const wallTimeMs = performance.now() - startedMs;
   const records = collector.records.sort((a, b) => a.arrivalMs - b.arrivalMs || a.row - b.row);
+  if (options.overheads !== undefined) use.sections.overheads = overheadsJson(overheads);
   const report = buildReport(collector, use, wallTimeMs, warnings, run.isOpenLoop);
   if (options.pictures) {
     const drawn = pools.map(({ stage, series, args }) => ({

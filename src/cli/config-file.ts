@@ -11,6 +11,7 @@ const JSON_FLAGS = [
   'decodeEngineArgs',
   'routerConfig',
   'timing',
+  'overheads',
   'plannerConfig',
 ];
 /** Flags that are about the configuration itself. */

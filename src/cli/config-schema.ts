@@ -1,5 +1,5 @@
 import type { Option } from 'commander';
-import { engineSchema, routerSchema, type Schema, timingSchema } from '../config/schema.js';
+import { engineSchema, overheadSchema, routerSchema, type Schema, timingSchema } from '../config/schema.js';
 import { configurable } from './config-file.js';
 import { float, integer, wholeNumber } from './flags.js';
 import { replayCommand } from './replay.js';
@@ -36,6 +36,7 @@ function valueSchema(option: Option): Schema {
   if (name.endsWith('EngineArgs')) return engineSchema();
   if (name === 'routerConfig') return routerSchema();
   if (name === 'timing') return timingSchema();
+  if (name === 'overheads') return overheadSchema();
   const { parseArg } = option as { parseArg?: unknown };
   if (parseArg === integer || parseArg === wholeNumber) return { type: 'integer' };
   return { type: parseArg === float ? 'number' : 'string' };

@@ -138,6 +138,10 @@ function addFleetFlags(command: Command): void {
       '--timing <json>',
       'timing of engines that name none, such as {"type":"roofline","gpu":"h100_sxm",...}',
     )
+    .option(
+      '--overheads <json>',
+      'time around the GPUs: frontend_ms, tokenize_ms_per_token, step_ms, step_ms_per_sequence, first_token_ms',
+    )
     .option('--aic-systems <folder>', 'AI Configurator tables (default: $DYNOSIM_AIC_SYSTEMS)')
     .optionsGroup('Timing of the KV router’s load estimate:');
   for (const name of AIC_TEXT)

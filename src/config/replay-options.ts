@@ -1,6 +1,7 @@
 import { checkBypass, checkFleet, type Engines } from './check-fleet.js';
 import { type EngineArgs, parseEngineArgs } from './engine-args.js';
 import { InputError } from './input-error.js';
+import { type Overheads, parseOverheads } from './overheads.js';
 import { type BypassSettings, parseRouterConfig, type RouterSettings } from './router-config.js';
 import { type AicArgs, estimatorArgs } from './timing-args.js';
 import type { TraceFormat } from './trace-formats.js';
@@ -58,6 +59,9 @@ export interface ReplayOptions {
   plannerConfig?: string | undefined;
   benchmarkGranularity?: number | undefined;
 
+  /** JSON text of the time spent around the GPUs. */
+  overheads?: string | undefined;
+
   slaTtftMs?: number | undefined;
   slaItlMs?: number | undefined;
   slaE2eMs?: number | undefined;
@@ -83,6 +87,7 @@ export interface ReplayPlan {
   bypass: BypassSettings | undefined;
   /** What the router's prefill load is estimated with. */
   routerAic: AicArgs | undefined;
+  overheads: Overheads;
   arrivalSpeedup: number;
   capMs: number;
 }
@@ -134,6 +139,7 @@ export function planReplay(options: ReplayOptions): ReplayPlan {
     router: options.routerMode === 'kv_router' ? router : undefined,
     bypass: router.bypass,
     routerAic: estimatorArgs(options.aic ?? {}),
+    overheads: parseOverheads(options.overheads),
     arrivalSpeedup,
     capMs: cap === undefined ? Number.POSITIVE_INFINITY : cap * 1000,
   };

@@ -1,5 +1,6 @@
 import { ENGINE_FIELDS } from './engine-args.js';
 import type { FieldRule, FieldRules } from './fields.js';
+import { OVERHEAD_FIELDS } from './overheads.js';
 import { ROUTER_FIELDS } from './router-config.js';
 
 /** A JSON Schema, or a part of one. */
@@ -16,6 +17,10 @@ export function routerSchema(): Schema {
 
 export function timingSchema(): Schema {
   return fieldSchema(ENGINE_FIELDS.timing);
+}
+
+export function overheadSchema(): Schema {
+  return objectSchema(OVERHEAD_FIELDS, []);
 }
 
 function objectSchema(fields: FieldRules, required: readonly string[]): Schema {

@@ -39,6 +39,8 @@ export class GapSamples {
   private readonly runs: number[] = [];
   private runGaps = 0;
   private clock: RunClock | undefined;
+  /** Values of gaps that count no more. */
+  private readonly replaced: number[] = [];
   private capacity = 1024;
   private values = new Float64Array(this.capacity).fill(EMPTY);
   private counts = new Float64Array(this.capacity);
@@ -60,6 +62,12 @@ export class GapSamples {
     if (recentCounts[bucket] > 0) this.note(recentValues[bucket], recentCounts[bucket]);
     recentValues[bucket] = value;
     recentCounts[bucket] = count;
+  }
+
+  /** One of the gaps of a value that were noted has another. */
+  replace(value: number, other: number): void {
+    this.replaced.push(value);
+    this.add(other, 1);
   }
 
   private note(value: number, count: number): void {
@@ -169,9 +177,10 @@ export class GapSamples {
   /** All values, in no order and some of them repeated, with their counts; those without a sample count 0. */
   private entries(): WeightedSamples {
     this.flush();
-    if (this.distinct === 0) return this.logEntries();
+    if (this.distinct === 0 && this.replaced.length === 0) return this.logEntries();
     this.mergeLog();
     this.mergeRuns();
+    for (const value of this.replaced) this.insert(this.isExact ? value : binned(value), -1);
     return { values: this.values.map((value) => Math.max(value, 0)), counts: this.counts };
   }
 

@@ -1,4 +1,5 @@
 import type { EngineArgs } from '../config/engine-args.js';
+import type { Overheads } from '../config/overheads.js';
 import type { RouterSettings } from '../config/router-config.js';
 import type { CacheUse, EngineCore } from '../engine/engine-core.js';
 import type { KvEventSink } from '../engine/kv/block-pool.js';
@@ -38,6 +39,7 @@ export interface EnginePoolOptions {
   /** Whether a time cap may leave requests unfinished, whose gaps must not count. */
   isCapped: boolean;
   gaps: GapSink;
+  overheads: Overheads;
   /** Where what the workers do over time is kept, when asked for. */
   series?: WorkerSeries | undefined;
 }
@@ -98,6 +100,8 @@ export class EnginePool {
       args.decodeSpeedup,
       args.blockTokens,
       args.gpuBlocks,
+      options.overheads.stepMs,
+      options.overheads.stepMsPerSequence,
     );
   }
 

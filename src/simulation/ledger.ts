@@ -1,3 +1,4 @@
+import type { Overheads } from '../config/overheads.js';
 import type { RequestLog } from '../engine/request-log.js';
 import type { Collector } from '../report/collector.js';
 import type { RequestOutcome, StageOutcome } from '../report/outcome.js';
@@ -9,6 +10,7 @@ import { RequestSlots } from './slots.js';
 export interface LedgerOptions {
   source: RequestSource;
   collector: Collector;
+  overheads: Overheads;
   /** Gaps by request, in runs that a time cap may stop. */
   ownGaps: OwnGaps | undefined;
   /** Whether records name sessions and turns, as the reference does in some runtimes. */
@@ -29,6 +31,8 @@ const PROGRESS_STEP = 256;
 /** The requests in flight: taken in from the workload, recorded when they end. */
 export class Ledger {
   readonly slots: RequestSlots;
+  /** Whether what the client sees differs from what the engine does. */
+  private readonly delays: boolean;
   private endedCount = 0;
   private readonly outcome: RequestOutcome = emptyOutcome();
   private readonly ended: EndedDraft = {
@@ -46,6 +50,7 @@ export class Ledger {
     reserve: (slots: number) => void,
   ) {
     this.slots = new RequestSlots(reserve);
+    this.delays = Object.values(options.overheads).some((ms) => ms > 0);
   }
 
   /** Takes in a request that has arrived. @returns its slot */
@@ -85,10 +90,26 @@ export class Ledger {
     const { outcome } = this;
     const { collector, ownGaps } = this.options;
     this.describe(slot, outcome);
+    if (this.delays) this.addOverheads(outcome);
     outcome.terminalMs = terminalMs;
     outcome.status = status;
     collector.ended(outcome);
     if (status === 'completed' && ownGaps) for (const gap of ownGaps.take(slot)) collector.gaps.add(gap, 1);
+  }
+
+  /** Tells the times that the client sees, where those of the engine are not the same. */
+  private addOverheads(outcome: RequestOutcome): void {
+    const { overheads, collector } = this.options;
+    const { frontendMs, tokenizeMsPerToken, firstTokenMs } = overheads;
+    outcome.readyMs = outcome.arrivalMs + frontendMs + tokenizeMsPerToken * outcome.inputTokens;
+    if (firstTokenMs === 0 || outcome.outputTokens === 0) return;
+    const gapMs = outcome.secondTokenMs - outcome.firstTokenMs;
+    outcome.deliveryMs = firstTokenMs;
+    outcome.firstTokenMs += firstTokenMs;
+    outcome.secondTokenMs = Math.max(outcome.secondTokenMs, outcome.firstTokenMs);
+    outcome.lastTokenMs = Math.max(outcome.lastTokenMs, outcome.firstTokenMs);
+    if (outcome.outputTokens < 2) return;
+    collector.gaps.replace(gapMs, outcome.secondTokenMs - outcome.firstTokenMs);
   }
 
   private describe(slot: number, outcome: RequestOutcome): void {

@@ -1,4 +1,5 @@
 import type { EngineArgs } from '../config/engine-args.js';
+import type { Overheads } from '../config/overheads.js';
 import type { BypassSettings, RouterSettings } from '../config/router-config.js';
 import type { GapSink } from '../engine/request-log.js';
 import type { TimingModel } from '../engine/timing/timing-model.js';
@@ -36,6 +37,7 @@ export interface SplitFleetOptions {
   estimator: PrefillEstimator | undefined;
   source: RequestSource;
   collector: Collector;
+  overheads: Overheads;
   isCapped: boolean;
   checks: boolean;
   namesSessions: boolean;

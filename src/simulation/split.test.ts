@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { NO_OVERHEADS } from '../config/overheads.js';
 import { planReplay } from '../config/replay-options.js';
 import { polynomialTiming } from '../engine/timing/timing-model.js';
 import { type ReplayOptions, replay } from '../index.js';
@@ -155,6 +156,7 @@ describe('scaling', () => {
       router: plan.router,
       routerSeed: undefined,
       estimator: undefined,
+      overheads: NO_OVERHEADS,
       source,
       collector,
       isCapped: false,

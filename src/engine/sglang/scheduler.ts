@@ -229,11 +229,16 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     const decodeStart = nowMs + this.prefillTime(admitted.length, inputTokens, prefixTokens);
     this.starved = this.begunInQueue();
     for (const slot of admitted) this.place(slot);
-    const end = this.prepareDecode(decodeStart);
+    const end = this.withOverhead(this.prepareDecode(decodeStart), admitted.length);
     this.notePass(inputTokens - prefixTokens);
     this.madeProgress =
       end > nowMs || promoted + admitted.length > 0 || this.tokenless.length > 0 || this.decodes;
     return end;
+  }
+
+  /** Adds the scheduler's own time to the end of a pass that only prefills; that of others has it already. */
+  private withOverhead(endMs: number, sequences: number): number {
+    return !this.decodes && endMs > this.passStartMs ? endMs + this.clock.overheadMs(sequences) : endMs;
   }
 
   private notePass(promptTokens: number): void {
@@ -426,7 +431,8 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     const { requests, running } = this;
     let tokens = 0;
     for (const slot of running) tokens += requests.length[slot];
-    return this.clock.decodeTokensMs(running.length, tokens);
+    const { clock } = this;
+    return clock.decodeTokensMs(running.length, tokens) + clock.overheadMs(running.length);
   }
 
   settle(endMs: number): void {

@@ -70,6 +70,8 @@ export class PassClock {
     decodeSpeedup: number,
     private readonly blockTokens: number,
     gpuBlocks: number,
+    private readonly stepMs = 0,
+    private readonly stepMsPerSequence = 0,
   ) {
     this.decodeRatio = prefillRatio * decodeSpeedup;
     this.totalTokens = gpuBlocks * blockTokens;
@@ -79,6 +81,11 @@ export class PassClock {
   /** Whether every decode pass needs a prediction of its own. */
   get readsContext(): boolean {
     return this.model.readsContext;
+  }
+
+  /** Time that the scheduler takes for a pass over some sequences, beside the GPU's. */
+  overheadMs(sequences: number): number {
+    return this.stepMs + this.stepMsPerSequence * sequences;
   }
 
   /** @param inputTokens and prefixTokens are means over the batch, floored */
@@ -130,6 +137,7 @@ export class PassClock {
     ends: Float64Array,
   ): number {
     const { readsContext } = this.model;
+    const overheadMs = this.overheadMs(batch);
     let t = startMs;
     let tokens = firstTokens;
     let passes = 0;
@@ -139,7 +147,7 @@ export class PassClock {
       const piece = isKnown ? this.memoPiece(tokens) : NOT_KNOWN;
       for (; tokens < last && passes < most && t < limitMs; passes++) {
         const known = isKnown ? piece[tokens % MEMO_PIECE] : -1;
-        t += known >= 0 ? known : this.decodeTokensMs(batch, tokens);
+        t += (known >= 0 ? known : this.decodeTokensMs(batch, tokens)) + overheadMs;
         ends[passes] = t;
         tokens += batch;
       }

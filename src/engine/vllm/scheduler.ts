@@ -512,10 +512,11 @@ export class VllmScheduler implements EngineCore, DestinationHost {
   private decodeFrom(startMs: number): number {
     this.endTokenless();
     const { requests, running, group, options } = this;
+    const overheadMs = this.clock.overheadMs(running.length);
     if (this.bursts) {
       const end = this.bursts.prepare(startMs);
       this.readyCount = this.bursts.ready.length;
-      return end;
+      return end > this.passStartMs ? end + overheadMs : end;
     }
     let ready = this.groupIsScheduled ? group.size : 0;
     let tokens = this.groupIsScheduled ? group.lengthSum : 0;
@@ -526,8 +527,9 @@ export class VllmScheduler implements EngineCore, DestinationHost {
       tokens += length;
     }
     this.readyCount = ready;
-    if (ready === 0 || options.role === 'prefill') return startMs;
-    return startMs + this.clock.decodeMs(ready, this.pool.active, Math.floor(tokens / ready));
+    if (ready === 0 || options.role === 'prefill')
+      return startMs > this.passStartMs ? startMs + overheadMs : startMs;
+    return startMs + (this.clock.decodeMs(ready, this.pool.active, Math.floor(tokens / ready)) + overheadMs);
   }
 
   private endTokenless(): void {

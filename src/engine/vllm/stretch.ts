@@ -44,6 +44,7 @@ export class Stretch implements PassGaps {
     const { group } = this.owner;
     const toEnd = group.nextEnd - group.pass;
     const isEven = this.isFree || !clock.readsContext;
+    const overheadMs = this.isFree ? 0 : clock.overheadMs(group.size);
     const context = clock.readsContext ? Math.floor(group.lengthSum / group.size) : 0;
     let active = pool.active;
     let headroom = this.evicts ? pool.headroom : pool.unused;
@@ -56,7 +57,8 @@ export class Stretch implements PassGaps {
       headroom -= due;
       active += due;
       const span = isEven ? Math.min(toEnd - passes, group.passesToNextDue(passes)) : 1;
-      const addMs = this.isFree ? 0 : clock.decodeMs(group.size, active, context + passes);
+      const decodeMs = this.isFree ? 0 : clock.decodeMs(group.size, active, context + passes);
+      const addMs = decodeMs + overheadMs;
       if (passes === 0) this.firstEndMs = t + addMs;
       t = walk.run(t, addMs, span, limitMs);
       const at = this.count++;
