@@ -31,7 +31,19 @@ const MAY_IMPORT: Record<string, string[]> = {
     'report',
   ],
   '.': ['aic', 'roofline', 'config', 'workload', 'engine/timing', 'report', 'router', 'simulation'],
-  cli: ['.', 'traces', 'aic', 'roofline', 'config', 'workload', 'engine/timing', 'report', 'simulation'],
+  calibrate: ['.', 'config', 'traces', 'report'],
+  cli: [
+    '.',
+    'calibrate',
+    'traces',
+    'aic',
+    'roofline',
+    'config',
+    'workload',
+    'engine/timing',
+    'report',
+    'simulation',
+  ],
 };
 
 const files = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' }).filter(

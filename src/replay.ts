@@ -6,7 +6,7 @@ import { Collector } from './report/collector.js';
 import type { RequestOutcome } from './report/outcome.js';
 import { buildPictures } from './report/pictures.js';
 import { buildReport, type Report } from './report/report.js';
-import { WorkerSeries } from './report/worker-series.js';
+import { WorkerSeries, type WorkerWatch } from './report/worker-series.js';
 import { type ResolvedEngines, resolveEngines } from './resolve-engines.js';
 import { CoupledError } from './simulation/independent.js';
 import { RunError } from './simulation/run-error.js';
@@ -20,19 +20,23 @@ export interface ReplayResult {
   records: RequestOutcome[];
 }
 
+/** Makes what hears of the passes of a stage, whose name is empty where there is one only. */
+export type WatchStage = (stage: '' | 'prefill' | 'decode') => WorkerWatch;
+
 /**
  * Replays a trace, or synthetic load, through a simulated fleet.
+ * @param watchStage asked for somebody who hears of every pass; not with `pictures`, which has its own
  * @throws {InputError} when an option or the trace is wrong
  * @throws {RunError} when the run comes to a dead end
  */
-export async function replay(options: ReplayOptions): Promise<ReplayResult> {
+export async function replay(options: ReplayOptions, watchStage?: WatchStage): Promise<ReplayResult> {
   const plan = planReplay(options);
   const warnings = idleSettings(plan);
   const engines = resolveEngines(plan, warnings);
   const attempt = async (together: boolean) => {
     const workload = await loadWorkload(plan);
     try {
-      return runPlan(plan, engines, workload, warnings, together);
+      return runPlan(plan, engines, workload, warnings, together, watchStage);
     } finally {
       workload.close();
     }
@@ -53,6 +57,7 @@ function runPlan(
   workload: Workload,
   warnings: string[],
   together: boolean,
+  watchStage: WatchStage | undefined,
 ): ReplayResult {
   const { options, topology, overheads } = plan;
   const { source } = workload;
@@ -67,7 +72,7 @@ function runPlan(
     );
   const keepsRecords = options.records !== undefined || options.pictures === true;
   const collector = new Collector(serviceLevel(options), keepsRecords);
-  const pools = poolsOf(plan, stages);
+  const pools = poolsOf(plan, stages, watchStage);
   const { onProgress } = options;
   const { frontendMs, tokenizeMsPerToken } = overheads;
   const isDelayed = frontendMs > 0 || tokenizeMsPerToken > 0;
@@ -103,9 +108,9 @@ function runPlan(
   if (options.overheads !== undefined) use.sections.overheads = overheadsJson(overheads);
   const report = buildReport(collector, use, wallTimeMs, warnings, run.isOpenLoop);
   if (options.pictures) {
-    const drawn = pools.map(({ stage, series, args }) => ({
+    const drawn = pools.map(({ stage, watch, args }) => ({
       stage,
-      series: series!,
+      series: watch as WorkerSeries,
       kvBlocks: args.gpuBlocks * args.ranks,
     }));
     report.pictures = buildPictures({ collector, records, pools: drawn });
@@ -113,8 +118,12 @@ function runPlan(
   return { report, records };
 }
 
-/** The stages of the fleet with their sizes, and where what they do over time is kept, if asked for. */
-function poolsOf({ topology, options }: ReplayPlan, stages: ResolvedEngines['stages']) {
+/** The stages of the fleet with their sizes, and what hears of their passes, if asked for. */
+function poolsOf(
+  { topology, options }: ReplayPlan,
+  stages: ResolvedEngines['stages'],
+  watchStage: WatchStage | undefined,
+) {
   const sizes =
     topology.kind === 'aggregated'
       ? [{ stage: '' as const, workers: topology.workers }]
@@ -125,7 +134,7 @@ function poolsOf({ topology, options }: ReplayPlan, stages: ResolvedEngines['sta
   return sizes.map((size, index) => ({
     ...stages[index],
     ...size,
-    series: options.pictures ? new WorkerSeries(size.workers) : undefined,
+    watch: options.pictures ? new WorkerSeries(size.workers) : watchStage?.(size.stage),
   }));
 }
 

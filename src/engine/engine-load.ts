@@ -6,8 +6,11 @@ export class EngineLoad {
   passes = 0;
   /** Prompt tokens computed. */
   prefillTokens = 0;
-  /** Sequences decoded, once for each pass. */
+  /** Sequences decoded, and sequences in passes at all, once for each pass. */
   decodeSteps = 0;
+  sequenceSteps = 0;
+  /** Time for prompts; what else passes take is for decoding and in the scheduler. */
+  prefillMs = 0;
   preemptions = 0;
   /** Passes that left a request waiting for KV blocks, for one of the sequences allowed at once, or for tokens. */
   waitedForBlocks = 0;

@@ -7,8 +7,16 @@ export interface WorkerSample {
   activeBlocks: number;
   prefillTokens: number;
   decodeSteps: number;
+  passes: number;
+  sequenceSteps: number;
+  prefillMs: number;
   preemptions: number;
   evictedBlocks: number;
+}
+
+/** Hears of every pass of the workers of a pool, or run of equal ones; times of a worker never go back. */
+export interface WorkerWatch {
+  add(worker: number, startMs: number, endMs: number, sample: WorkerSample): void;
 }
 
 /** Sums over a bin: of times in passes, of values times the milliseconds that they held, and of counts. */
@@ -36,7 +44,7 @@ type Sums = Record<Sum, Float64Array>;
  * What the workers of a pool did over time, in bins of equal width. When time goes past the last bin, pairs of bins
  * become one, so that memory does not follow the length of the run.
  */
-export class WorkerSeries {
+export class WorkerSeries implements WorkerWatch {
   binMs = FIRST_BIN_MS;
   private readonly bins: number;
   private readonly workers: { sums: Sums; last: WorkerSample; lastMs: number }[] = [];
@@ -51,7 +59,6 @@ export class WorkerSeries {
     return this.workers.length;
   }
 
-  /** A worker was in passes from `startMs` to `endMs`; times of a worker never go back. */
   add(worker: number, startMs: number, endMs: number, sample: WorkerSample): void {
     while (this.workers.length <= worker) this.addWorker();
     while (endMs >= this.bins * this.binMs) this.halve();
@@ -129,6 +136,9 @@ function emptySample(): WorkerSample {
     activeBlocks: 0,
     prefillTokens: 0,
     decodeSteps: 0,
+    passes: 0,
+    sequenceSteps: 0,
+    prefillMs: 0,
     preemptions: 0,
     evictedBlocks: 0,
   };

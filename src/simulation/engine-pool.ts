@@ -16,7 +16,7 @@ import type { TimingModel } from '../engine/timing/timing-model.js';
 import { Offloading } from '../engine/vllm/offloading.js';
 import type { VllmOptions } from '../engine/vllm/options.js';
 import { VllmScheduler } from '../engine/vllm/scheduler.js';
-import type { WorkerSample, WorkerSeries } from '../report/worker-series.js';
+import type { WorkerSample, WorkerWatch } from '../report/worker-series.js';
 import type { KvRouter, Placement, RoutedRequest } from '../router/kv-router.js';
 import type { PrefillEstimator } from '../router/prefill-load.js';
 import { RoundRobin } from '../router/round-robin.js';
@@ -40,8 +40,8 @@ export interface EnginePoolOptions {
   isCapped: boolean;
   gaps: GapSink;
   overheads: Overheads;
-  /** Where what the workers do over time is kept, when asked for. */
-  series?: WorkerSeries | undefined;
+  /** Told of what the workers do over time, when asked for. */
+  watch?: WorkerWatch | undefined;
 }
 
 /** Equal engines behind one router, and the tables that they share. Ranks are numbered over all workers. */
@@ -293,8 +293,8 @@ export class EnginePool {
   /** A worker was in passes from one time to another. */
   noteBusy(worker: number, startMs: number, endMs: number): void {
     this.work[worker].busyMs += endMs - startMs;
-    const { series } = this.options;
-    if (series) series.add(worker, startMs, endMs, sampleOf(this.coresOf(worker)));
+    const { watch } = this.options;
+    if (watch) watch.add(worker, startMs, endMs, sampleOf(this.coresOf(worker)));
   }
 
   private coresOf(worker: number): EngineCore[] {
@@ -367,6 +367,9 @@ function sampleOf(cores: readonly EngineCore[]): WorkerSample {
     waiting: 0,
     prefillTokens: 0,
     decodeSteps: 0,
+    passes: 0,
+    sequenceSteps: 0,
+    prefillMs: 0,
     preemptions: 0,
   };
   for (const { load } of cores) {
@@ -374,6 +377,9 @@ function sampleOf(cores: readonly EngineCore[]): WorkerSample {
     sample.waiting += load.waiting;
     sample.prefillTokens += load.prefillTokens;
     sample.decodeSteps += load.decodeSteps;
+    sample.passes += load.passes;
+    sample.sequenceSteps += load.sequenceSteps;
+    sample.prefillMs += load.prefillMs;
     sample.preemptions += load.preemptions;
   }
   return sample;

@@ -5,7 +5,7 @@ import type { GapSink } from '../engine/request-log.js';
 import type { TimingModel } from '../engine/timing/timing-model.js';
 import type { Collector } from '../report/collector.js';
 import type { RequestOutcome, StageOutcome } from '../report/outcome.js';
-import type { WorkerSeries } from '../report/worker-series.js';
+import type { WorkerWatch } from '../report/worker-series.js';
 import type { RoutedRequest } from '../router/kv-router.js';
 import type { PrefillEstimator } from '../router/prefill-load.js';
 import type { RequestDraft, RequestSource } from '../workload/source.js';
@@ -21,7 +21,7 @@ interface StageOptions {
   args: EngineArgs;
   timing: TimingModel;
   workers: number;
-  series?: WorkerSeries | undefined;
+  watch?: WorkerWatch | undefined;
 }
 
 export interface SplitFleetOptions {

@@ -203,6 +203,7 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     load.passes += stretch.passes;
     load.sequences = running.length;
     load.decodeSteps += stretch.passes * running.length;
+    load.sequenceSteps += stretch.passes * running.length;
     if (load.waiting > 0) load.waitedForSequences += stretch.passes;
     const starved = this.begunInQueue();
     if (starved >= 0) log.chunkWaitMs[starved] += stretch.lastEndMs - stretch.startMs;
@@ -226,7 +227,9 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     const promoted = this.promote(nowMs);
     if (this.options.longestPrefixFirst) this.orderByPrefix();
     const { admitted, inputTokens, prefixTokens } = this.admit(nowMs);
-    const decodeStart = nowMs + this.prefillTime(admitted.length, inputTokens, prefixTokens);
+    const prefillMs = this.prefillTime(admitted.length, inputTokens, prefixTokens);
+    const decodeStart = nowMs + prefillMs;
+    this.load.prefillMs += prefillMs;
     this.starved = this.begunInQueue();
     for (const slot of admitted) this.place(slot);
     const end = this.withOverhead(this.prepareDecode(decodeStart), admitted.length);
@@ -245,6 +248,7 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     const { load, running } = this;
     load.passes++;
     load.sequences = running.length;
+    load.sequenceSteps += running.length;
     if (this.decodes) load.decodeSteps += running.length;
     load.prefillTokens += promptTokens;
     load.waiting = this.waiting.length;

@@ -248,6 +248,7 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     load.passes += stretch.passes;
     load.sequences = this.running.length;
     load.decodeSteps += stretch.passes * this.group.size;
+    load.sequenceSteps += stretch.passes * this.group.size;
     if (load.waiting > 0) this.noteWait(stretch.passes);
     stretch.commit();
     emission.lastEmitMs = stretch.endMs;
@@ -281,12 +282,15 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     if (this.offloading) this.welcomeOnboarded(this.offloading.advance(nowMs));
     const goesOn = this.scheduleRunning();
     if (goesOn && !this.preemptedAny) this.admitWaiting(nowMs);
-    const decodeStart = nowMs + this.pass.prefillMs(this.clock);
+    const prefillMs = this.pass.prefillMs(this.clock);
+    const decodeStart = nowMs + prefillMs;
     const end = this.decodeFrom(decodeStart);
     const { load } = this;
     load.passes++;
     load.sequences = this.running.length;
     load.decodeSteps += this.readyCount;
+    load.sequenceSteps += this.running.length;
+    load.prefillMs += prefillMs;
     load.prefillTokens += this.pass.newPromptTokens;
     load.waiting = this.waiting.size + (this.offloading?.parked ?? 0);
     this.madeProgress =

@@ -1,0 +1,124 @@
+import { InputError } from '../config/input-error.js';
+import { csvRows, type Fields, jsonRows } from '../traces/fields.js';
+import type { TraceSource } from '../traces/form.js';
+
+/** What was measured of a request; times in milliseconds, undefined for what is not known. */
+export interface Measured {
+  line: number;
+  arrivalMs: number | undefined;
+  inputTokens: number | undefined;
+  outputTokens: number | undefined;
+  cachedTokens: number | undefined;
+  ttftMs: number;
+  /** Mean gap between tokens; undefined for a response of one. */
+  tpotMs: number | undefined;
+  e2eMs: number;
+}
+
+/** Formats of measurements. */
+export const MEASURED_FORMATS = {
+  requests:
+    'a row a request with ttft_ms and e2e_ms, also tpot_ms, arrival_ms, input_length, output_length, cached_tokens (JSONL or CSV)',
+  aiperf: 'AIPerf profile_export.jsonl',
+  'dynamo-requests': 'Dynamo request traces, dynamo.request.trace.v1 (JSONL)',
+} as const;
+
+export type MeasuredFormat = keyof typeof MEASURED_FORMATS;
+
+/** Reads what was measured, in order of arrival. @throws {InputError} naming file, line and field */
+export function readMeasured(source: TraceSource, format: MeasuredFormat): Measured[] {
+  const measured = [...READERS[format](source)];
+  if (measured.length < 2) throw new InputError(`${source.path}: holds fewer than two measured requests`);
+  const hasArrivals = measured.every(({ arrivalMs }) => arrivalMs !== undefined);
+  return hasArrivals ? measured.sort((a, b) => a.arrivalMs! - b.arrivalMs!) : measured;
+}
+
+const READERS: Record<MeasuredFormat, (source: TraceSource) => Iterable<Measured>> = {
+  requests: readRequests,
+  aiperf: readAiperf,
+  'dynamo-requests': readDynamo,
+};
+
+function* readRequests(source: TraceSource): Generator<Measured> {
+  const isCsv = /\.csv(\.gz|\.zst)?$/i.test(source.path);
+  const rows = isCsv ? csvRows(source, ['ttft_ms', 'e2e_ms']) : jsonRows(source);
+  for (const row of rows) yield requestRow(row);
+}
+
+function requestRow(row: Fields): Measured {
+  const optional = (field: string) =>
+    row.has(field) && row.text(field) !== '' ? row.number(field) : undefined;
+  const ttftMs = positive(row, 'ttft_ms');
+  const e2eMs = positive(row, 'e2e_ms');
+  const outputTokens = optional('output_length');
+  return {
+    line: row.line,
+    arrivalMs: optional('arrival_ms'),
+    inputTokens: optional('input_length'),
+    outputTokens,
+    cachedTokens: optional('cached_tokens'),
+    ttftMs,
+    tpotMs: optional('tpot_ms') ?? meanGap(ttftMs, e2eMs, outputTokens),
+    e2eMs,
+  };
+}
+
+function* readAiperf(source: TraceSource): Generator<Measured> {
+  for (const row of jsonRows(source)) {
+    const metadata = row.object('metadata');
+    if (metadata.has('benchmark_phase') && metadata.text('benchmark_phase') !== 'profiling') continue;
+    if (row.has('error')) continue;
+    const metrics = row.object('metrics');
+    const ms = (name: string) => {
+      const metric = metrics.object(name);
+      if (metric.text('unit') !== 'ms') metric.fail('unit', `expected ms, found ${metric.text('unit')}`);
+      return positive(metric, 'value');
+    };
+    const outputTokens = metrics.object('output_sequence_length').tokens('value');
+    const ttftMs = ms('time_to_first_token');
+    const e2eMs = ms('request_latency');
+    yield {
+      line: row.line,
+      arrivalMs: metadata.number('request_start_ns') / 1e6,
+      inputTokens: metrics.object('input_sequence_length').tokens('value'),
+      outputTokens,
+      cachedTokens: undefined,
+      ttftMs,
+      tpotMs: metrics.has('inter_token_latency')
+        ? ms('inter_token_latency')
+        : meanGap(ttftMs, e2eMs, outputTokens),
+      e2eMs,
+    };
+  }
+}
+
+function* readDynamo(source: TraceSource): Generator<Measured> {
+  for (const row of jsonRows(source)) {
+    if (row.text('event_type') !== 'request_end') continue;
+    const request = row.object('request');
+    if (!request.has('ttft_ms') || !request.has('total_time_ms')) continue;
+    const outputTokens = request.tokens('output_tokens');
+    const ttftMs = positive(request, 'ttft_ms');
+    const e2eMs = positive(request, 'total_time_ms');
+    yield {
+      line: row.line,
+      arrivalMs: request.number('request_received_ms'),
+      inputTokens: request.tokens('input_tokens'),
+      outputTokens,
+      cachedTokens: request.has('cached_tokens') ? request.tokens('cached_tokens') : undefined,
+      ttftMs,
+      tpotMs: request.has('avg_itl_ms') ? request.number('avg_itl_ms') : meanGap(ttftMs, e2eMs, outputTokens),
+      e2eMs,
+    };
+  }
+}
+
+function positive(row: Fields, field: string): number {
+  const value = row.number(field);
+  if (!(value > 0)) row.fail(field, `expected a time above 0, found ${value}`);
+  return value;
+}
+
+function meanGap(ttftMs: number, e2eMs: number, outputTokens: number | undefined): number | undefined {
+  return outputTokens !== undefined && outputTokens > 1 ? (e2eMs - ttftMs) / (outputTokens - 1) : undefined;
+}
