@@ -22,6 +22,8 @@ const MOST_STEPS = 40;
 /** Least gain of a step that counts, as a part of the cost, and how many in a row may gain less. */
 const LEAST_GAIN = 1e-3;
 const MOST_FRUITLESS = 6;
+/** Parts of a parameter by which it is moved last of all, alone. */
+const LAST_STEPS = [0.04, 0.02, 0.01];
 /** How much dearer than the best a place may be for steps to go on from there. */
 const MOST_LOSS = 1.5;
 /** How steps are damped after ones that gained nothing, in turn. */
@@ -31,8 +33,8 @@ const CLEAR_GAIN = 0.1;
 /** Loss at which a term is left out, as a part of the cost. */
 const SMALL_LOSS = 0.01;
 /** Logarithms of factors on the cache size: the first step of the search, and the last. */
-const FIRST_KV_STEP = 0.08;
-const LAST_KV_STEP = 0.004;
+const FIRST_KV_STEP = 0.16;
+const LAST_KV_STEP = 0.02;
 
 export interface Calibration {
   settings: Settings;
@@ -149,10 +151,19 @@ async function bestFit(
       parameters = asked;
     }
   }
-  if (groups.includes('kv') && best.isShortOfBlocks) {
-    const resized = await searchCache(best, tryOut);
-    if (resized.cost < (1 - CLEAR_GAIN) * best.cost)
-      best = await descend(resized, parameters, heldOut, tryOut);
+  if (groups.includes('kv') && (start.isShortOfBlocks || best.isShortOfBlocks)) {
+    // From what was fitted with another cache, and from the beginning, for the first may be far off.
+    const refit = async (kvBlocks: number) => {
+      const trials: Trial[] = [];
+      for (const { settings } of [best, start])
+        trials.push(await descend(await tryOut({ ...settings, kvBlocks }), asked, heldOut, tryOut));
+      return trials.sort((a, b) => a.cost - b.cost)[0];
+    };
+    const resized = await searchCache(best, refit);
+    if (resized.cost < (1 - CLEAR_GAIN) * best.cost) {
+      best = resized;
+      parameters = asked;
+    }
   }
   return prune(best, parameters, heldOut, tryOut);
 }
@@ -194,15 +205,18 @@ async function descend(
   return best;
 }
 
-/** Looks for a better cache size, in ever smaller steps. */
-async function searchCache(start: Trial, tryOut: TryOut): Promise<Trial> {
+/** Looks for a better cache size in ever smaller steps, all else being fitted anew for each. */
+async function searchCache(start: Trial, refit: (kvBlocks: number) => Promise<Trial>): Promise<Trial> {
   let best = start;
-  for (let step = FIRST_KV_STEP; step >= LAST_KV_STEP; step /= 2)
+  for (let step = FIRST_KV_STEP; step >= LAST_KV_STEP; ) {
+    const before = best;
     for (const direction of [step, -step]) {
       const kvBlocks = best.settings.kvBlocks * Math.exp(direction);
-      const trial = await tryOut({ ...best.settings, kvBlocks });
+      const trial = await refit(kvBlocks);
       if (trial.cost < best.cost) best = trial;
     }
+    if (best === before) step /= 2;
+  }
   return best;
 }
 
@@ -223,6 +237,29 @@ async function prune(
     if (trial.cost > (1 + SMALL_LOSS) * best.cost) continue;
     best = trial;
     kept = without;
+  }
+  return polish(best, kept, (trial) => descend(trial, kept, heldOut, tryOut), tryOut);
+}
+
+/** Moves one parameter at a time by a little, and all from where that gains. */
+async function polish(
+  start: Trial,
+  parameters: readonly Parameter[],
+  refit: (trial: Trial) => Promise<Trial>,
+  tryOut: TryOut,
+): Promise<Trial> {
+  let best = start;
+  for (const part of LAST_STEPS) {
+    const before = best;
+    for (const parameter of parameters)
+      for (const direction of [part, -part]) {
+        const value = parameter.get(best.settings);
+        const by = parameter.group === 'overheads' ? value * direction : direction;
+        if (by === 0) continue;
+        const trial = await tryOut(withParameters(best.settings, [parameter], [value + by]));
+        if (trial.cost < (1 - LEAST_GAIN) * best.cost) best = trial;
+      }
+    if (best !== before) best = await refit(best);
   }
   return best;
 }

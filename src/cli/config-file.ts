@@ -21,16 +21,17 @@ const TRACE = 'trace';
 type Settings = Map<string, { value: unknown; where: string }>;
 
 /** Options that a configuration may set, by the names that it uses for them. */
-export function configurable(command: Command): Map<string, Option> {
+export function configurable(command: Command, leftOut: readonly string[] = []): Map<string, Option> {
   return new Map(
     command.options
-      .filter((option) => !OWN_FLAGS.includes(option.attributeName()))
+      .filter((option) => ![...OWN_FLAGS, ...leftOut].includes(option.attributeName()))
       .map((option) => [option.long!.slice(2).replaceAll('-', '_'), option]),
   );
 }
 
 /**
  * Lets a configuration, and `--set`, fill in what the command line does not say.
+ * @param leftOut flags that no configuration sets
  * @returns the trace files
  * @throws {InputError} naming file, line and key
  */
@@ -39,10 +40,11 @@ export function applyConfig(
   files: readonly string[],
   path: string | undefined,
   sets: readonly string[],
+  leftOut: readonly string[] = [],
 ): string[] {
   const settings: Settings = path === undefined ? new Map() : readConfig(path);
   for (const set of sets) applySet(settings, set);
-  const options = configurable(command);
+  const options = configurable(command, leftOut);
   let traces = [...files];
   for (const [key, { value, where }] of settings) {
     if (key === TRACE) {
@@ -152,10 +154,14 @@ function shown(value: unknown): string {
 }
 
 /** What a command line and a configuration come to, as a configuration that says the same. */
-export function configText(command: Command, files: readonly string[]): string {
+export function configText(
+  command: Command,
+  files: readonly string[],
+  leftOut: readonly string[] = [],
+): string {
   const settings: Record<string, unknown> = {};
   if (files.length > 0) settings[TRACE] = files.length === 1 ? files[0] : files;
-  for (const [key, option] of configurable(command)) {
+  for (const [key, option] of configurable(command, leftOut)) {
     const name = option.attributeName();
     const value = command.getOptionValue(name);
     if (value === undefined) continue;

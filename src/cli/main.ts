@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { calibrateCommand } from './calibrate.js';
 import { configCommand } from './config.js';
 import { expandPrefixes } from './flags.js';
 import { replayCommand } from './replay.js';
@@ -27,6 +28,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .addHelpText('after', EXAMPLES)
     .addCommand(replayCommand())
     .addCommand(reportCommand())
+    .addCommand(calibrateCommand())
     .addCommand(traceCommand())
     .addCommand(timingCommand())
     .addCommand(configCommand());

@@ -25,3 +25,20 @@ export class ProgressBar {
     this.bar?.stop();
   }
 }
+
+/** A line on standard error that counts the replays of a calibration; nothing where that is not a terminal. */
+export class CalibrationProgress {
+  private readonly isShown: boolean;
+
+  constructor(isQuiet: boolean) {
+    this.isShown = !isQuiet && process.stderr.isTTY === true;
+  }
+
+  readonly callback = (replays: number): void => {
+    if (this.isShown) process.stderr.write(`\rreplay ${replays}`);
+  };
+
+  stop(): void {
+    if (this.isShown) process.stderr.write('\r\u001b[K');
+  }
+}

@@ -1,0 +1,124 @@
+import { existsSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Calibration } from '../calibrate/calibrate.js';
+import type { MeasuredFormat } from '../calibrate/measured.js';
+import type { Group } from '../calibrate/parameters.js';
+import { InputError } from '../config/input-error.js';
+import { writeOutputs } from './output.js';
+import { CalibrationProgress } from './progress.js';
+import { addConfigFlags, addFleetFlags, addTraceFlags, toOptions } from './replay-flags.js';
+
+const GROUPS = ['overheads', 'timing', 'kv'];
+const FORMATS = ['requests', 'aiperf', 'dynamo-requests'];
+
+const EXAMPLES = `
+What is fitted (--fit, all by default):
+  overheads   time of the frontend, the scheduler and the first token; see --overheads of replay
+  timing      speed_ratio of prompts and of generation, where the timing model is clearly off
+  kv          num_gpu_blocks, where requests wait for blocks
+
+The measurement has a row a request (JSONL or CSV): ttft_ms and e2e_ms, and as far as known tpot_ms, arrival_ms,
+input_length, output_length, cached_tokens. AIPerf's profile_export.jsonl and Dynamo request traces are read too.
+The first half of the requests is fitted, the second half judges the fit.
+
+Examples:
+  dynosim calibrate --measured measured.jsonl --trace trace.jsonl --output calibrated.yaml \\
+      --extra-engine-args '{"block_size":16,"num_gpu_blocks":2588,"max_num_batched_tokens":2048}' \\
+      --timing '{"type":"roofline","gpu":"rtx_4090","model":"meta-llama/Llama-3.1-8B"}'
+  dynosim calibrate --measured profile_export.jsonl --measured-format aiperf --trace trace.jsonl --config run.yaml
+  dynosim replay --config calibrated.yaml`;
+
+interface Flags {
+  [flag: string]: unknown;
+  measured: string;
+  measuredFormat: MeasuredFormat;
+  trace?: string;
+  fit: readonly Group[];
+  output?: string;
+  force?: boolean;
+  json?: boolean;
+  quiet?: boolean;
+  config?: string;
+  set?: string[];
+  printConfig?: boolean;
+}
+
+export function calibrateCommand(): Command {
+  const command = new Command('calibrate')
+    .description('Fit a simulated fleet to what a real one was measured to do')
+    .optionsGroup('Measurement:')
+    .requiredOption('--measured <file>', 'what was measured, a row a request')
+    .addOption(
+      new Option('--measured-format <name>', 'what the file is').choices(FORMATS).default('requests'),
+    )
+    .option('--trace <file>', 'the same requests as a trace')
+    .addOption(
+      new Option('--fit <groups>', 'what to fit, with commas between').default(GROUPS).argParser(groupsOf),
+    )
+    .option('-o, --output <file>', 'write the calibrated settings as a configuration for replay')
+    .option('--force', 'write over a file that is there')
+    .option('--json', 'print settings and errors as JSON')
+    .option('--quiet', 'no progress')
+    .addHelpText('after', EXAMPLES);
+  addTraceFlags(command);
+  addFleetFlags(command);
+  addConfigFlags(command);
+  return command.action(async (flags: Flags) => {
+    const { applyConfig, configText } = await import('./config-file.js');
+    const given = flags.trace === undefined ? [] : [flags.trace];
+    const traces = applyConfig(command, given, flags.config, flags.set ?? [], OWN_FLAGS);
+    if (flags.printConfig) process.stdout.write(configText(command, traces, OWN_FLAGS));
+    else await runCalibrate(command, traces, command.opts());
+  });
+}
+
+/** Flags that are about calibrating, and no part of a replay. */
+const OWN_FLAGS = ['measured', 'measuredFormat', 'trace', 'fit', 'output', 'force', 'json', 'quiet'];
+
+function groupsOf(text: string): string[] {
+  const groups = text.split(',').map((group) => group.trim());
+  const unknown = groups.find((group) => !GROUPS.includes(group));
+  if (unknown !== undefined)
+    throw new InvalidArgumentError(`expected some of ${GROUPS.join(', ')}, found '${unknown}'.`);
+  return groups;
+}
+
+async function runCalibrate(command: Command, traces: readonly string[], flags: Flags): Promise<void> {
+  const { measured, measuredFormat, output, force } = flags;
+  if (traces.length === 0) throw new InputError('--trace: give the trace of the measured requests');
+  if (output !== undefined && existsSync(output) && !force)
+    throw new InputError(`--output: ${output} exists already; add --force to write over it`);
+  const [{ calibrate }, { readMeasured }, { withSource }, { calibrationText, calibrationJson }] =
+    await Promise.all([
+      import('../calibrate/calibrate.js'),
+      import('../calibrate/measured.js'),
+      import('./trace-source.js'),
+      import('../calibrate/summary.js'),
+    ]);
+  const rows = await withSource(measured, async (source) => readMeasured(source, measuredFormat));
+  const progress = new CalibrationProgress(flags.quiet === true);
+  let found: Calibration;
+  try {
+    found = await calibrate(toOptions(traces, flags), rows, flags.fit, progress.callback);
+  } finally {
+    progress.stop();
+  }
+  process.stdout.write(
+    flags.json ? `${JSON.stringify(calibrationJson(found), null, 2)}\n` : calibrationText(found),
+  );
+  if (output === undefined) return;
+  await writeOutputs(new Map([[output, [await calibratedConfig(command, traces, found)]]]));
+  process.stdout.write(`Saved configuration to: ${output}\n`);
+}
+
+/** The command line with what was fitted, as a configuration of a replay. */
+async function calibratedConfig(
+  command: Command,
+  traces: readonly string[],
+  { options }: Calibration,
+): Promise<string> {
+  const { configText } = await import('./config-file.js');
+  for (const name of ['extraEngineArgs', 'prefillEngineArgs', 'decodeEngineArgs', 'overheads'] as const)
+    if (options[name] !== undefined) command.setOptionValueWithSource(name, options[name], 'config');
+  return `# Settings fitted to a measurement by dynosim calibrate\n${configText(command, traces, OWN_FLAGS)}`;
+}
