@@ -18,6 +18,8 @@ export interface ReplayResult {
   report: Report;
   /** Outcomes by arrival, when `records` was set. */
   records: RequestOutcome[];
+  /** Latencies of the requests that completed, ascending; in milliseconds. */
+  latencies: { ttftMs: Float64Array; tpotMs: Float64Array; e2eMs: Float64Array };
 }
 
 /** Makes what hears of the passes of a stage, whose name is empty where there is one only. */
@@ -115,7 +117,12 @@ function runPlan(
     }));
     report.pictures = buildPictures({ collector, records, pools: drawn });
   }
-  return { report, records };
+  const { ttftMs, tpotMs, e2eMs } = collector;
+  return {
+    report,
+    records,
+    latencies: { ttftMs: ttftMs.view(), tpotMs: tpotMs.view(), e2eMs: e2eMs.view() },
+  };
 }
 
 /** The stages of the fleet with their sizes, and what hears of their passes, if asked for. */

@@ -31,6 +31,7 @@ interface Flags extends OutputFlags {
   reportJson?: string;
   plannerConfig?: string;
   requestCount?: number;
+  plot?: boolean;
   quiet?: boolean;
   config?: string;
   set?: string[];
@@ -73,6 +74,7 @@ function addOutputFlags(command: Command): void {
     .option('--html <path>', 'a page to look at: workers over time, latencies, the slowest requests')
     .option('--pictures', 'keep in the report what `dynosim report` draws')
     .option('--trace-events <path>', 'workers and requests over time, for Perfetto or chrome://tracing')
+    .option('--plot', 'print histograms of the latencies')
     .option('--check', 'check conservation laws after every pass (slow)')
     .option('--quiet', 'print nothing but errors');
 }
@@ -110,8 +112,25 @@ async function runReplay(files: string[], flags: Flags, settings: Record<string,
   for (const warning of (result.report.warnings as string[] | undefined) ?? [])
     process.stderr.write(`dynosim: warning: ${warning}\n`);
   process.stdout.write(summaryTable(result.report, process.stdout.isTTY === true));
+  if (flags.plot) process.stdout.write(await plots(result));
   process.stdout.write(`Saved full report to: ${path}\n`);
   if (flags.html !== undefined) process.stdout.write(`Saved page to: ${flags.html}\n`);
+}
+
+async function plots({ latencies: { ttftMs, tpotMs, e2eMs } }: ReplayResult): Promise<string> {
+  const { histogram } = await import('./bars.js');
+  const ms = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 4 });
+  const plot = (title: string, sorted: Float64Array) => [
+    `${title} (ms)`,
+    ...histogram(sorted, (value) => ms.format(value)),
+    '',
+  ];
+  const lines = [
+    ...plot('Time to First Token', ttftMs),
+    ...plot('Time per Output Token', tpotMs),
+    ...plot('Request Latency', e2eMs),
+  ];
+  return `${lines.join('\n')}\n`;
 }
 
 /** What a command line or a configuration asks for beside the defaults, by the names of flags. */

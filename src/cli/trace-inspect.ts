@@ -1,10 +1,9 @@
 import { Command } from 'commander';
 import type { FormatName } from '../traces/formats.js';
 import type { Bin, Spread, TraceFacts } from '../traces/inspect.js';
+import { bar, barChart } from './bars.js';
 import { float, positiveInteger } from './flags.js';
 import { FORMATS_HELP, formatOption, withSource } from './trace-source.js';
-
-const BAR_WIDTH = 40;
 
 const EXAMPLES = `
 Examples:
@@ -62,8 +61,20 @@ function summary(facts: TraceFacts): string {
     `Output tokens: ${spreadText(facts.output)}`,
     ...bars(facts.outputHistogram),
   );
+  if (facts.overTime.binMs > 0) lines.push('', ...traffic(facts));
   if (facts.blockRefs > 0) lines.push('', ...sharing(facts));
   return `${lines.join('\n')}\n`;
+}
+
+function traffic({
+  overTime: { binMs, requestsPerSecond, sessions },
+  sessions: known,
+}: TraceFacts): string[] {
+  const labelOf = (bin: number) =>
+    `${amount.format((bin * binMs) / 1000)} to ${amount.format(((bin + 1) * binMs) / 1000)} s`;
+  const lines = ['Requests a second, over time:', ...barChart(requestsPerSecond, labelOf)];
+  if (known > 0) lines.push('', 'Sessions under way, over time:', ...barChart(sessions, labelOf));
+  return lines;
 }
 
 function sharing({ blockRefs, distinctBlocks, idealHitRatio, cache }: TraceFacts): string[] {
@@ -87,10 +98,6 @@ function bars(bins: readonly Bin[]): string[] {
   return bins.map((bin) =>
     bar(`${count.format(bin.from)} to ${count.format(bin.to)}`, bin.count / most, count.format(bin.count)),
   );
-}
-
-function bar(label: string, part: number, value: string): string {
-  return `  ${label.padStart(20)} ${'█'.repeat(Math.round(part * BAR_WIDTH)).padEnd(BAR_WIDTH)} ${value}`;
 }
 
 function percent(part: number): string {

@@ -1,5 +1,8 @@
 import type { TraceRequest } from './form.js';
 
+/** Bins of the traffic over time. */
+const TIME_BINS = 20;
+
 /** Least, mean, middle and tail of some samples. */
 export interface Spread {
   min: number;
@@ -33,6 +36,15 @@ export interface TraceFacts {
   cache: CachePoint[];
   inputHistogram: Bin[];
   outputHistogram: Bin[];
+  overTime: OverTime;
+}
+
+/** The traffic in bins of equal width; a width of 0 where requests have no times. */
+export interface OverTime {
+  binMs: number;
+  requestsPerSecond: number[];
+  /** Sessions that have begun and not yet had their last request, and those of the bin itself. */
+  sessions: number[];
 }
 
 /** Samples from a length to twice it. */
@@ -47,13 +59,19 @@ export function inspect(requests: Iterable<TraceRequest>): TraceFacts {
   const inputs: number[] = [];
   const outputs: number[] = [];
   const starts: number[] = [];
-  const sessions = new Set<string>();
+  /** First and last start of each session. */
+  const sessions = new Map<string, [number, number]>();
   const reuse = new ReuseDistances();
   for (const { startMs, inputTokens, outputTokens, session, blocks } of requests) {
     inputs.push(inputTokens);
     outputs.push(outputTokens);
     if (startMs !== undefined) starts.push(startMs);
-    if (session !== undefined) sessions.add(session);
+    if (session !== undefined) {
+      const known = sessions.get(session);
+      const atMs = startMs ?? known?.[1] ?? 0;
+      if (known) known[1] = Math.max(known[1], atMs);
+      else sessions.set(session, [atMs, atMs]);
+    }
     if (blocks) reuse.add(blocks);
   }
   starts.sort((a, b) => a - b);
@@ -72,7 +90,22 @@ export function inspect(requests: Iterable<TraceRequest>): TraceFacts {
     cache: reuse.curve(),
     inputHistogram: histogram(inputs),
     outputHistogram: histogram(outputs),
+    overTime: overTime(starts, [...sessions.values()]),
   };
+}
+
+/** @param starts ascending @param spans first and last start of sessions */
+function overTime(starts: readonly number[], spans: readonly [number, number][]): OverTime {
+  const [firstMs = 0] = starts;
+  const durationMs = (starts[starts.length - 1] ?? 0) - firstMs;
+  if (!(durationMs > 0)) return { binMs: 0, requestsPerSecond: [], sessions: [] };
+  const binMs = durationMs / TIME_BINS;
+  const binOf = (ms: number) => Math.min(TIME_BINS - 1, Math.max(0, Math.floor((ms - firstMs) / binMs)));
+  const counts = new Array<number>(TIME_BINS).fill(0);
+  for (const ms of starts) counts[binOf(ms)]++;
+  const sessions = new Array<number>(TIME_BINS).fill(0);
+  for (const [from, to] of spans) for (let bin = binOf(from); bin <= binOf(to); bin++) sessions[bin]++;
+  return { binMs, requestsPerSecond: counts.map((inBin) => (inBin / binMs) * 1000), sessions };
 }
 
 function burstiness(starts: readonly number[]): number | undefined {

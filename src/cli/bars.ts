@@ -1,0 +1,37 @@
+const BAR_WIDTH = 40;
+const BINS = 12;
+const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+
+/** A line with a bar as long as a part of the widest. */
+export function bar(label: string, part: number, value: string): string {
+  const eighths = Math.round(part * BAR_WIDTH * 8);
+  const drawn = '█'.repeat(Math.floor(eighths / 8)) + EIGHTHS[eighths % 8];
+  return `  ${label.padStart(20)} ${drawn.padEnd(BAR_WIDTH)} ${value}`;
+}
+
+const count = new Intl.NumberFormat('en-US');
+
+/** Values over time, or any other row of them, as bars. @param labelOf of the value at an index */
+export function barChart(values: readonly number[], labelOf: (index: number) => string): string[] {
+  const most = Math.max(1e-9, ...values);
+  const format = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
+  return values.map((value, index) => bar(labelOf(index), value / most, format.format(value)));
+}
+
+/** How many samples lie in each of some bins of equal ratio. @param sorted ascending, not negative */
+export function histogram(sorted: ArrayLike<number>, format: (value: number) => string): string[] {
+  if (sorted.length === 0) return [];
+  const low = Math.max(sorted[0], sorted[sorted.length - 1] / 1e6, 1e-6);
+  const high = Math.max(sorted[sorted.length - 1], low * 1.01);
+  const edges = Array.from({ length: BINS + 1 }, (_, bin) => low * (high / low) ** (bin / BINS));
+  const counts = new Array<number>(BINS).fill(0);
+  let bin = 0;
+  for (let i = 0; i < sorted.length; i++) {
+    while (bin < BINS - 1 && sorted[i] >= edges[bin + 1]) bin++;
+    counts[bin]++;
+  }
+  const most = Math.max(...counts);
+  return counts.map((inBin, at) =>
+    bar(`${format(edges[at])} to ${format(edges[at + 1])}`, inBin / most, count.format(inBin)),
+  );
+}
