@@ -1,11 +1,13 @@
 /** Formats that can be read, by the name that a user gives, and what they are. */
 export const FORMATS = {
   aiperf: 'AIPerf profile_export.jsonl',
+  'aiperf-inputs': 'AIPerf inputs.json, lengths by a heuristic',
   azure: 'Azure LLM inference 2023, 2024, 2025 (CSV)',
   bailian: 'Qwen Bailian usage traces (JSONL)',
   burstgpt: 'BurstGPT (CSV)',
   'dynamo-requests': 'Dynamo request traces, dynamo.request.trace.v1 (JSONL)',
   llmservingsim: 'LLMServingSim (JSONL)',
+  'llmservingsim-sessions': 'LLMServingSim with sub_requests (JSONL)',
   mooncake: 'Mooncake (JSONL), as replay reads it',
   requests: 'request log: arrival_ms, input_length, output_length (JSONL)',
   sharegpt: 'ShareGPT conversations (JSON), lengths by a heuristic',

@@ -11,16 +11,19 @@ import {
   sharegpt,
   tracelab,
 } from './jsonl.js';
+import { aiperfInputs, llmservingsimSessions } from './sessions.js';
 import { weka } from './weka.js';
 
 /** Importers by the name that a user gives. */
 export const IMPORTERS: Readonly<Record<FormatName, Importer>> = {
   aiperf: aiperfRecords,
+  'aiperf-inputs': aiperfInputs,
   azure,
   bailian,
   burstgpt,
   'dynamo-requests': dynamoRequests,
   llmservingsim,
+  'llmservingsim-sessions': llmservingsimSessions,
   mooncake,
   requests: requestLog,
   sharegpt,

@@ -51,7 +51,10 @@ export const llmservingsim: Importer = {
   *read(source) {
     for (const row of jsonRows(source)) {
       if (row.has('sub_requests'))
-        row.fail('sub_requests', 'agentic rows are not read; only flat rows with input_toks and output_toks');
+        row.fail(
+          'sub_requests',
+          'is for --format llmservingsim-sessions; flat rows have input_toks and output_toks',
+        );
       yield request(row, {
         startMs: row.number('arrival_time_ns') / 1e6,
         inputTokens: row.tokens('input_toks'),

@@ -193,6 +193,55 @@ describe('importers', () => {
     ]);
   });
 
+  it('aiperf-inputs: a turn keeps what it has in common with the turn before', () => {
+    const turn = (...texts: string[]) => ({
+      messages: texts.map((content) => ({ role: 'user', content })),
+      max_completion_tokens: 7,
+    });
+    const first = 'a'.repeat(4096);
+    const sessions = [
+      { session_id: 's', payloads: [turn(first), turn(first, 'b'.repeat(400))] },
+      { payloads: [{ prompt: 'c'.repeat(8), max_tokens: 3 }] },
+      { payloads: [{ messages: [{ content: [{ type: 'text', text: 'dddd' }] }], max_tokens: 1 }] },
+    ];
+    const { rows } = rowsOf('aiperf-inputs', JSON.stringify({ data: sessions }));
+    expect(rows).toEqual([
+      { timestamp: 0, input_length: 1024, output_length: 7, hash_ids: [0, 1] },
+      { timestamp: 0, input_length: 1125, output_length: 7, hash_ids: [0, 1, 2] },
+      { timestamp: 1000, input_length: 2, output_length: 3, hash_ids: [3] },
+      { timestamp: 2000, input_length: 1, output_length: 1, hash_ids: [4] },
+    ]);
+  });
+
+  it('llmservingsim-sessions: a request follows the one before, after its tool', () => {
+    const request = (input_toks: number, rest = {}) => ({ input_toks, output_toks: 4, ...rest });
+    const session = {
+      session_id: 's',
+      arrival_time_ns: 5e9,
+      sub_requests: [request(100, { tool_duration_ns: 2.5e6 }), request(600)],
+    };
+    const { rows } = rowsOf('llmservingsim-sessions', JSON.stringify(session));
+    expect(rows).toEqual([
+      {
+        request_id: 's:0',
+        session_id: 's',
+        timestamp: 0,
+        input_length: 100,
+        output_length: 4,
+        hash_ids: [0],
+      },
+      {
+        request_id: 's:1',
+        session_id: 's',
+        input_length: 600,
+        output_length: 4,
+        hash_ids: [1, 2],
+        wait_for: ['s:0'],
+        delay: 2.5,
+      },
+    ]);
+  });
+
   it('weka: turns wait for the turn before and for subagents, blocks are numbered by trace', () => {
     const turn = (t: number, hash_ids: number[], rest = {}) => ({
       t,
@@ -361,7 +410,11 @@ describe('bad rows are named by file, line and field', () => {
       '{"metadata":{"request_start_ns":1},"metrics":{"input_sequence_length":5}}',
       /^trace.txt:1: metrics.input_sequence_length: expected an object, found 5/,
     ],
-    ['llmservingsim', '{"sub_requests":[]}', /^trace.txt:1: sub_requests: agentic rows are not read/],
+    [
+      'llmservingsim',
+      '{"sub_requests":[]}',
+      /^trace.txt:1: sub_requests: is for --format llmservingsim-sessions/,
+    ],
     [
       'tracelab',
       '{"session_id":"s","input_tokens_total":1,"timing_events":[]}',
@@ -377,6 +430,17 @@ describe('bad rows are named by file, line and field', () => {
       'sharegpt',
       '[{"conversations":[{"from":"human"}]}]',
       /^trace.txt:1: conversations\[0\].value: expected a text, found nothing/,
+    ],
+    [
+      'aiperf-inputs',
+      '{"data":[{"payloads":[{"prompt":"x"}]}]}',
+      /^trace.txt:1: payloads\[0\].max_completion_tokens: is missing/,
+    ],
+    ['aiperf-inputs', '{"data":[{}]}', /^trace.txt:1: payloads: expected a list, found nothing/],
+    [
+      'llmservingsim-sessions',
+      '{"session_id":"s","arrival_time_ns":1,"sub_requests":[{"input_toks":1.5}]}',
+      /^trace.txt:1: sub_requests\[0\].input_toks: expected a whole number/,
     ],
     ['weka', '{"id":"t","requests":[{"type":"n","t":"0"}]}', /^trace.txt:1: requests\[0\].in: /],
   ])('%s: %s', (format, text, says) => {
