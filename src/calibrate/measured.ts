@@ -15,15 +15,8 @@ export interface Measured {
   e2eMs: number;
 }
 
-/** Formats of measurements. */
-export const MEASURED_FORMATS = {
-  requests:
-    'a row a request with ttft_ms and e2e_ms, also tpot_ms, arrival_ms, input_length, output_length, cached_tokens (JSONL or CSV)',
-  aiperf: 'AIPerf profile_export.jsonl',
-  'dynamo-requests': 'Dynamo request traces, dynamo.request.trace.v1 (JSONL)',
-} as const;
-
-export type MeasuredFormat = keyof typeof MEASURED_FORMATS;
+/** `requests` has a row a request, JSONL or CSV; the others are the files of AIPerf and of Dynamo. */
+export type MeasuredFormat = 'requests' | 'aiperf' | 'dynamo-requests';
 
 /** Reads what was measured, in order of arrival. @throws {InputError} naming file, line and field */
 export function readMeasured(source: TraceSource, format: MeasuredFormat): Measured[] {

@@ -12,11 +12,10 @@ export interface Settings {
 }
 
 /** Groups of settings that a user may ask to fit. */
-export const GROUPS = ['overheads', 'timing', 'kv'] as const;
-export type Group = (typeof GROUPS)[number];
+export type Group = 'overheads' | 'timing' | 'kv';
 
 /** What a parameter does to a time in which a request waited for a frontend and a worker made passes. */
-export type SlopeOf = (time: SpentTime, settings: Settings) => number;
+type SlopeOf = (time: SpentTime, settings: Settings) => number;
 
 /** A part of the latency of a request: the work of its worker meanwhile, and what else goes into it. */
 export interface SpentTime extends Work {

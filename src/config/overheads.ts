@@ -23,7 +23,7 @@ export const NO_OVERHEADS: Overheads = {
 };
 
 /** Names in JSON. */
-export const OVERHEAD_KEYS: Record<string, keyof Overheads> = {
+const OVERHEAD_KEYS: Record<string, keyof Overheads> = {
   frontend_ms: 'frontendMs',
   tokenize_ms_per_token: 'tokenizeMsPerToken',
   step_ms: 'stepMs',

@@ -12,7 +12,7 @@ export interface DrawnRun {
 
 type LatencyName = 'ttft_ms' | 'itl_ms' | 'e2e_ms';
 
-export const LATENCIES: readonly (readonly [LatencyName, string])[] = [
+const LATENCIES: readonly (readonly [LatencyName, string])[] = [
   ['ttft_ms', 'Time to first token'],
   ['itl_ms', 'Time per output token'],
   ['e2e_ms', 'Request latency'],
@@ -158,7 +158,7 @@ export class Latencies {
 }
 
 /** Part of the requests that keep every bound. */
-export function goodPart(requests: RequestColumns, bounds: Bounds): number {
+function goodPart(requests: RequestColumns, bounds: Bounds): number {
   let good = 0;
   for (let at = 0; at < requests.row.length; at++) {
     const isGood = LATENCIES.every(([name]) => {
@@ -192,7 +192,7 @@ function axisOf(values: readonly number[]): number[] {
 }
 
 /** Part of the requests with at most a value. @param quantiles evenly spaced, ascending */
-export function partUpTo(quantiles: readonly number[], value: number): number {
+function partUpTo(quantiles: readonly number[], value: number): number {
   let low = 0;
   let high = quantiles.length;
   while (low < high) {

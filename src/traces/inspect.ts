@@ -40,7 +40,7 @@ export interface TraceFacts {
 }
 
 /** The traffic in bins of equal width; a width of 0 where requests have no times. */
-export interface OverTime {
+interface OverTime {
   binMs: number;
   requestsPerSecond: number[];
   /** Sessions that have begun and not yet had their last request, and those of the bin itself. */
