@@ -100,7 +100,7 @@ export class Chart {
         },
       ],
       series: [
-        { label: '', value: (_, value) => (value === null ? '' : xText(value)) },
+        { label: 'at', value: (_, value) => (value === null ? '' : xText(value)) },
         ...lines.map((line) => seriesOf(line, yText)),
       ],
       hooks: {
