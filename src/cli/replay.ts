@@ -133,13 +133,27 @@ async function plots({ latencies: { ttftMs, tpotMs, e2eMs } }: ReplayResult): Pr
   return `${lines.join('\n')}\n`;
 }
 
+/** Flags that are about what is written, not about what is simulated. */
+const OUTPUT = new Set([
+  'reportJson',
+  'reportJsonl',
+  'records',
+  'artifacts',
+  'html',
+  'pictures',
+  'traceEvents',
+  'plot',
+  'quiet',
+  'config',
+]);
+
 /** What a command line or a configuration asks for beside the defaults, by the names of flags. */
 function askedFor(command: Command, files: readonly string[]): Record<string, string> {
   const settings: Record<string, string> = files.length > 0 ? { trace: files.join(', ') } : {};
   for (const option of command.options) {
     const name = option.attributeName();
     const value = command.getOptionValue(name);
-    if (value === undefined || command.getOptionValueSource(name) === 'default') continue;
+    if (value === undefined || command.getOptionValueSource(name) === 'default' || OUTPUT.has(name)) continue;
     settings[option.long!.slice(2)] = String(value);
   }
   return settings;

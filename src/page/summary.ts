@@ -95,7 +95,8 @@ function findings(report: PageRun['report']): HTMLElement {
   const bottlenecks = (report.bottlenecks ?? []) as Finding[];
   const anomalies = (report.anomalies ?? []) as Finding[];
   const warnings = (report.warnings ?? []) as string[];
-  const item = ({ text, remedy }: Finding) => element('li', {}, text, ' ', element('em', {}, `Try: ${remedy}`));
+  const item = ({ text, remedy }: Finding) =>
+    element('li', {}, text, ' ', element('em', {}, `Try: ${remedy}`));
   const list = (title: string, found: readonly Finding[]) =>
     found.length > 0
       ? element('div', {}, element('h3', {}, title), element('ul', {}, ...found.map(item)))
