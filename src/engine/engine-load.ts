@@ -16,6 +16,6 @@ export class EngineLoad {
   waitedForBlocks = 0;
   waitedForSequences = 0;
   waitedForTokens = 0;
-  /** Times the head of the queue did not fit though one of those behind it would have. */
+  /** Passes in which the head of the queue did not fit though one of those behind it would have. */
   blockedHeads = 0;
 }

@@ -233,7 +233,7 @@ function poolAnomalies({ stage, workers }: Pool, report: Report): Anomaly[] {
     found.push({
       name: `${stage}head_of_line_blocking`,
       count: blocked,
-      text: `${number.format(blocked)} times the head of a queue${whose} did not fit while one behind it would have`,
+      text: `in ${number.format(blocked)} passes the head of a queue${whose} did not fit while one behind it would have`,
       remedy: 'more KV blocks, or separate long prompts (policy classes of the router, another fleet)',
     });
   const evicted = sum(workers, 'kv_evicted_blocks');

@@ -257,8 +257,13 @@ export class VllmScheduler implements EngineCore, DestinationHost {
   }
 
   private noteWait(passes: number): void {
-    if (this.hasRoom()) this.load.waitedForBlocks += passes;
-    else this.load.waitedForSequences += passes;
+    const { load } = this;
+    if (!this.hasRoom()) {
+      load.waitedForSequences += passes;
+      return;
+    }
+    load.waitedForBlocks += passes;
+    if (this.blocksShorter()) load.blockedHeads += passes;
   }
 
   private get headMustWait(): boolean {
@@ -360,8 +365,7 @@ export class VllmScheduler implements EngineCore, DestinationHost {
         continue;
       }
       if (decision === WAIT) {
-        load.waitedForBlocks++;
-        if (this.blocksShorter()) load.blockedHeads++;
+        this.noteWait(1);
         this.headWaits = true;
         this.holdings.hasChanged = false;
         return;
