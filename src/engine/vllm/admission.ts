@@ -49,6 +49,15 @@ export class Admission {
     return Math.ceil(wanted / blockTokens) - activeHits > this.uncommittedBlocks ? WAIT : ADMIT;
   }
 
+  /** TensorRT-LLM lets a request generate as much as the pool could hold. */
+  clampOutput(slot: number): void {
+    const { policy, gpuBlocks, blockTokens } = this.options;
+    const { requests } = this;
+    const room = gpuBlocks * blockTokens - requests.promptTokens[slot];
+    if (policy === 'trtllm' && room > 0 && requests.maxOutputTokens[slot] > room)
+      requests.maxOutputTokens[slot] = room;
+  }
+
   /** Blocks that nobody has or will have. */
   get uncommittedBlocks(): number {
     const { holdings, pool, options } = this;

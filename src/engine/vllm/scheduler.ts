@@ -1,4 +1,4 @@
-import { type DestinationHost, Destinations } from '../destinations.js';
+import { Destinations } from '../destinations.js';
 import {
   type CacheUse,
   type EngineCore,
@@ -11,11 +11,11 @@ import type { BlockPool } from '../kv/block-pool.js';
 import type { PromptBlocks } from '../kv/prompt-blocks.js';
 import type { GapSink, RequestLog } from '../request-log.js';
 import { PREEMPTED, RUNNING, type SchedulerRequests, WAITING } from '../requests.js';
-import { SlotQueue } from '../slot-queue.js';
 import type { PassClock } from '../timing/pass-clock.js';
 import { Admission, REJECT, WAIT } from './admission.js';
 import { Bursts } from './bursts.js';
 import { DecodeGroup } from './decode-group.js';
+import { VllmDestinationHost } from './destination-host.js';
 import { explainStuck } from './diagnosis.js';
 import { Emission } from './emission.js';
 import { Holdings } from './holdings.js';
@@ -23,6 +23,7 @@ import { BLOCKED_BY_OFFLOAD, type Offloading, PARKED } from './offloading.js';
 import type { VllmOptions } from './options.js';
 import { Pass } from './pass.js';
 import { Stretch } from './stretch.js';
+import { WaitingLine } from './waiting-line.js';
 
 /** Outcomes of giving a request its share of a pass. */
 const SCHEDULED = 0;
@@ -33,9 +34,6 @@ const SKIPPED = 3;
 
 /** Preemptions without a token in between after which the scheduler counts as stuck. */
 const MAX_FRUITLESS_PREEMPTIONS = 10_000;
-
-/** Requests behind the head of the queue that are looked at for one that would fit. */
-const BEHIND_HEAD = 8;
 
 /** The tables that the schedulers of one pool share. */
 export interface VllmTables {
@@ -52,23 +50,21 @@ export interface VllmTables {
  * `running` begins with the decode group, whose members are advanced together; whoever needs them one by one (a
  * preemption, a short budget) dissolves the group first, and they join again when they have emitted.
  */
-export class VllmScheduler implements EngineCore, DestinationHost {
+export class VllmScheduler implements EngineCore {
   madeProgress = false;
 
-  readonly waiting = new SlotQueue();
+  readonly waiting: WaitingLine;
   readonly running: number[] = [];
   readonly group: DecodeGroup;
   private readonly emission: Emission;
   private readonly stretch: Stretch;
-  readonly destinations = new Destinations(this);
+  readonly destinations: Destinations;
   private readonly bursts: Bursts | undefined;
   private readonly requests: SchedulerRequests;
   private readonly holdings: Holdings;
   private readonly admission: Admission;
   private readonly log: RequestLog;
 
-  /** The head of the queue was told to wait; that holds until holdings change. */
-  private headWaits = false;
   private readonly pass: Pass;
   private nextOrder = 0;
   private preemptedAny = false;
@@ -95,6 +91,18 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     this.holdings = new Holdings(options, pool, tables.requests, tables.blocks);
     this.admission = new Admission(options, pool, tables.requests, tables.blocks, this.holdings);
     this.log = tables.log;
+    this.waiting = new WaitingLine(tables.requests, this.holdings, offloading);
+    this.destinations = new Destinations(
+      new VllmDestinationHost(
+        options,
+        pool,
+        tables.requests,
+        this.holdings,
+        this.admission,
+        this.waiting,
+        () => this.hasRoom(),
+      ),
+    );
     this.group = new DecodeGroup(options.blockTokens);
     this.emission = new Emission(this, tables.requests, this.holdings, tables.log, tables.gaps);
     this.stretch = new Stretch(
@@ -138,65 +146,22 @@ export class VllmScheduler implements EngineCore, DestinationHost {
   }
 
   receive(slot: number): void {
-    this.clampOutput(slot);
-    if (this.waiting.size === 0) this.headWaits = false;
+    this.admission.clampOutput(slot);
     this.offloading?.enter(slot);
     this.waiting.pushBack(slot);
-  }
-
-  /** TensorRT-LLM lets a request generate as much as the pool could hold. */
-  private clampOutput(slot: number): void {
-    const { policy, gpuBlocks, blockTokens } = this.options;
-    const { requests } = this;
-    const room = gpuBlocks * blockTokens - requests.promptTokens[slot];
-    if (policy === 'trtllm' && room > 0 && requests.maxOutputTokens[slot] > room)
-      requests.maxOutputTokens[slot] = room;
   }
 
   get wantsArrivals(): boolean {
     return this.waiting.size === 0 && this.running.length < this.options.maxSequences;
   }
 
-  // ---- Handoff -----------------------------------------------------------------------------------------------
-
-  fits(slot: number): boolean {
-    this.clampOutput(slot);
-    return this.promptBlocks(slot) <= this.options.gpuBlocks;
-  }
-
-  private promptBlocks(slot: number): number {
-    return Math.ceil(this.requests.promptTokens[slot] / this.options.blockTokens);
-  }
-
   cachedTokens(slot: number): number {
     return this.admission.leadingHits(slot) * this.options.blockTokens;
   }
 
-  hasRoom(): boolean {
+  /** Whether another request may run at all. */
+  private hasRoom(): boolean {
     return this.running.length + (this.offloading?.parked ?? 0) < this.options.maxSequences;
-  }
-
-  reserve(slot: number): number {
-    const { requests, holdings, options, admission } = this;
-    const hits = admission.leadingHits(slot);
-    const keepsRoom = options.policy === 'trtllm';
-    const growth = keepsRoom ? holdings.growth(slot) : 0;
-    const needed = this.promptBlocks(slot) + growth - this.pool.activeHits;
-    if (keepsRoom && needed > admission.uncommittedBlocks) return -1;
-    if (!holdings.allocate(slot, requests.promptTokens[slot], hits)) return -1;
-    holdings.promised += growth;
-    return (this.promptBlocks(slot) - hits) * options.blockTokens;
-  }
-
-  activate(slot: number): boolean {
-    const { requests, pool, holdings } = this;
-    const activeBefore = pool.active;
-    requests.computed[slot] = requests.promptTokens[slot];
-    requests.status[slot] = WAITING;
-    holdings.publishComputed(slot, 0, requests.promptTokens[slot]);
-    if (this.waiting.size === 0) this.headWaits = false;
-    this.waiting.pushBack(slot);
-    return pool.active < activeBefore;
   }
 
   releaseHeld(slot: number): void {
@@ -205,16 +170,8 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     this.released();
   }
 
-  /** The next request to admit, or -1. While a destination waits for room only those may run that have theirs. */
   private nextWaiting(): number {
-    const { waiting, offloading } = this;
-    if (offloading) {
-      for (let i = 0; i < waiting.size; i++) if (!offloading.mustWait(waiting.at(i))) return waiting.at(i);
-      return -1;
-    }
-    if (this.destinations.pending === 0) return this.headMustWait ? -1 : waiting.first;
-    for (let i = 0; i < waiting.size; i++) if (this.hasPrompt(waiting.at(i))) return waiting.at(i);
-    return -1;
+    return this.waiting.next(this.destinations.pending > 0);
   }
 
   /** Whether a waiting request came with its prompt computed. */
@@ -263,11 +220,9 @@ export class VllmScheduler implements EngineCore, DestinationHost {
       return;
     }
     load.waitedForBlocks += passes;
-    if (this.blocksShorter()) load.blockedHeads += passes;
-  }
-
-  private get headMustWait(): boolean {
-    return this.headWaits && !this.holdings.hasChanged;
+    const { options, pool, waiting } = this;
+    const freeTokens = (options.gpuBlocks - pool.active) * options.blockTokens;
+    if (waiting.hasShorterThan(freeTokens)) load.blockedHeads += passes;
   }
 
   /** Blocks taken by the group outside `execute`. */
@@ -366,8 +321,7 @@ export class VllmScheduler implements EngineCore, DestinationHost {
       }
       if (decision === WAIT) {
         this.noteWait(1);
-        this.headWaits = true;
-        this.holdings.hasChanged = false;
+        waiting.makeHeadWait();
         return;
       }
       const onboarding = this.onboard(slot);
@@ -384,15 +338,6 @@ export class VllmScheduler implements EngineCore, DestinationHost {
       this.log.admitted(slot, nowMs, cached);
       if (this.pass.budget === before && this.pass.budget === 0) return;
     }
-  }
-
-  /** Whether one of the next requests behind the head of the queue would fit. */
-  private blocksShorter(): boolean {
-    const { waiting, options, pool } = this;
-    const free = options.gpuBlocks - pool.active;
-    const end = Math.min(waiting.size, BEHIND_HEAD + 1);
-    for (let i = 1; i < end; i++) if (this.promptBlocks(waiting.at(i)) <= free) return true;
-    return false;
   }
 
   /** Brings up what lower tiers have of a request that has not run yet. */
@@ -461,7 +406,6 @@ export class VllmScheduler implements EngineCore, DestinationHost {
   private startRunning(slot: number): void {
     const { requests } = this;
     this.waiting.remove(slot);
-    this.headWaits = false;
     requests.status[slot] = RUNNING;
     requests.order[slot] = this.nextOrder++;
     this.running.push(slot);
@@ -491,7 +435,6 @@ export class VllmScheduler implements EngineCore, DestinationHost {
     if (++this.fruitlessPreemptions > MAX_FRUITLESS_PREEMPTIONS) throw new StallError();
     this.waiting.pushFront(victim);
     this.destinations.capacityChanged();
-    this.headWaits = false;
     this.preemptedAny = true;
     return victim;
   }
@@ -590,8 +533,7 @@ export class VllmScheduler implements EngineCore, DestinationHost {
 
   diagnose(): StuckRequest[] {
     const { waiting, running, destinations } = this;
-    const queued = Array.from({ length: waiting.size }, (_, i) => waiting.at(i));
-    const slots = [...running, ...queued, ...destinations.waitingSlots()];
+    const slots = [...running, ...waiting.slots, ...destinations.waitingSlots()];
     return slots.map((slot) => ({ slot, ...explainStuck(slot, this.requests, this.options) }));
   }
 

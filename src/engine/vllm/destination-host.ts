@@ -1,0 +1,51 @@
+import type { DestinationHost } from '../destinations.js';
+import type { BlockPool } from '../kv/block-pool.js';
+import { type SchedulerRequests, WAITING } from '../requests.js';
+import type { Admission } from './admission.js';
+import type { Holdings } from './holdings.js';
+import type { VllmOptions } from './options.js';
+import type { WaitingLine } from './waiting-line.js';
+
+/** What a scheduler of vLLM or TensorRT-LLM does for requests whose prompt is computed elsewhere. */
+export class VllmDestinationHost implements DestinationHost {
+  constructor(
+    private readonly options: VllmOptions,
+    private readonly pool: BlockPool,
+    private readonly requests: SchedulerRequests,
+    private readonly holdings: Holdings,
+    private readonly admission: Admission,
+    private readonly waiting: WaitingLine,
+    readonly hasRoom: () => boolean,
+  ) {}
+
+  fits(slot: number): boolean {
+    this.admission.clampOutput(slot);
+    return this.promptBlocks(slot) <= this.options.gpuBlocks;
+  }
+
+  private promptBlocks(slot: number): number {
+    return Math.ceil(this.requests.promptTokens[slot] / this.options.blockTokens);
+  }
+
+  reserve(slot: number): number {
+    const { requests, holdings, options, admission } = this;
+    const hits = admission.leadingHits(slot);
+    const keepsRoom = options.policy === 'trtllm';
+    const growth = keepsRoom ? holdings.growth(slot) : 0;
+    const needed = this.promptBlocks(slot) + growth - this.pool.activeHits;
+    if (keepsRoom && needed > admission.uncommittedBlocks) return -1;
+    if (!holdings.allocate(slot, requests.promptTokens[slot], hits)) return -1;
+    holdings.promised += growth;
+    return (this.promptBlocks(slot) - hits) * options.blockTokens;
+  }
+
+  activate(slot: number): boolean {
+    const { requests, pool, holdings } = this;
+    const activeBefore = pool.active;
+    requests.computed[slot] = requests.promptTokens[slot];
+    requests.status[slot] = WAITING;
+    holdings.publishComputed(slot, 0, requests.promptTokens[slot]);
+    this.waiting.pushBack(slot);
+    return pool.active < activeBefore;
+  }
+}

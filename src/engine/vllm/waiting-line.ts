@@ -1,0 +1,71 @@
+import type { SchedulerRequests } from '../requests.js';
+import { SlotQueue } from '../slot-queue.js';
+import type { Holdings } from './holdings.js';
+import type { Offloading } from './offloading.js';
+
+/** Requests behind the head that are looked at for one that would fit. */
+const BEHIND_HEAD = 8;
+
+/** Requests that wait to run, first in first out. A head that was told to wait is not asked again until holdings change. */
+export class WaitingLine {
+  private readonly queue = new SlotQueue();
+  private headWaits = false;
+
+  constructor(
+    private readonly requests: SchedulerRequests,
+    private readonly holdings: Holdings,
+    private readonly offloading: Offloading | undefined,
+  ) {}
+
+  get size(): number {
+    return this.queue.size;
+  }
+
+  get slots(): number[] {
+    return Array.from({ length: this.queue.size }, (_, i) => this.queue.at(i));
+  }
+
+  pushBack(slot: number): void {
+    if (this.queue.size === 0) this.headWaits = false;
+    this.queue.pushBack(slot);
+  }
+
+  pushFront(slot: number): void {
+    this.queue.pushFront(slot);
+    this.headWaits = false;
+  }
+
+  remove(slot: number): void {
+    this.queue.remove(slot);
+    this.headWaits = false;
+  }
+
+  /** The head cannot have what it needs. */
+  makeHeadWait(): void {
+    this.headWaits = true;
+    this.holdings.hasChanged = false;
+  }
+
+  /**
+   * The next request to admit, or -1.
+   * @param onlyWithPrompt while a destination waits for room only those may run that came with their prompt computed
+   */
+  next(onlyWithPrompt: boolean): number {
+    const { queue, offloading } = this;
+    if (offloading) {
+      for (let i = 0; i < queue.size; i++) if (!offloading.mustWait(queue.at(i))) return queue.at(i);
+      return -1;
+    }
+    if (!onlyWithPrompt) return this.headWaits && !this.holdings.hasChanged ? -1 : queue.first;
+    for (let i = 0; i < queue.size; i++) if (this.requests.computed[queue.at(i)] > 0) return queue.at(i);
+    return -1;
+  }
+
+  /** Whether the prompt of one of the next requests behind the head would fit into some tokens. */
+  hasShorterThan(tokens: number): boolean {
+    const { queue } = this;
+    const end = Math.min(queue.size, BEHIND_HEAD + 1);
+    for (let i = 1; i < end; i++) if (this.requests.promptTokens[queue.at(i)] <= tokens) return true;
+    return false;
+  }
+}
