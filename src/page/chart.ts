@@ -18,7 +18,8 @@ export interface ChartOptions {
   height?: number;
   xText: (value: number) => string;
   yText?: (value: number) => string;
-  isLogarithmic?: boolean;
+  /** The values are parts of a whole. */
+  isPart?: boolean;
   /** Draws over the chart, in its own pixels. */
   over?: (chart: uPlot) => void;
   onZoom?: (from: number, to: number) => void;
@@ -71,7 +72,7 @@ export class Chart {
 
   private plotOptions(width: number): uPlot.Options {
     const { options } = this;
-    const { title, lines, xText, yText = short, isLogarithmic } = options;
+    const { title, lines, xText, yText = short, isPart } = options;
     const axis = {
       stroke: color('faint'),
       grid: { stroke: color('grid') },
@@ -85,7 +86,7 @@ export class Chart {
         drag: { x: true, y: false },
         ...(options.syncKey !== undefined && { sync: { key: options.syncKey } }),
       },
-      scales: { x: { time: false }, y: { distr: isLogarithmic ? 3 : 1 } },
+      scales: { x: { time: false }, y: isPart ? { range: [0, 1] } : {} },
       axes: [
         {
           ...axis,

@@ -27,6 +27,7 @@ export class Heatmap {
   private fromMs = 0;
   private toMs = 1;
   private dragFrom: number | undefined;
+  private frame = 0;
 
   constructor(private readonly options: HeatmapOptions) {
     this.node = element('canvas', { class: 'heatmap', 'data-chart': 'workers' });
@@ -68,30 +69,60 @@ export class Heatmap {
     return [from, Math.max(from + 1, Math.ceil(this.msAt(x + 1) / this.binMs))];
   }
 
+  /** Draws once, however often it is asked for before the next frame. */
   private draw(): void {
+    if (this.frame !== 0) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      this.drawNow();
+    });
+  }
+
+  private drawNow(): void {
     const { node, rows, rowHeight } = this;
     const ratio = devicePixelRatio;
     node.style.height = `${rows.length * rowHeight}px`;
     node.width = node.clientWidth * ratio;
     node.height = rows.length * rowHeight * ratio;
     const context = node.getContext('2d');
-    if (!context || node.width === 0) return;
+    if (!context || node.width === 0 || rows.length === 0) return;
     context.scale(ratio, ratio);
-    const most = Math.max(1e-9, ...rows.map(({ values }) => values.reduce((a, b) => Math.max(a, b), 0)));
+    context.imageSmoothingEnabled = false;
+    context.drawImage(this.shades(), LABEL_WIDTH, 0, this.plotWidth, rows.length * rowHeight);
     context.font = '11px system-ui';
-    rows.forEach(({ label, values }, row) => {
-      const top = row * rowHeight;
-      context.globalAlpha = 1;
-      context.fillStyle = color('faint');
-      if (rowHeight >= 11) context.fillText(label, 0, top + rowHeight - 7, LABEL_WIDTH - 6);
-      context.fillStyle = color('heat');
-      for (let x = 0; x < this.plotWidth; x++) {
-        const value = meanOf(values, ...this.binsAt(x + LABEL_WIDTH));
-        if (value <= 0) continue;
-        context.globalAlpha = 0.12 + 0.88 * Math.min(1, value / most);
-        context.fillRect(x + LABEL_WIDTH, top, 1, rowHeight - 1);
+    context.fillStyle = color('faint');
+    if (rowHeight >= 11)
+      rows.forEach(({ label }, row) => {
+        context.fillText(label, 0, (row + 1) * rowHeight - 7, LABEL_WIDTH - 6);
+      });
+    context.fillStyle = color('back');
+    if (rowHeight > LEAST_ROW_HEIGHT)
+      for (let row = 1; row < rows.length; row++)
+        context.fillRect(LABEL_WIDTH, row * rowHeight - 1, this.plotWidth, 1);
+  }
+
+  /** A picture with a pixel for each column of each row. */
+  private shades(): HTMLCanvasElement {
+    const { rows } = this;
+    const width = Math.floor(this.plotWidth);
+    const picture = element('canvas', { width: String(width), height: String(rows.length) });
+    const context = picture.getContext('2d')!;
+    const image = context.createImageData(width, rows.length);
+    const [red, green, blue] = rgbOf(color('heat'));
+    const columns = Array.from({ length: width }, (_, x) => this.binsAt(x + LABEL_WIDTH));
+    let most = 1e-9;
+    for (const { values } of rows) for (const value of values) most = Math.max(most, value);
+    let at = 0;
+    for (const { values } of rows)
+      for (const [from, to] of columns) {
+        const value = meanOf(values, from, to);
+        image.data[at++] = red;
+        image.data[at++] = green;
+        image.data[at++] = blue;
+        image.data[at++] = value > 0 ? 255 * (0.12 + 0.88 * Math.min(1, value / most)) : 0;
       }
-    });
+    context.putImageData(image, 0, 0);
+    return picture;
   }
 
   private listen(): void {
@@ -114,6 +145,11 @@ export class Heatmap {
       else options.onChoice(Math.floor(event.offsetY / this.rowHeight));
     });
   }
+}
+
+/** Red, green and blue of a colour such as #1f5fbf. */
+function rgbOf(hex: string): number[] {
+  return [1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16));
 }
 
 /** Mean of the values from one index on, to before another. */

@@ -104,6 +104,7 @@ export class Latencies {
       lines,
       xText: time,
       yText: percent,
+      isPart: true,
       over: (plot) => drawBound(plot, 'x', this.bounds[name], 'bound'),
     });
     this.charts.push(chart);
@@ -188,7 +189,8 @@ function axisOf(values: readonly number[]): number[] {
   const sorted = Float64Array.from(values).sort();
   const step = Math.max(1, Math.floor(sorted.length / STEPS));
   const axis = [...sorted.filter((_, at) => at % step === 0 || at === sorted.length - 1)];
-  return axis.filter((value, at) => at === 0 || value > axis[at - 1]);
+  const distinct = axis.filter((value, at) => at === 0 || value > axis[at - 1]);
+  return distinct.length === 1 ? [0, distinct[0], 2 * distinct[0]] : distinct;
 }
 
 /** Part of the requests with at most a value. @param quantiles evenly spaced, ascending */
@@ -249,6 +251,7 @@ export function reuseCharts(runs: readonly DrawnRun[]): HTMLElement {
       x,
       xText: time,
       yText: percent,
+      isPart: true,
       lines: [{ label: 'reused', color: () => seriesColor(2), values: reused }],
     });
     const rate = new Chart({

@@ -1,19 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type WorkerSample, WorkerSeries } from './worker-series.js';
+import { emptySample, WorkerSeries } from './worker-series.js';
 
-const IDLE: WorkerSample = {
-  sequences: 0,
-  waiting: 0,
-  activeBlocks: 0,
-  prefillTokens: 0,
-  decodeSteps: 0,
-  passes: 0,
-  sequenceSteps: 0,
-  prefillMs: 0,
-  preemptions: 0,
-  evictedBlocks: 0,
-};
+const IDLE = emptySample();
 
 const sum = (bins: Float64Array) => bins.reduce((a, b) => a + b, 0);
 

@@ -129,7 +129,8 @@ export class WorkerSeries implements WorkerWatch {
   }
 }
 
-function emptySample(): WorkerSample {
+/** A worker that has done nothing yet. */
+export function emptySample(): WorkerSample {
   return {
     sequences: 0,
     waiting: 0,

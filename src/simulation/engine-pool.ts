@@ -16,7 +16,7 @@ import type { TimingModel } from '../engine/timing/timing-model.js';
 import { Offloading } from '../engine/vllm/offloading.js';
 import type { VllmOptions } from '../engine/vllm/options.js';
 import { VllmScheduler } from '../engine/vllm/scheduler.js';
-import type { WorkerSample, WorkerWatch } from '../report/worker-series.js';
+import { emptySample, type WorkerSample, type WorkerWatch } from '../report/worker-series.js';
 import type { KvRouter, Placement, RoutedRequest } from '../router/kv-router.js';
 import type { PrefillEstimator } from '../router/prefill-load.js';
 import { RoundRobin } from '../router/round-robin.js';
@@ -360,18 +360,7 @@ export class EnginePool {
 
 function sampleOf(cores: readonly EngineCore[]): WorkerSample {
   const { activeBlocks, evictedBlocks } = sumCaches(cores);
-  const sample: WorkerSample = {
-    activeBlocks,
-    evictedBlocks,
-    sequences: 0,
-    waiting: 0,
-    prefillTokens: 0,
-    decodeSteps: 0,
-    passes: 0,
-    sequenceSteps: 0,
-    prefillMs: 0,
-    preemptions: 0,
-  };
+  const sample = { ...emptySample(), activeBlocks, evictedBlocks };
   for (const { load } of cores) {
     sample.sequences += load.sequences;
     sample.waiting += load.waiting;
