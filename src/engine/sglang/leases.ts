@@ -39,6 +39,11 @@ export class Leases {
     this.available = capacity;
   }
 
+  /** Tokens of as many pages as it takes to hold some. */
+  pageUp(tokens: number): number {
+    return Math.ceil(tokens / this.pageTokens) * this.pageTokens;
+  }
+
   get active(): number {
     return this.capacity - this.available - this.tree.evictable;
   }

@@ -7,26 +7,12 @@ import type { GapSink, RequestLog } from '../request-log.js';
 import { PREEMPTED, RUNNING, type SchedulerRequests } from '../requests.js';
 import { Speculation } from '../speculation.js';
 import type { PassClock } from '../timing/pass-clock.js';
+import { SglangAdmission } from './admission.js';
+import { explainStuck } from './diagnosis.js';
 import { Leases } from './leases.js';
+import type { SglangOptions } from './options.js';
 import { longestPrefixFirst } from './policy.js';
 import { DecodeStretch } from './stretch.js';
-
-/** How one scheduler behaves. Counts in tokens unless named otherwise; Infinity where unlimited. */
-export interface SglangOptions {
-  role: 'aggregated' | 'prefill' | 'decode';
-  pageTokens: number;
-  pages: number;
-  maxSequences: number;
-  longestPrefixFirst: boolean;
-  maxPrefillTokens: number;
-  chunkedPrefillTokens: number;
-  clipMaxNewTokens: number;
-  conservativeness: number;
-  acceptRates: readonly number[] | undefined;
-  speculationSeed: bigint;
-  /** Whether uneventful passes may be planned; off, every pass visits every request. */
-  plansAhead: boolean;
-}
 
 export interface SglangTables {
   requests: SchedulerRequests;
@@ -35,13 +21,6 @@ export interface SglangTables {
   gaps: GapSink;
   events: KvEventSink | undefined;
 }
-
-/** Passes in which the new-token ratio falls from its start to its floor, and that floor as a part of the start. */
-const RATIO_STEPS = 600;
-const RATIO_START = 0.7;
-const RATIO_FLOOR = 0.14;
-/** Requests behind the head of the queue that are looked at for one that would fit. */
-const BEHIND_HEAD = 8;
 
 /**
  * The scheduler of SGLang (`scheduler/sglang/core.rs` of the reference): each pass prefills what its budgets admit and
@@ -58,16 +37,11 @@ export class SglangScheduler implements EngineCore, DestinationHost {
   /** Ended requests that keep their pages until those are released. */
   private heldCount = 0;
   private readonly leases: Leases;
+  private readonly admission: SglangAdmission;
   private readonly stretch: DecodeStretch;
   private readonly speculation: Speculation | undefined;
   private readonly requests: SchedulerRequests;
   private readonly log: RequestLog;
-
-  /** Part of the remaining output that admission reserves for running requests. */
-  private ratio: number;
-  private readonly startRatio: number;
-  private readonly ratioFloor: number;
-  private readonly ratioStep: number;
 
   private readonly retracted: number[] = [];
   private readonly tokenless: number[] = [];
@@ -78,8 +52,6 @@ export class SglangScheduler implements EngineCore, DestinationHost {
   private passStartMs = 0;
   /** A request in the middle of its prompt that gets nothing of this pass, or -1. */
   private starved = -1;
-  /** Whether the head of the queue found too few pages in this pass. */
-  private lacksPages = false;
   readonly load = new EngineLoad();
 
   constructor(
@@ -97,11 +69,8 @@ export class SglangScheduler implements EngineCore, DestinationHost {
       tables.events,
     );
     const { requests, log, gaps } = tables;
+    this.admission = new SglangAdmission(options, requests, log, this.leases, this.load);
     this.stretch = new DecodeStretch(requests, log, gaps, this.leases, clock, options.pageTokens);
-    this.startRatio = RATIO_START * options.conservativeness;
-    this.ratioFloor = this.startRatio * RATIO_FLOOR;
-    this.ratioStep = (this.startRatio - this.ratioFloor) / RATIO_STEPS;
-    this.ratio = this.startRatio;
     if (options.acceptRates)
       this.speculation = new Speculation(
         options.acceptRates,
@@ -133,7 +102,9 @@ export class SglangScheduler implements EngineCore, DestinationHost {
   }
 
   fits(slot: number): boolean {
-    return this.pageUp(this.requests.promptTokens[slot]) <= this.options.pages * this.options.pageTokens;
+    return (
+      this.leases.pageUp(this.requests.promptTokens[slot]) <= this.options.pages * this.options.pageTokens
+    );
   }
 
   hasRoom(): boolean {
@@ -145,7 +116,7 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     const prompt = requests.promptTokens[slot];
     const cached = leases.begin(slot, prompt);
     if (cached < 0) return -1;
-    requests.allocated[slot] = this.pageUp(prompt);
+    requests.allocated[slot] = this.leases.pageUp(prompt);
     return requests.allocated[slot] - cached;
   }
 
@@ -192,7 +163,7 @@ export class SglangScheduler implements EngineCore, DestinationHost {
 
   commit(): void {
     const { stretch } = this;
-    for (let pass = 0; pass < stretch.passes && this.ratio > this.ratioFloor; pass++) this.lowerRatio();
+    this.admission.lowerRatio(stretch.passes);
     this.noteStretch();
     stretch.commit(this.running);
     this.madeProgress = true;
@@ -217,16 +188,17 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     return requests.computed[slot] > 0 && log.emittedTokens[slot] === 0 ? slot : -1;
   }
 
-  private lowerRatio(): void {
-    this.ratio = Math.max(this.ratio - this.ratioStep, this.ratioFloor);
-  }
-
   execute(nowMs: number): number {
     this.stretch.passes = 0;
     this.passStartMs = nowMs;
     const promoted = this.promote(nowMs);
     if (this.options.longestPrefixFirst) this.orderByPrefix();
-    const { admitted, inputTokens, prefixTokens } = this.admit(nowMs);
+    const most = this.mayPrefill ? Math.max(0, this.options.maxSequences - this.running.length) : 0;
+    const {
+      slots: admitted,
+      inputTokens,
+      prefixTokens,
+    } = this.admission.admit(this.waiting, this.running, most, nowMs);
     const prefillMs = this.prefillTime(admitted.length, inputTokens, prefixTokens);
     const decodeStart = nowMs + prefillMs;
     this.load.prefillMs += prefillMs;
@@ -253,20 +225,9 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     load.prefillTokens += promptTokens;
     load.waiting = this.waiting.length;
     if (this.waiting.length === 0) return;
-    if (this.lacksPages) load.waitedForBlocks++;
+    if (this.admission.lacksPages) load.waitedForBlocks++;
     else if (running.length >= this.options.maxSequences) load.waitedForSequences++;
     else load.waitedForTokens++;
-  }
-
-  /** The head of the queue needs more than these tokens of the pool. */
-  private noteShortage(tokens: number): void {
-    const { waiting, requests, load } = this;
-    this.lacksPages = true;
-    for (let i = 1; i < Math.min(waiting.length, BEHIND_HEAD + 1); i++)
-      if (this.pageUp(requests.length[waiting[i]]) + requests.remaining(waiting[i]) < tokens) {
-        load.blockedHeads++;
-        return;
-      }
   }
 
   /** Requests that came with their prompt begin to run. @returns how many */
@@ -289,85 +250,6 @@ export class SglangScheduler implements EngineCore, DestinationHost {
   private prefillTime(batch: number, inputTokens: number, prefixTokens: number): number {
     if (batch === 0 || this.options.role === 'decode') return 0;
     return this.clock.prefillMs(batch, Math.floor(inputTokens / batch), Math.floor(prefixTokens / batch));
-  }
-
-  private pageUp(tokens: number): number {
-    const { pageTokens } = this.options;
-    return Math.ceil(tokens / pageTokens) * pageTokens;
-  }
-
-  /** Admits from the front of the queue what the budgets allow, at most one request in part. */
-  private admit(nowMs: number): { admitted: number[]; inputTokens: number; prefixTokens: number } {
-    const { options, requests, leases, waiting } = this;
-    const { chunkedPrefillTokens, clipMaxNewTokens, pageTokens } = options;
-    const admitted: number[] = [];
-    let inputTokens = 0;
-    let prefixTokens = 0;
-    let total = leases.availableTokens + leases.evictableTokens - this.reservedOutput();
-    let prefillBudget = options.maxPrefillTokens;
-    let chunkBudget = chunkedPrefillTokens;
-    const slots = Math.max(0, options.maxSequences - this.running.length);
-    this.lacksPages = false;
-    while (this.mayPrefill && admitted.length < slots && waiting.length > 0) {
-      const [slot] = waiting;
-      const rest = Math.max(0, requests.length[slot] - requests.computed[slot]);
-      if (rest === 0) break;
-      let chunk = rest;
-      if (rest > chunkedPrefillTokens) {
-        chunk = Math.min(rest, Math.floor(Math.trunc(chunkBudget) / pageTokens) * pageTokens);
-        if (chunk === 0) break;
-      }
-      const charge = this.pageUp(chunk);
-      const output = chunk < rest ? 0 : Math.min(requests.remaining(slot), clipMaxNewTokens);
-      if (charge + output >= total) {
-        this.noteShortage(total);
-        break;
-      }
-      if (charge > prefillBudget || charge > chunkBudget) break;
-      const before = requests.allocated[slot];
-      const prefix = this.lease(slot, requests.computed[slot] + chunk);
-      if (prefix < 0) {
-        this.ratio = this.startRatio;
-        this.noteShortage(0);
-        break;
-      }
-      waiting.shift();
-      this.log.admitted(slot, nowMs, prefix);
-      inputTokens += requests.computed[slot];
-      prefixTokens += prefix;
-      total -= requests.allocated[slot] - before + output;
-      prefillBudget -= charge;
-      chunkBudget -= charge;
-      admitted.push(slot);
-      if (chunkBudget <= 0) break;
-    }
-    return { admitted, inputTokens, prefixTokens };
-  }
-
-  /** Output tokens that running requests may still need, scaled by the ratio. */
-  private reservedOutput(): number {
-    const { requests, options } = this;
-    let reserve = 0;
-    for (const slot of this.running)
-      reserve += Math.min(requests.remaining(slot), options.clipMaxNewTokens) * this.ratio;
-    return reserve;
-  }
-
-  /** Gets pages up to `end` tokens. @returns tokens that need no computing, or -1 when pages are short */
-  private lease(slot: number, end: number): number {
-    const { requests, leases, options } = this;
-    const known = requests.computed[slot];
-    let prefix = known;
-    if (known > 0) {
-      const pages = Math.max(0, this.pageUp(end) - requests.allocated[slot]) / options.pageTokens;
-      if (!leases.extend(slot, pages, end)) return -1;
-    } else {
-      prefix = leases.allocate(slot, end);
-      if (prefix < 0) return -1;
-    }
-    requests.computed[slot] = end;
-    requests.allocated[slot] = this.pageUp(end);
-    return prefix;
   }
 
   /** A request whose prompt is complete runs; one in the middle of it goes back to the front of the queue. */
@@ -409,7 +291,7 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     let growth = 0;
     for (const slot of this.running) {
       const end = requests.length[slot] + Math.min(most, requests.remaining(slot));
-      growth += Math.max(0, this.pageUp(end) - requests.allocated[slot]);
+      growth += Math.max(0, this.leases.pageUp(end) - requests.allocated[slot]);
     }
     return growth;
   }
@@ -453,9 +335,9 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     if (retracted.length > 0) {
       this.waiting.unshift(...retracted);
       retracted.length = 0;
-      this.ratio = this.startRatio;
+      this.admission.resetRatio();
     }
-    this.lowerRatio();
+    this.admission.lowerRatio(1);
   }
 
   private get endKind(): 'held' | 'ended' {
@@ -498,26 +380,8 @@ export class SglangScheduler implements EngineCore, DestinationHost {
   }
 
   diagnose(): StuckRequest[] {
-    const { requests, options } = this;
-    return [...this.running, ...this.prebuilt, ...this.waiting, ...this.destinations.waitingSlots()].map(
-      (slot) => {
-        const rest = requests.length[slot] - requests.computed[slot];
-        const budget = Math.min(options.maxPrefillTokens, options.chunkedPrefillTokens);
-        if (this.pageUp(Math.min(rest, options.chunkedPrefillTokens)) > budget || budget === 0)
-          return {
-            slot,
-            problem: `needs ${rest} tokens of prefill, a pass takes ${budget}`,
-            remedy: 'raise sglang.max_prefill_tokens and sglang.chunked_prefill_size',
-          };
-        const output = Math.min(requests.remaining(slot), options.clipMaxNewTokens);
-        const needed = Math.ceil((this.pageUp(requests.length[slot]) + output + 1) / options.pageTokens);
-        return {
-          slot,
-          problem: `needs ${needed} pages of ${options.pageTokens} tokens, the pool has ${options.pages}`,
-          remedy: `raise num_gpu_blocks to ${Math.max(needed, options.pages + 1)}`,
-        };
-      },
-    );
+    const slots = [...this.running, ...this.prebuilt, ...this.waiting, ...this.destinations.waitingSlots()];
+    return slots.map((slot) => ({ slot, ...explainStuck(slot, this.requests, this.leases, this.options) }));
   }
 
   check(): void {

@@ -1,0 +1,136 @@
+import type { EngineLoad } from '../engine-load.js';
+import type { RequestLog } from '../request-log.js';
+import type { SchedulerRequests } from '../requests.js';
+import type { Leases } from './leases.js';
+import type { SglangOptions } from './options.js';
+
+/** Passes in which the new-token ratio falls from its start to its floor, and that floor as a part of the start. */
+const RATIO_STEPS = 600;
+const RATIO_START = 0.7;
+const RATIO_FLOOR = 0.14;
+/** Requests behind the head of the queue that are looked at for one that would fit. */
+const BEHIND_HEAD = 8;
+
+interface Admitted {
+  slots: number[];
+  /** Tokens of their prompts up to the end of what this pass computes, and those of them that need no computing. */
+  inputTokens: number;
+  prefixTokens: number;
+}
+
+/** Which waiting requests a pass prefills, and the part of outstanding output that it keeps room for. */
+export class SglangAdmission {
+  /** Whether the head of the queue found too few pages in the last pass. */
+  lacksPages = false;
+  /** Part of the remaining output that is reserved for running requests. */
+  private ratio: number;
+  private readonly startRatio: number;
+  private readonly ratioFloor: number;
+  private readonly ratioStep: number;
+
+  constructor(
+    private readonly options: SglangOptions,
+    private readonly requests: SchedulerRequests,
+    private readonly log: RequestLog,
+    private readonly leases: Leases,
+    private readonly load: EngineLoad,
+  ) {
+    this.startRatio = RATIO_START * options.conservativeness;
+    this.ratioFloor = this.startRatio * RATIO_FLOOR;
+    this.ratioStep = (this.startRatio - this.ratioFloor) / RATIO_STEPS;
+    this.ratio = this.startRatio;
+  }
+
+  resetRatio(): void {
+    this.ratio = this.startRatio;
+  }
+
+  lowerRatio(passes: number): void {
+    for (let pass = 0; pass < passes && this.ratio > this.ratioFloor; pass++)
+      this.ratio = Math.max(this.ratio - this.ratioStep, this.ratioFloor);
+  }
+
+  /** Takes from the front of the queue what the budgets allow, at most `most` requests and one of them in part. */
+  admit(waiting: number[], running: readonly number[], most: number, nowMs: number): Admitted {
+    const { options, requests, leases } = this;
+    const { chunkedPrefillTokens, clipMaxNewTokens, pageTokens } = options;
+    const slots: number[] = [];
+    let inputTokens = 0;
+    let prefixTokens = 0;
+    let total = leases.availableTokens + leases.evictableTokens - this.reservedOutput(running);
+    let prefillBudget = options.maxPrefillTokens;
+    let chunkBudget = chunkedPrefillTokens;
+    this.lacksPages = false;
+    while (slots.length < most && waiting.length > 0) {
+      const [slot] = waiting;
+      const rest = Math.max(0, requests.length[slot] - requests.computed[slot]);
+      if (rest === 0) break;
+      let chunk = rest;
+      if (rest > chunkedPrefillTokens) {
+        chunk = Math.min(rest, Math.floor(Math.trunc(chunkBudget) / pageTokens) * pageTokens);
+        if (chunk === 0) break;
+      }
+      const charge = leases.pageUp(chunk);
+      const output = chunk < rest ? 0 : Math.min(requests.remaining(slot), clipMaxNewTokens);
+      if (charge + output >= total) {
+        this.noteShortage(waiting, total);
+        break;
+      }
+      if (charge > prefillBudget || charge > chunkBudget) break;
+      const before = requests.allocated[slot];
+      const prefix = this.lease(slot, requests.computed[slot] + chunk);
+      if (prefix < 0) {
+        this.resetRatio();
+        this.noteShortage(waiting, 0);
+        break;
+      }
+      waiting.shift();
+      this.log.admitted(slot, nowMs, prefix);
+      inputTokens += requests.computed[slot];
+      prefixTokens += prefix;
+      total -= requests.allocated[slot] - before + output;
+      prefillBudget -= charge;
+      chunkBudget -= charge;
+      slots.push(slot);
+      if (chunkBudget <= 0) break;
+    }
+    return { slots, inputTokens, prefixTokens };
+  }
+
+  /** Output tokens that running requests may still need, scaled by the ratio. */
+  private reservedOutput(running: readonly number[]): number {
+    const { requests, options } = this;
+    let reserve = 0;
+    for (const slot of running)
+      reserve += Math.min(requests.remaining(slot), options.clipMaxNewTokens) * this.ratio;
+    return reserve;
+  }
+
+  /** Gets pages up to `end` tokens. @returns tokens that need no computing, or -1 when pages are short */
+  private lease(slot: number, end: number): number {
+    const { requests, leases, options } = this;
+    const known = requests.computed[slot];
+    let prefix = known;
+    if (known > 0) {
+      const pages = Math.max(0, leases.pageUp(end) - requests.allocated[slot]) / options.pageTokens;
+      if (!leases.extend(slot, pages, end)) return -1;
+    } else {
+      prefix = leases.allocate(slot, end);
+      if (prefix < 0) return -1;
+    }
+    requests.computed[slot] = end;
+    requests.allocated[slot] = leases.pageUp(end);
+    return prefix;
+  }
+
+  /** The head of the queue needs more than these tokens of the pool. */
+  private noteShortage(waiting: readonly number[], tokens: number): void {
+    const { requests, leases, load } = this;
+    this.lacksPages = true;
+    for (let i = 1; i < Math.min(waiting.length, BEHIND_HEAD + 1); i++)
+      if (leases.pageUp(requests.length[waiting[i]]) + requests.remaining(waiting[i]) < tokens) {
+        load.blockedHeads++;
+        return;
+      }
+  }
+}

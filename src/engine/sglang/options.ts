@@ -1,0 +1,16 @@
+/** How one scheduler behaves. Counts in tokens unless named otherwise; Infinity where unlimited. */
+export interface SglangOptions {
+  role: 'aggregated' | 'prefill' | 'decode';
+  pageTokens: number;
+  pages: number;
+  maxSequences: number;
+  longestPrefixFirst: boolean;
+  maxPrefillTokens: number;
+  chunkedPrefillTokens: number;
+  clipMaxNewTokens: number;
+  conservativeness: number;
+  acceptRates: readonly number[] | undefined;
+  speculationSeed: bigint;
+  /** Whether uneventful passes may be planned; off, every pass visits every request. */
+  plansAhead: boolean;
+}
