@@ -36,6 +36,10 @@ const CASES: [what: string, args: string[], says: RegExp][] = [
   ['negative workers', [good, '--num-workers', '-1'], /--num-workers: must be from 0/],
   ['no workers', [good, '--num-workers', '0'], /--num-workers: must be at least 1/],
   ['no concurrency', [good, '--replay-concurrency', '0'], /--replay-concurrency/],
+  ['unknown overhead', [good, '--overheads', '{"steps":1}'], /--overheads: steps: unknown field.*step_ms/],
+  ['negative overhead', [good, '--overheads', '{"step_ms":-1}'], /--overheads: step_ms: -1 is out of range/],
+  ['overheads that are no object', [good, '--overheads', '3'], /--overheads: expected a JSON object/],
+  ['broken overheads', [good, '--overheads', '{'], /--overheads: not valid JSON at character/],
   ['negative bound', [good, '--sla-ttft-ms', '-1'], /--sla-ttft-ms.*-1/],
   ['endless cap', [good, '--max-sim-time-seconds', 'inf'], /--max-sim-time-seconds.*Infinity/],
   ['zero speed-up', [good, '--arrival-speedup-ratio', '0'], /--arrival-speedup-ratio.*found 0/],
@@ -225,5 +229,27 @@ describe('the command line', () => {
     expect([second.exitCode, readFileSync(join(folder, 'made.jsonl'), 'utf8')]).toEqual([2, first]);
     expect((await runCli([...args, '--seed', '2', '--force'], folder)).exitCode).toBe(0);
     expect(readFileSync(join(folder, 'made.jsonl'), 'utf8')).not.toBe(first);
+  });
+
+  it.each<[string, string[], RegExp]>([
+    ['no file', ['missing.json'], /cannot read missing.json/],
+    ['no JSON', [file('text.json', '# a title\n')], /text.json: is no JSON/],
+    ['no report', [file('other.json', '{"a":1}')], /other.json: is no report of a replay/],
+  ])('draws no page of %s', async (_, reports, says) => {
+    const { exitCode, stderr } = await runCli(['report', ...reports, '--html', 'drawn.html'], folder);
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(says);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    expect(existsSync(join(folder, 'drawn.html'))).toBe(false);
+  });
+
+  it('does not write over a page unless told to', async () => {
+    const report = file('tiny.json', '{"completed_requests":1}');
+    const page = file('page.html', 'mine');
+    const args = ['report', report, '--html', page];
+    expect((await runCli(args, folder)).exitCode).toBe(2);
+    expect(readFileSync(join(folder, page), 'utf8')).toBe('mine');
+    expect((await runCli([...args, '--force'], folder)).exitCode).toBe(0);
+    expect(readFileSync(join(folder, page), 'utf8')).toContain('<!doctype html>');
   });
 });

@@ -57,7 +57,7 @@ function readReport(path: string): PageRun['report'] {
   try {
     report = JSON.parse(text);
   } catch (error) {
-    throw new InputError(`${path}: is no JSON (${(error as Error).message})`);
+    throw new InputError(`${path}: is no JSON (${(error as Error).message.replaceAll(/\s+/g, ' ')})`);
   }
   if (typeof report !== 'object' || report === null || !(KEY in report))
     throw new InputError(`${path}: is no report of a replay: it has no ${KEY}`);
