@@ -48,13 +48,21 @@ export function errorsOf(pairs: readonly Pair[], metric: Metric): Errors {
   );
 }
 
+/** When a request came, as measured where that is known: in a closed loop the simulation has times of its own. */
+function measuredArrivalMs({ measured, simulated }: Pair): number {
+  return measured.arrivalMs ?? simulated.arrivalMs;
+}
+
 /** Error of the output tokens a second, from the first arrival to the last token. */
 export function throughputError(pairs: readonly Pair[]): number {
-  const first = Math.min(...pairs.map(({ simulated }) => simulated.arrivalMs));
-  const last = (endOf: (pair: Pair) => number) => Math.max(...pairs.map(endOf));
-  const measured = last(({ measured, simulated }) => simulated.arrivalMs + measured.e2eMs);
-  const simulated = last(({ simulated }) => simulated.lastTokenMs);
-  return (measured - first) / (simulated - first) - 1;
+  const span = (arrivalOf: (pair: Pair) => number, endOf: (pair: Pair) => number) =>
+    Math.max(...pairs.map(endOf)) - Math.min(...pairs.map(arrivalOf));
+  const measured = span(measuredArrivalMs, (pair) => measuredArrivalMs(pair) + pair.measured.e2eMs);
+  const simulated = span(
+    (pair) => pair.simulated.arrivalMs,
+    (pair) => pair.simulated.lastTokenMs,
+  );
+  return measured / simulated - 1;
 }
 
 /** Error of the part of the input that was cached, in parts of the input; undefined where it was not measured. */
@@ -73,10 +81,11 @@ export type Regime = 'low' | 'middle' | 'high';
 
 /** Requests by how many others were in flight, as measured, when they came: thirds of them. */
 export function byLoad(all: readonly Pair[], pairs: readonly Pair[]): Record<Regime, Pair[]> {
-  const ends = all.map(({ measured, simulated }) => simulated.arrivalMs + measured.e2eMs);
+  const starts = all.map(measuredArrivalMs);
+  const ends = all.map((pair, index) => starts[index] + pair.measured.e2eMs);
   const inFlight = (pair: Pair) => {
-    const at = pair.simulated.arrivalMs;
-    return all.filter((other, index) => other.simulated.arrivalMs <= at && ends[index] > at).length;
+    const at = measuredArrivalMs(pair);
+    return starts.filter((start, index) => start <= at && ends[index] > at).length;
   };
   const ranked = pairs.map((pair) => ({ pair, load: inFlight(pair) })).sort((a, b) => a.load - b.load);
   const third = (part: number) =>

@@ -68,6 +68,12 @@ export function idleSettings(plan: ReplayPlan): string[] {
       (options.turnsPerSession ?? 1) === 1,
       'needs --turns-per-session',
     ],
+    [
+      (options.benchmarkGranularity ?? 8) !== 8,
+      '--benchmark-granularity',
+      options.plannerConfig === undefined,
+      'needs --planner-config',
+    ],
     [options.singleTokenPrefill === true, '--single-token-prefill', !isSplit, 'needs prefill workers'],
     [
       options.aicSystems !== undefined,
