@@ -133,6 +133,7 @@ function seriesOf(line: Line, yText: (value: number) => string): uPlot.Series {
     label: line.label,
     stroke,
     width: 1.5,
+    spanGaps: line.isScatter !== true,
     value: (_, value) => (value === null ? '' : yText(value)),
     points: { show: line.isScatter === true, size: 3, fill: stroke },
     ...(line.isScatter && { paths: () => null }),

@@ -64,6 +64,7 @@ export class WorkerSeries implements WorkerWatch {
     while (endMs >= this.bins * this.binMs) this.halve();
     const { sums, last, lastMs } = this.workers[worker];
     this.spread(sums.blockMs, lastMs, startMs, last.activeBlocks, last.activeBlocks);
+    this.spread(sums.waitingMs, lastMs, startMs, last.waiting, last.waiting);
     this.spread(sums.blockMs, startMs, endMs, last.activeBlocks, sample.activeBlocks);
     this.spread(sums.busyMs, startMs, endMs, 1, 1);
     this.spread(sums.sequenceMs, startMs, endMs, sample.sequences, sample.sequences);
