@@ -87,6 +87,7 @@ export class EnginePool {
       hasTokens: source.hasTokens,
       isShared: caches || (isWatched && args.pool === 'native'),
       namesUnique: args.pool === 'kvbm' || args.engineType === 'sglang',
+      pools: options.workers * args.ranks,
     };
     this.twin = sibling?.blocks.names(naming) ? sibling : undefined;
     this.blocks = new PromptBlocks(naming, this.twin?.blocks.tree);

@@ -1,4 +1,4 @@
-import { IntMap } from './int-map.js';
+import { NodeMap } from './node-map.js';
 import type { PromptBlocks } from './prompt-blocks.js';
 
 const ABSENT = -1;
@@ -21,13 +21,13 @@ export function createIdTable(blocks: PromptBlocks, capacity: number): IdTable {
 
 /** Identities that are tree nodes themselves. */
 class PlainTable implements IdTable {
-  private readonly entries: IntMap;
+  private readonly entries: NodeMap;
 
   constructor(
     private readonly blocks: PromptBlocks,
     capacity: number,
   ) {
-    this.entries = new IntMap(Math.min(capacity, 4096));
+    this.entries = new NodeMap(blocks.nearNodes, capacity);
   }
 
   get(id: number): number {
@@ -35,9 +35,8 @@ class PlainTable implements IdTable {
   }
 
   set(id: number, entry: number): void {
-    const before = this.entries.size;
+    if (id >= 0 && this.entries.get(id) === ABSENT) this.blocks.tree.retain(id);
     this.entries.set(id, entry);
-    if (id >= 0 && this.entries.size > before) this.blocks.tree.retain(id);
   }
 
   getOrSet(id: number, entry: number): number {
@@ -58,7 +57,7 @@ class PlainTable implements IdTable {
  * are found by node: one hash lookup serves all blocks of a hash block.
  */
 class RowTable implements IdTable {
-  private readonly rowOf: IntMap;
+  private readonly rowOf: NodeMap;
   private readonly stride: number;
   /** Entries by row; the last cell of a row counts the others that are set. */
   private cells: Int32Array;
@@ -72,7 +71,7 @@ class RowTable implements IdTable {
     capacity: number,
   ) {
     this.stride = blocks.stride;
-    this.rowOf = new IntMap(Math.min(Math.ceil(capacity / this.stride), 4096));
+    this.rowOf = new NodeMap(blocks.nearNodes, Math.ceil(capacity / this.stride));
     this.cells = new Int32Array(64 * (this.stride + 1));
   }
 

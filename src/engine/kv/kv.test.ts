@@ -5,6 +5,7 @@ import { IntMap } from './int-map.js';
 import { KvbmPool } from './kvbm-pool.js';
 import { Lineage } from './lineage.js';
 import { NativePool } from './native-pool.js';
+import { NodeMap } from './node-map.js';
 import { PrefixTree } from './prefix-tree.js';
 import { PromptBlocks, type PromptContent } from './prompt-blocks.js';
 
@@ -29,6 +30,37 @@ describe('int map', () => {
         expect(map.size).toBe(model.size);
       }),
       { numRuns: 60 },
+    );
+  });
+});
+
+describe('node map', () => {
+  it('behaves as a Map under random operations, however much of it lies in an array', () => {
+    const operation = fc.record({
+      node: fc.integer({ min: -20, max: 3000 }),
+      value: fc.nat(1000),
+      kind: fc.constantFrom('set', 'getOrSet', 'delete', 'drop'),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(operation, { maxLength: 300 }),
+        fc.constantFrom(0, 1, 1500, 1 << 20),
+        (list, near) => {
+          const map = new NodeMap(near, 100);
+          const model = new Map<number, number>();
+          for (const { node, value, kind } of list) {
+            const known = model.get(node);
+            if (kind === 'set') map.set(node, value);
+            if (kind === 'getOrSet') expect(map.getOrSet(node, value)).toBe(known ?? -1);
+            if (kind === 'delete' && known !== undefined) map.delete(node);
+            if (kind === 'drop' && known !== undefined) expect(map.drop(node, value)).toBe(known === value);
+            if (kind === 'set' || (kind === 'getOrSet' && known === undefined)) model.set(node, value);
+            if (kind === 'delete' || (kind === 'drop' && known === value)) model.delete(node);
+            for (const at of [node, -3, 0, 1499, 1500, 2999]) expect(map.get(at)).toBe(model.get(at) ?? -1);
+          }
+        },
+      ),
+      { numRuns: 200 },
     );
   });
 });
@@ -82,6 +114,7 @@ function blocksOf(hashBlockTokens: number, blockTokens: number): PromptBlocks {
     hasTokens: false,
     isShared: true,
     namesUnique: false,
+    pools: 1,
   });
   blocks.reserve(4);
   return blocks;

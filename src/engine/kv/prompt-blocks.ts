@@ -19,9 +19,13 @@ export interface PromptBlockOptions {
   isShared: boolean;
   /** Whether blocks that occur once are named too. */
   namesUnique: boolean;
+  /** How many pools hold blocks of these names. */
+  pools: number;
 }
 
 const MAX_ID = 2147483647;
+/** Tree nodes that all pools together may keep in arrays, at four bytes each. */
+const NEAR_NODES = 1 << 23;
 
 /**
  * Identities of the KV blocks of requests in flight, by request slot. An identity stands for the whole content from
@@ -37,6 +41,8 @@ export class PromptBlocks {
   counts = new Int32Array(0);
   /** Identities per tree node. */
   readonly stride: number;
+  /** Tree nodes that each pool may keep in an array. */
+  readonly nearNodes: number;
   /** Whether as many blocks end in every tree node. */
   private readonly isEven: boolean;
   private readonly lastNode: number[] = [];
@@ -49,6 +55,7 @@ export class PromptBlocks {
   ) {
     const { hashBlockTokens, blockTokens, hasTokens } = options;
     this.stride = hasTokens ? 1 : Math.ceil(hashBlockTokens / blockTokens);
+    this.nearNodes = Math.floor(NEAR_NODES / options.pools);
     this.isEven = this.stride * blockTokens === hashBlockTokens;
   }
 
