@@ -3,18 +3,26 @@ const NONE = -1;
 const FIRST_UNIQUE = -2;
 const LAST_UNIQUE = -2147483647;
 
-/** Cells of a node: its parent, its 64-bit key, its references, and the next node of its bucket (or next free one). */
+/**
+ * Cells of a node: its parent, its 64-bit key, its references, the next node of its bucket (or next free one), the child
+ * that is found without hashing, and how many children are hashed.
+ */
 const CELLS = 8;
 const PARENT = 0;
 const LOW = 1;
 const HIGH = 2;
 const REFS = 3;
 const LINK = 4;
+const CHILD = 5;
+const HASHED = 6;
 
 /**
  * Gives every distinct (parent, content) a small integer, so that equal prefixes have equal nodes. A node lives while
  * something refers to it (a request, a cached block, a child); its number is then used again, which keeps the tree as
  * large as what is in flight or cached. Content is a 64-bit key: a trace's hash id, or a hash of tokens.
+ *
+ * Most nodes have one child, made right after them: a node's first child is kept in its own cells, so that neighbours in
+ * a prompt are neighbours in memory; only further children are hashed.
  */
 export class PrefixTree {
   private cells = new Int32Array(1024 * CELLS);
@@ -24,6 +32,10 @@ export class PrefixTree {
   private firstFree = NONE;
 
   private nextUnique = FIRST_UNIQUE;
+
+  constructor() {
+    this.cells[CHILD] = NONE;
+  }
 
   /** A number below 0 that stands for content that occurs once; they come round after two thousand million. */
   uniqueId(): number {
@@ -45,12 +57,16 @@ export class PrefixTree {
     const { cells } = this;
     const low = lowKey | 0;
     const high = highKey | 0;
+    const first = cells[parent * CELLS + CHILD];
+    if (first !== NONE && cells[first * CELLS + LOW] === low && cells[first * CELLS + HIGH] === high)
+      return first;
+    if (cells[parent * CELLS + HASHED] === 0) return this.create(parent, low, high);
     const bucket = this.bucketOf(parent, low, high);
     for (let node = this.buckets[bucket]; node !== NONE; node = cells[node * CELLS + LINK]) {
       const at = node * CELLS;
       if (cells[at + LOW] === low && cells[at + PARENT] === parent && cells[at + HIGH] === high) return node;
     }
-    return this.create(parent, low, high, bucket);
+    return this.create(parent, low, high);
   }
 
   retain(node: number): void {
@@ -71,15 +87,11 @@ export class PrefixTree {
     }
   }
 
-  private create(parent: number, low: number, high: number, knownBucket: number): number {
-    let bucket = knownBucket;
+  private create(parent: number, low: number, high: number): number {
     let node = this.firstFree;
     if (node !== NONE) this.firstFree = this.cells[node * CELLS + LINK];
     else {
-      if ((this.used + 1) * CELLS > this.cells.length) {
-        this.grow();
-        bucket = this.bucketOf(parent, low, high);
-      }
+      if ((this.used + 1) * CELLS > this.cells.length) this.grow();
       node = this.used++;
     }
     const { cells } = this;
@@ -88,16 +100,35 @@ export class PrefixTree {
     cells[at + LOW] = low;
     cells[at + HIGH] = high;
     cells[at + REFS] = 0;
-    cells[at + LINK] = this.buckets[bucket];
+    cells[at + CHILD] = NONE;
+    cells[at + HASHED] = 0;
     if (parent !== ROOT) cells[parent * CELLS + REFS]++;
-    this.buckets[bucket] = node;
+    if (cells[parent * CELLS + CHILD] === NONE) cells[parent * CELLS + CHILD] = node;
+    else {
+      cells[parent * CELLS + HASHED]++;
+      this.hash(node);
+    }
     this.live++;
     return node;
+  }
+
+  private hash(node: number): void {
+    const { cells } = this;
+    const at = node * CELLS;
+    const bucket = this.bucketOf(cells[at + PARENT], cells[at + LOW], cells[at + HIGH]);
+    cells[at + LINK] = this.buckets[bucket];
+    this.buckets[bucket] = node;
   }
 
   private unlink(node: number): void {
     const { cells } = this;
     const at = node * CELLS;
+    const parentAt = cells[at + PARENT] * CELLS;
+    if (cells[parentAt + CHILD] === node) {
+      cells[parentAt + CHILD] = NONE;
+      return;
+    }
+    cells[parentAt + HASHED]--;
     const bucket = this.bucketOf(cells[at + PARENT], cells[at + LOW], cells[at + HIGH]);
     if (this.buckets[bucket] === node) {
       this.buckets[bucket] = cells[at + LINK];
@@ -120,11 +151,7 @@ export class PrefixTree {
     cells.set(this.cells);
     this.cells = cells;
     this.buckets = new Int32Array(cells.length / CELLS).fill(NONE);
-    for (let node = 1; node < this.used; node++) {
-      const at = node * CELLS;
-      const bucket = this.bucketOf(cells[at + PARENT], cells[at + LOW], cells[at + HIGH]);
-      cells[at + LINK] = this.buckets[bucket];
-      this.buckets[bucket] = node;
-    }
+    for (let node = 1; node < this.used; node++)
+      if (cells[cells[node * CELLS + PARENT] * CELLS + CHILD] !== node) this.hash(node);
   }
 }
