@@ -80,9 +80,13 @@ export class Fleet {
   /** Hears of requests that ended in a core's last passes: records them and tells the workload. */
   end(core: EngineCore, nowMs: number): void {
     core.publishEvents();
-    for (const signal of core.signals) this.hear(signal, nowMs);
-    core.signals.length = 0;
+    if (core.signals.length > 0) this.hearAll(core.signals, nowMs);
     if (this.options.checks) core.check();
+  }
+
+  private hearAll(signals: EngineSignal[], nowMs: number): void {
+    for (const signal of signals) this.hear(signal, nowMs);
+    signals.length = 0;
   }
 
   private hear({ slot, kind }: EngineSignal, nowMs: number): void {

@@ -202,6 +202,7 @@ export class SplitRun {
   /** Runs queued actions, and those that follow from them. @returns whether any could be run */
   private runActions(): boolean {
     const { actions, cleanups } = this;
+    if (actions.length + cleanups.length === 0) return false;
     let any = false;
     for (const queue of [actions, cleanups]) {
       for (let next = 0; next < queue.length; next++) if (this.runAction(queue[next])) any = true;

@@ -228,6 +228,7 @@ export class WorkerGroup {
 
   /** Lets workers whose last attempt had no effect try again. */
   private retryDeferred(): void {
+    if (this.deferred.length === 0) return;
     for (const worker of this.deferred) this.wake(worker);
     this.deferred.length = 0;
   }

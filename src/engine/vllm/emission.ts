@@ -43,6 +43,7 @@ export class Emission {
 
   markSecondTokens(timeMs: number): void {
     const { awaitingSecond } = this.owner.group;
+    if (awaitingSecond.length === 0) return;
     for (const slot of awaitingSecond) this.log.secondTokenMs[slot] = timeMs;
     awaitingSecond.length = 0;
   }
@@ -116,11 +117,13 @@ export class Emission {
 
   /** Ends requests that wanted no token at all. */
   endTokenless(slots: number[]): void {
+    if (slots.length === 0) return;
     for (const slot of slots) this.signals.push({ slot, kind: this.endKind });
     slots.length = 0;
   }
 
   reject(slots: number[]): void {
+    if (slots.length === 0) return;
     for (const slot of slots) this.signals.push({ slot, kind: 'rejected' });
     slots.length = 0;
   }
