@@ -54,8 +54,8 @@ export class HarnessRun {
     timeline.round = 0;
     let changed = true;
     for (; changed; timeline.round++) {
-      changed = this.endPasses();
-      if (this.welcomeWorkers()) changed = true;
+      changed = timeline.takeAll(PASS_END, this.endPass);
+      if (timeline.takeAll(WORKER_READY, this.welcome)) changed = true;
       if (this.takeArrivals()) changed = true;
       if (group.drive()) changed = true;
       if (group.removeDrained()) changed = true;
@@ -63,18 +63,13 @@ export class HarnessRun {
     }
   }
 
-  private endPasses(): boolean {
-    const { timeline, group } = this;
-    return timeline.takeAll(PASS_END, (worker) => group.finish(group.workerOf(worker)));
-  }
+  private readonly endPass = (worker: number): void => this.group.finish(this.group.workerOf(worker));
 
-  private welcomeWorkers(): boolean {
+  private readonly welcome = (worker: number): void => {
     const { timeline, group, fleet } = this;
-    return timeline.takeAll(WORKER_READY, (worker) => {
-      group.activate(group.workerOf(worker));
-      fleet.dispatchAll(fleet.pool.topologySettled(timeline.nowMs), timeline.nowMs);
-    });
-  }
+    group.activate(group.workerOf(worker));
+    fleet.dispatchAll(fleet.pool.topologySettled(timeline.nowMs), timeline.nowMs);
+  };
 
   private takeArrivals(): boolean {
     const { fleet, draft, timeline } = this;

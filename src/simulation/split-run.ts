@@ -1,4 +1,4 @@
-import type { EngineSignal } from '../engine/engine-core.js';
+import type { EngineCore, EngineSignal } from '../engine/engine-core.js';
 import type { Placement } from '../router/kv-router.js';
 import { RequestDraft } from '../workload/source.js';
 import { Bypass } from './bypass.js';
@@ -94,12 +94,9 @@ export class SplitRun {
     timeline.round = 0;
     let changed = true;
     for (; changed; timeline.round++) {
-      changed = timeline.takeAll(PASS_END, (subject) => {
-        const group = this.groupOf(subject);
-        group.finish(group.workerOf(subject));
-      });
-      if (timeline.takeAll(WORKER_READY, (subject) => this.welcome(subject))) changed = true;
-      if (timeline.takeAll(TRANSFER_END, (slot) => this.happened(slot, TRANSFERRED))) changed = true;
+      changed = timeline.takeAll(PASS_END, this.endPass);
+      if (timeline.takeAll(WORKER_READY, this.welcome)) changed = true;
+      if (timeline.takeAll(TRANSFER_END, this.endTransfer)) changed = true;
       if (this.takeArrivals()) changed = true;
       if (this.runActions()) changed = true;
       if (prefill.drive()) changed = true;
@@ -109,11 +106,18 @@ export class SplitRun {
     }
   }
 
-  private welcome(subject: number): void {
+  private readonly endPass = (subject: number): void => {
+    const group = this.groupOf(subject);
+    group.finish(group.workerOf(subject));
+  };
+
+  private readonly endTransfer = (slot: number): void => this.happened(slot, TRANSFERRED);
+
+  private readonly welcome = (subject: number): void => {
     const group = this.groupOf(subject);
     group.activate(group.workerOf(subject));
     this.settleTopology(group);
-  }
+  };
 
   /** Workers of a stage have come or gone. */
   private settleTopology(group: WorkerGroup): void {
@@ -141,7 +145,7 @@ export class SplitRun {
     const [core] = worker.cores;
     this.wake(this.deferredOnPrefill, worker);
     core.publishEvents();
-    const signals = core.signals.splice(0);
+    const signals = takenSignals(core);
     for (const signal of signals) this.hearPrefill(signal, nowMs);
     for (const { slot, kind } of signals) if (kind === 'held') this.sourceHeld(slot, nowMs);
     if (this.fleet.options.checks) core.check();
@@ -168,7 +172,7 @@ export class SplitRun {
     const granted = core.destinations.retry();
     const transferTokens = core.destinations.transferTokens;
     this.wake(this.deferredOnDecode, worker);
-    for (const { slot, kind } of core.signals.splice(0)) {
+    for (const { slot, kind } of takenSignals(core)) {
       if (kind === 'firstToken') continue;
       const released = fleet.decode.ended(slot, nowMs);
       fleet.end(slot, kind === 'rejected' ? 'rejected' : 'completed', nowMs);
@@ -361,6 +365,12 @@ export class SplitRun {
     fleet.handedOver(slot, timeline.nowMs);
     this.dispatchAll(released);
   }
+}
+
+const NO_SIGNALS: readonly EngineSignal[] = [];
+
+function takenSignals({ signals }: EngineCore): readonly EngineSignal[] {
+  return signals.length > 0 ? signals.splice(0) : NO_SIGNALS;
 }
 
 /** @returns false, since nothing has changed */
