@@ -20,7 +20,8 @@ export class HarnessRun {
     private readonly capMs: number,
   ) {
     this.group = new WorkerGroup(fleet.pool, this.timeline, 0, (worker, nowMs) => {
-      for (const core of worker.cores) fleet.end(core, nowMs);
+      const { cores } = worker;
+      for (let rank = 0; rank < cores.length; rank++) fleet.end(cores[rank], nowMs);
     });
   }
 
@@ -85,7 +86,7 @@ export class HarnessRun {
 
   private scale(): boolean {
     const { scaling, timeline, group, fleet } = this;
-    const [next] = scaling;
+    const next = scaling[0];
     if (next === undefined || next.atMs > timeline.nowMs) return false;
     scaling.shift();
     group.scaleTo(next.workers, next.startupMs);

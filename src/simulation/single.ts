@@ -23,7 +23,7 @@ export class SingleWorkerRun {
   run(): void {
     const { fleet, capMs } = this;
     const { source } = fleet.options;
-    const [core] = fleet.pool.cores;
+    const core = fleet.pool.cores[0];
     let t = 0;
     let idlePasses = 0;
     while (core.requestCount > 0 || !source.isDrained()) {
@@ -47,7 +47,7 @@ export class SingleWorkerRun {
   }
 
   private drive(nowMs: number): number {
-    const [core] = this.fleet.pool.cores;
+    const core = this.fleet.pool.cores[0];
     const planned = core.plan(nowMs, this.fleet.options.source.nextReadyMs());
     if (planned >= 0) {
       core.commit();

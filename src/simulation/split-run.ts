@@ -142,7 +142,7 @@ export class SplitRun {
   // ---- Ends of passes ----------------------------------------------------------------------------------------
 
   private prefillEnded(worker: Worker, nowMs: number): void {
-    const [core] = worker.cores;
+    const core = worker.cores[0];
     this.wake(this.deferredOnPrefill, worker);
     core.publishEvents();
     const signals = takenSignals(core);
@@ -168,7 +168,7 @@ export class SplitRun {
 
   private decodeEnded(worker: Worker, nowMs: number): void {
     const { fleet } = this;
-    const [core] = worker.cores;
+    const core = worker.cores[0];
     const granted = core.destinations.retry();
     const transferTokens = core.destinations.transferTokens;
     this.wake(this.deferredOnDecode, worker);
@@ -265,7 +265,7 @@ export class SplitRun {
     const { fleet, decode, timeline } = this;
     const { handoffs } = fleet;
     const worker = decode.workerOfRank(target);
-    const [{ destinations }] = worker.cores;
+    const { destinations } = worker.cores[0];
     handoffs.decodeOverlapTokens[slot] = overlapTokens;
     if (destinations.pending === 0 || destinations.wantsRetry) decode.cutShort(worker);
     if (!destinations.request(slot)) {
@@ -281,7 +281,7 @@ export class SplitRun {
 
   /** Tries to give the next destination of an idle decode worker its room. */
   private retry(worker: Worker): void {
-    const [{ destinations }] = worker.cores;
+    const { destinations } = worker.cores[0];
     const slot = destinations.retry();
     this.decode.wake(worker);
     if (slot >= 0) this.destinationReserved(slot, destinations.transferTokens);
@@ -335,7 +335,7 @@ export class SplitRun {
     const { handoffs } = fleet;
     const worker = prefill.workerOfRank(handoffs.prefillRank[slot]);
     if (this.mustWait(prefill, worker)) return defer(this.deferredOnPrefill, worker, action);
-    const [core] = worker.cores;
+    const core = worker.cores[0];
     if (handoffs.has(slot, HELD)) {
       core.releaseHeld(slot);
       core.publishEvents();

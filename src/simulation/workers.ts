@@ -181,7 +181,7 @@ export class WorkerGroup {
   cutShort(worker: Worker): void {
     if (worker.state !== PLANNED) return;
     const { nowMs } = this.timeline;
-    const [core] = worker.cores;
+    const core = worker.cores[0];
     const end = core.plan(worker.startMs, this.hasDriven ? nextAfter(nowMs) : nowMs);
     if (end < 0) this.rest(worker);
     else if (end > nowMs) this.becomeBusy(worker, PLANNED, end);
@@ -236,7 +236,7 @@ export class WorkerGroup {
   /** Starts a pass or a stretch. @returns false when it had no effect */
   private start(worker: Worker): boolean {
     const { nowMs } = this.timeline;
-    const [core] = worker.cores;
+    const core = worker.cores[0];
     worker.startMs = nowMs;
     if (worker.cores.length === 1 && this.plansAhead) {
       const limitMs = core.destinations.wantsRetry ? nextAfter(nowMs) : Number.POSITIVE_INFINITY;
@@ -257,13 +257,14 @@ export class WorkerGroup {
 
   private startPass(worker: Worker): boolean {
     const { nowMs } = this.timeline;
-    const active = worker.cores.filter((core) => core.requestCount > 0);
+    const { cores } = worker;
+    const active = cores.length === 1 ? cores : cores.filter((core) => core.requestCount > 0);
     let end = nowMs;
-    for (const core of active) end = Math.max(end, core.execute(nowMs));
+    for (let rank = 0; rank < active.length; rank++) end = Math.max(end, active[rank].execute(nowMs));
     let progressed = false;
-    for (const core of active) {
-      core.settle(end);
-      progressed ||= core.madeProgress;
+    for (let rank = 0; rank < active.length; rank++) {
+      active[rank].settle(end);
+      progressed ||= active[rank].madeProgress;
     }
     if (end > nowMs) {
       this.becomeBusy(worker, BUSY, end);
@@ -284,16 +285,19 @@ export class WorkerGroup {
 }
 
 function hasWork(worker: Worker): boolean {
-  for (const core of worker.cores) if (core.requestCount > 0) return true;
+  const { cores } = worker;
+  for (let rank = 0; rank < cores.length; rank++) if (cores[rank].requestCount > 0) return true;
   return false;
 }
 
-const bits = new BigUint64Array(1);
-const double = new Float64Array(bits.buffer);
+const double = new Float64Array(1);
+/** Its halves, the lower first: typed arrays are little-endian wherever Node runs. */
+const halves = new Uint32Array(double.buffer);
 
 /** The next representable time, so that what happens at `ms` lies before it. */
 function nextAfter(ms: number): number {
   double[0] = ms;
-  bits[0]++;
+  halves[0]++;
+  if (halves[0] === 0) halves[1]++;
   return double[0];
 }

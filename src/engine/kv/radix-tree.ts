@@ -1,19 +1,34 @@
 import { AgeHeap } from './age-heap.js';
 
+/** Pages for which a new edge has room beyond its own: those of what is generated, mostly. */
+const ROOM = 16;
+
 /** A run of pages on one edge of the tree. */
 export class RadixNode {
-  readonly children = new Map<number, RadixNode>();
+  /** Made with the first child, for most nodes never have one. */
+  children: Map<number, RadixNode> | undefined;
   locks = 0;
-  length: number;
 
   constructor(
     public parent: RadixNode | undefined,
     /** Identities of the pages: the first `length` of the list, which keeps its room when pages go. */
     public keys: Int32Array,
+    public length: number,
     /** When the node was last used, as a count of uses. */
     public stamp: number,
-  ) {
-    this.length = keys.length;
+  ) {}
+
+  get isChildless(): boolean {
+    return this.children === undefined || this.children.size === 0;
+  }
+
+  childAt(key: number): RadixNode | undefined {
+    return this.children?.get(key);
+  }
+
+  setChild(key: number, child: RadixNode): void {
+    this.children ??= new Map();
+    this.children.set(key, child);
   }
 
   append(keys: Int32Array, from: number, to: number): void {
@@ -34,7 +49,7 @@ export class RadixNode {
  * nodes belong to running requests; unlocked leaves are evicted, those used longest ago first. Counts are pages.
  */
 export class RadixTree {
-  readonly root = new RadixNode(undefined, new Int32Array(0), 0);
+  readonly root = new RadixNode(undefined, new Int32Array(0), 0, 0);
   /** Pages that eviction could free, and pages that requests hold. */
   evictable = 0;
   protected = 0;
@@ -64,7 +79,7 @@ export class RadixTree {
     const now = this.tick();
     for (let at: RadixNode | undefined = this.matchedNode; at; at = at.parent) this.touch(at, now);
     if (this.matchedPart === 0) return;
-    const child = this.matchedNode.children.get(keys[this.matched - this.matchedPart])!;
+    const child = this.matchedNode.childAt(keys[this.matched - this.matchedPart])!;
     this.matchedNode = this.split(child, this.matchedPart);
   }
 
@@ -79,7 +94,7 @@ export class RadixTree {
     this.matched = 0;
     this.matchedPart = 0;
     while (this.matched < count && this.matchedPart === 0) {
-      const child = at.children.get(keys[this.matched]);
+      const child = at.childAt(keys[this.matched]);
       if (!child) break;
       const common = commonLength(child, keys, this.matched, count);
       this.matched += common;
@@ -97,7 +112,7 @@ export class RadixTree {
     let next = from;
     while (next < to) {
       const canGrow = at.locks === 0 || (at === start && at.locks === 1);
-      if (at !== this.root && at.children.size === 0 && canGrow) {
+      if (at !== this.root && at.isChildless && canGrow) {
         at.append(keys, next, to);
         this.names.retainRun(keys, next, to);
         this.doubled = next - from;
@@ -107,7 +122,7 @@ export class RadixTree {
         return at;
       }
       this.doubled = next - from;
-      const child = at.children.get(keys[next]);
+      const child = at.childAt(keys[next]);
       if (!child) return this.addChild(at, keys, next, to);
       const common = commonLength(child, keys, next, to);
       next += common;
@@ -163,26 +178,29 @@ export class RadixTree {
 
   private removeLeaf(node: RadixNode): void {
     const parent = node.parent!;
-    parent.children.delete(node.keys[0]);
+    parent.children!.delete(node.keys[0]);
     node.parent = undefined;
     this.noteLeaf(parent);
   }
 
   /** Puts an upper node above the rest of an edge. */
   private split(node: RadixNode, length: number): RadixNode {
-    const upper = new RadixNode(node.parent, node.keys.slice(0, length), node.stamp);
+    const upper = new RadixNode(node.parent, node.keys.slice(0, length), length, node.stamp);
     upper.locks = node.locks;
-    node.parent!.children.set(upper.keys[0], upper);
+    node.parent!.setChild(upper.keys[0], upper);
     node.keys = node.keys.slice(length, node.length);
     node.length -= length;
     node.parent = upper;
-    upper.children.set(node.keys[0], node);
+    upper.setChild(node.keys[0], node);
     return upper;
   }
 
   private addChild(parent: RadixNode, keys: Int32Array, from: number, to: number): RadixNode {
-    const child = new RadixNode(parent, keys.slice(from, to), this.tick());
-    parent.children.set(keys[from], child);
+    const length = to - from;
+    const room = new Int32Array(length + ROOM);
+    for (let i = 0; i < length; i++) room[i] = keys[from + i];
+    const child = new RadixNode(parent, room, length, this.tick());
+    parent.setChild(keys[from], child);
     this.names.retainRun(keys, from, to);
     this.evictable += to - from;
     this.noteLeaf(child);
@@ -199,7 +217,7 @@ export class RadixTree {
   }
 
   private isLeaf(node: RadixNode): boolean {
-    return node.parent !== undefined && node.locks === 0 && node.children.size === 0;
+    return node.parent !== undefined && node.locks === 0 && node.isChildless;
   }
 
   private noteLeaf(node: RadixNode): void {

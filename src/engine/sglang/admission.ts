@@ -62,7 +62,7 @@ export class SglangAdmission {
     let chunkBudget = chunkedPrefillTokens;
     this.lacksPages = false;
     while (slots.length < most && waiting.length > 0) {
-      const [slot] = waiting;
+      const slot = waiting[0];
       const rest = Math.max(0, requests.length[slot] - requests.computed[slot]);
       if (rest === 0) break;
       let chunk = rest;

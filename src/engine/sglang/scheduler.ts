@@ -184,7 +184,7 @@ export class SglangScheduler implements EngineCore, DestinationHost {
   private begunInQueue(): number {
     const { waiting, requests, log } = this;
     if (waiting.length === 0) return -1;
-    const [slot] = waiting;
+    const slot = waiting[0];
     return requests.computed[slot] > 0 && log.emittedTokens[slot] === 0 ? slot : -1;
   }
 
