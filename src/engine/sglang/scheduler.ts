@@ -45,7 +45,6 @@ export class SglangScheduler implements EngineCore, DestinationHost {
 
   private readonly retracted: number[] = [];
   private readonly tokenless: number[] = [];
-  private bursts: number[] = [];
   /** Pages taken for the tokens of this pass. */
   private reservedPages = 0;
   private decodes = false;
@@ -268,7 +267,6 @@ export class SglangScheduler implements EngineCore, DestinationHost {
   private prepareDecode(startMs: number): number {
     const { requests, leases, options } = this;
     this.decodes = false;
-    this.tokenless.length = 0;
     for (const slot of this.running) if (requests.remaining(slot) === 0) this.tokenless.push(slot);
     if (this.tokenless.length > 0) this.running = this.running.filter((slot) => requests.remaining(slot) > 0);
     if (this.running.length === 0) return startMs;
@@ -324,8 +322,8 @@ export class SglangScheduler implements EngineCore, DestinationHost {
   settle(endMs: number): void {
     const { requests, leases, options, tokenless, retracted } = this;
     if (this.starved >= 0) this.log.chunkWaitMs[this.starved] += endMs - this.passStartMs;
-    const done: number[] = [...tokenless];
-    tokenless.length = 0;
+    const done = tokenless.slice();
+    if (done.length > 0) tokenless.length = 0;
     for (const slot of done) this.signals.push({ slot, kind: this.endKind });
     if (this.decodes) this.decode(endMs, done);
     if (options.role === 'prefill') this.heldCount += done.length;
@@ -345,21 +343,22 @@ export class SglangScheduler implements EngineCore, DestinationHost {
   }
 
   private decode(endMs: number, done: number[]): void {
-    const { requests, leases, speculation, running } = this;
-    this.bursts = running.map((slot) => (speculation ? speculation.burst(requests.remaining(slot)) : 1));
-    running.forEach((slot, index) => {
-      const wasSilent = this.log.emittedTokens[slot] === 0;
-      for (let left = this.bursts[index]; left > 0; left--) {
+    const { requests, leases, speculation, running, log } = this;
+    for (let i = 0; i < running.length; i++) {
+      const slot = running[i];
+      const wasSilent = log.emittedTokens[slot] === 0;
+      const burst = speculation ? speculation.burst(requests.remaining(slot)) : 1;
+      let emitted = 0;
+      while (emitted < burst && requests.remaining(slot) > 0) {
         this.emit(slot, endMs);
-        if (requests.remaining(slot) === 0) {
-          done.push(slot);
-          this.signals.push({ slot, kind: this.endKind });
-          return;
-        }
-        leases.cachePrefix(slot, requests.computed[slot]);
+        emitted++;
+        if (requests.remaining(slot) > 0) leases.cachePrefix(slot, requests.computed[slot]);
       }
-      if (wasSilent) this.signals.push({ slot, kind: 'firstToken' });
-    });
+      if (requests.remaining(slot) === 0) {
+        done.push(slot);
+        this.signals.push({ slot, kind: this.endKind });
+      } else if (wasSilent) this.signals.push({ slot, kind: 'firstToken' });
+    }
     leases.giveBack(this.reservedPages);
   }
 
