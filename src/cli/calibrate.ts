@@ -14,7 +14,7 @@ const FORMATS = ['requests', 'aiperf', 'dynamo-requests'];
 const EXAMPLES = `
 What is fitted (--fit, all by default):
   overheads   time of the frontend, the scheduler and the first token; see --overheads of replay
-  timing      speed_ratio of prompts and of generation, where the timing model is clearly off
+  timing      speedup_ratio and decode_speedup_ratio, where the timing model is clearly off
   kv          num_gpu_blocks, where requests wait for blocks
 
 The measurement has a row a request (JSONL or CSV): ttft_ms and e2e_ms, and as far as known tpot_ms, arrival_ms,

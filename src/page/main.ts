@@ -2,7 +2,7 @@ import type { PageRun } from '../report/picture-types.js';
 import { element, section } from './dom.js';
 import { type DrawnRun, Latencies, reuseCharts } from './latency.js';
 import { latencyBands, slowestRequests } from './requests.js';
-import { comparison, settingsOf, summary } from './summary.js';
+import { comparison, detailsOf, settingsOf, summary } from './summary.js';
 import { followSystemTheme, toggleTheme } from './theme.js';
 import { Timeline } from './timeline.js';
 
@@ -31,7 +31,7 @@ function draw(runs: readonly PageRun[]): HTMLElement[] {
   const isOne = runs.length === 1;
   const sections = [
     isOne
-      ? section('summary', 'Summary', summary(runs[0]), settingsOf(runs[0]))
+      ? section('summary', 'Summary', summary(runs[0]), ...detailsOf(runs[0]), settingsOf(runs[0]))
       : section('summary', 'Comparison', comparison(runs)),
   ];
   if (!isOne)
@@ -39,7 +39,12 @@ function draw(runs: readonly PageRun[]): HTMLElement[] {
       section(
         'findings',
         'Findings',
-        ...runs.flatMap((run) => [element('h3', {}, run.label), summary(run), settingsOf(run)]),
+        ...runs.flatMap((run) => [
+          element('h3', {}, run.label),
+          summary(run),
+          ...detailsOf(run),
+          settingsOf(run),
+        ]),
       ),
     );
   if (drawn.length < runs.length)

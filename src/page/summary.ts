@@ -161,6 +161,24 @@ function settingRows(runs: readonly PageRun[]): HTMLElement[] {
   return [element('h3', {}, 'Settings that differ'), table(['', ...runs.map(({ label }) => label)], rows)];
 }
 
+/** What routers and cache tiers did, as the report tells it. */
+export function detailsOf({ report }: PageRun): HTMLElement[] {
+  const names = Object.keys(report).filter((key) => /^(prefill_|decode_)?(router|kv_tiers)$/.test(key));
+  return names.map((name) => {
+    const rows = leavesOf(report[name], '').map(([key, value]) => [key, exact(value)]);
+    return element('details', {}, element('summary', {}, name.replaceAll('_', ' ')), table(['', ''], rows));
+  });
+}
+
+/** Numbers in an object, and in the objects in it, with their names. */
+function leavesOf(value: unknown, name: string): [string, number][] {
+  if (typeof value === 'number') return [[name.replaceAll('_', ' '), value]];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    leavesOf(inner, name === '' ? key : `${name}, ${key}`),
+  );
+}
+
 /** What a run was asked for. */
 export function settingsOf({ report }: PageRun): HTMLElement | undefined {
   const settings = Object.entries(report.pictures?.settings ?? {});

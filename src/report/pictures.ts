@@ -18,7 +18,7 @@ const ARRIVAL_BINS = 400;
 
 const rounded = (value: number): number => Math.round(value * 1000) / 1000;
 
-/** @throws never; records must have been kept */
+/** What a page draws of a run whose records were kept. */
 export function buildPictures({ collector, records, pools }: PictureSource): Pictures {
   let endMs = collector.durationMs;
   for (const { terminalMs, arrivalMs } of records) {
