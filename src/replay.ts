@@ -114,6 +114,7 @@ function runPlan(
       stage,
       series: watch as WorkerSeries,
       kvBlocks: args.gpuBlocks * args.ranks,
+      ranks: args.ranks,
     }));
     report.pictures = buildPictures({ collector, records, pools: drawn });
   }

@@ -74,7 +74,8 @@ export async function calibrate(
   onReplay: (replays: number) => void,
 ): Promise<Calibration> {
   const plan = planReplay(base);
-  const blocks = resolveEngines(plan, []).stages.map(({ args }) => args.gpuBlocks);
+  const engines = resolveEngines(plan, []).stages.map(({ args }) => args);
+  const blocks = engines.map(({ gpuBlocks }) => gpuBlocks);
   const heldOut = Math.ceil(measured.length / 2);
   let replays = 0;
   let matching: Match[] | undefined;
@@ -83,7 +84,7 @@ export async function calibrate(
     const logs: PassLogs = new Map();
     const options = { ...optionsUnder(plan, blocks, settings), records: 'all' as const };
     const { records, report } = await replay(options, (stage) => {
-      const log = new PassLog();
+      const log = new PassLog(engines[0].ranks);
       logs.set(stage, log);
       return log;
     });
@@ -98,8 +99,10 @@ export async function calibrate(
       isShortOfBlocks: isShortOfBlocks(report),
     };
   };
+  // Speculation allows no speed of its own for decoding.
+  const isSpeculating = engines.some(({ acceptRates }) => acceptRates !== undefined);
   const start = await tryOut(unchanged(plan.overheads));
-  const best = await bestFit(start, groups, heldOut, tryOut, hasSpeculation(base));
+  const best = await bestFit(start, groups, heldOut, tryOut, isSpeculating);
   const options = optionsUnder(plan, blocks, best.settings);
   const kvBlocks = resolveEngines(planReplay(options), []).stages.map(({ args }) => args.gpuBlocks);
   return {
@@ -121,11 +124,6 @@ function isShortOfBlocks(report: Report): boolean {
   const pools = ['workers', 'prefill_workers', 'decode_workers'].map((name) => report[name] ?? []);
   const workers = pools.flat() as Record<string, number>[];
   return workers.some((worker) => worker.passes_short_of_kv_blocks > SHORT_PART * worker.passes);
-}
-
-/** Speculation allows no speed of its own for decoding. */
-function hasSpeculation({ extraEngineArgs, decodeEngineArgs }: ReplayOptions): boolean {
-  return /"aic_nextn"\s*:\s*[1-9]/.test(`${extraEngineArgs} ${decodeEngineArgs}`);
 }
 
 async function bestFit(

@@ -15,6 +15,9 @@ export class PassLog implements WorkerWatch {
   /** By worker: start, end, and totals at the end, one record after the other. */
   private readonly workers: number[][] = [];
 
+  /** @param ranks of a worker, which make their passes together */
+  constructor(private readonly ranks: number) {}
+
   add(worker: number, startMs: number, endMs: number, sample: WorkerSample): void {
     while (this.workers.length <= worker) this.workers.push([]);
     const log = this.workers[worker];
@@ -22,8 +25,9 @@ export class PassLog implements WorkerWatch {
     log.push(startMs, endMs, sample.passes, sample.sequenceSteps, sample.prefillMs, busyMs);
   }
 
-  /** What a worker did from one time to another, passes under way in part. */
-  workBetween(worker: number, fromMs: number, toMs: number): Work {
+  /** What the worker of a rank did from one time to another, passes under way in part. */
+  workBetween(rank: number, fromMs: number, toMs: number): Work {
+    const worker = Math.floor(rank / this.ranks);
     const until = this.totals(worker, toMs);
     const before = this.totals(worker, fromMs);
     return {

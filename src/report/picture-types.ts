@@ -18,6 +18,8 @@ export interface PoolPicture {
   /** Empty for workers that serve requests from prompt to last token. */
   stage: '' | 'prefill' | 'decode';
   kv_blocks: number;
+  /** Ranks of each worker, by which requests name where they were. */
+  ranks: number;
   bin_ms: number;
   workers: WorkerPicture[];
 }

@@ -8,7 +8,7 @@ export interface PictureSource {
   collector: Collector;
   /** By arrival. */
   records: readonly RequestOutcome[];
-  pools: readonly { stage: PoolPicture['stage']; kvBlocks: number; series: WorkerSeries }[];
+  pools: readonly { stage: PoolPicture['stage']; kvBlocks: number; ranks: number; series: WorkerSeries }[];
 }
 
 const MOST_REQUESTS = 100_000;
@@ -57,7 +57,7 @@ function quantiles(samples: Float64Array): number[] {
 // ---- Over time -----------------------------------------------------------------------------------------------
 
 function poolPicture(
-  { stage, kvBlocks, series }: PictureSource['pools'][number],
+  { stage, kvBlocks, ranks, series }: PictureSource['pools'][number],
   records: readonly RequestOutcome[],
   endMs: number,
 ): PoolPicture {
@@ -79,14 +79,15 @@ function poolPicture(
     };
   });
   const isOnly = workers.length === 1;
+  const workerOf = (rank: number | null | undefined) => Math.floor((rank ?? -1) / ranks);
   for (const { stages, worker, dispatchMs, arrivalMs } of records) {
     const target = stage === 'prefill' ? stages?.prefillWorker : isOnly ? 0 : worker;
-    const placed = workers[target ?? -1]?.placed_requests;
+    const placed = workers[workerOf(target)]?.placed_requests;
     const placedMs = stage === 'decode' ? stages?.decodeAdmitMs : dispatchMs;
     const bin = Math.floor((Number.isNaN(placedMs ?? Number.NaN) ? arrivalMs : placedMs!) / binMs);
     if (placed && bin < placed.length) placed[bin]++;
   }
-  return { stage, kv_blocks: kvBlocks, bin_ms: binMs, workers };
+  return { stage, kv_blocks: kvBlocks, ranks, bin_ms: binMs, workers };
 }
 
 function arrivalPicture(records: readonly RequestOutcome[], endMs: number): ArrivalPicture {

@@ -20,6 +20,7 @@ const stage = (worker_type: string) => JSON.stringify({ worker_type, num_gpu_blo
 describe.each<[string, ReplayOptions]>([
   ['one worker', {}],
   ['three workers', { numWorkers: 3 }],
+  ['workers with two ranks', { numWorkers: 2, extraEngineArgs: '{"dp_size":2}' }],
   ['stages', { prefillEngineArgs: stage('prefill'), decodeEngineArgs: stage('decode'), numDecodeWorkers: 2 }],
 ])('trace events of %s', (_, fleet) => {
   async function eventsOf(): Promise<{ events: Event[]; pictures: Pictures; e2eMs: number[] }> {

@@ -73,10 +73,11 @@ function* requestEvents(
 ): Generator<TraceEvent> {
   const lanes = new Map<number, Lanes>();
   const isSplit = pools.length > 1;
+  const ranks = pools[0]?.ranks ?? 1;
   for (const record of records) {
     const parts = latencyParts(record);
     if (!parts) continue;
-    const pid = processOf(record, isSplit);
+    const pid = processOf(record, isSplit, ranks);
     const lane = lanes.get(pid) ?? new Lanes();
     lanes.set(pid, lane);
     const tid = lane.take(record.arrivalMs, record.lastTokenMs);
@@ -125,10 +126,10 @@ function micros(ms: number): number {
   return Math.round(ms * 1000);
 }
 
-function processOf({ worker, stages }: RequestOutcome, isSplit: boolean): number {
-  if (isSplit) return worker === null ? QUEUE_PROCESS : FIRST_PROCESS.decode + worker;
-  if (stages === null && worker === null) return FIRST_PROCESS[''];
-  return worker === null ? QUEUE_PROCESS : FIRST_PROCESS[''] + worker;
+function processOf({ worker: rank, stages }: RequestOutcome, isSplit: boolean, ranks: number): number {
+  if (stages === null && rank === null) return FIRST_PROCESS[''];
+  if (rank === null) return QUEUE_PROCESS;
+  return FIRST_PROCESS[isSplit ? 'decode' : ''] + Math.floor(rank / ranks);
 }
 
 /** Threads on which requests do not overlap: the first free one for each, in order of their beginnings. */
