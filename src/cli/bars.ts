@@ -9,13 +9,12 @@ export function bar(label: string, part: number, value: string): string {
   return `  ${label.padStart(20)} ${drawn.padEnd(BAR_WIDTH)} ${value}`;
 }
 
-const count = new Intl.NumberFormat('en-US');
-
 /** Values over time, or any other row of them, as bars. @param labelOf of the value at an index */
 export function barChart(values: readonly number[], labelOf: (index: number) => string): string[] {
   const most = Math.max(1e-9, ...values);
-  const format = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
-  return values.map((value, index) => bar(labelOf(index), value / most, format.format(value)));
+  return values.map((value, index) =>
+    bar(labelOf(index), value / most, value.toLocaleString('en-US', { maximumFractionDigits: 2 })),
+  );
 }
 
 /** How many samples lie in each of some bins of equal ratio. @param sorted ascending, not negative */
@@ -32,6 +31,6 @@ export function histogram(sorted: ArrayLike<number>, format: (value: number) => 
   }
   const most = Math.max(...counts);
   return counts.map((inBin, at) =>
-    bar(`${format(edges[at])} to ${format(edges[at + 1])}`, inBin / most, count.format(inBin)),
+    bar(`${format(edges[at])} to ${format(edges[at + 1])}`, inBin / most, inBin.toLocaleString('en-US')),
   );
 }

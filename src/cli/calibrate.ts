@@ -5,7 +5,6 @@ import type { MeasuredFormat } from '../calibrate/measured.js';
 import type { Group } from '../calibrate/parameters.js';
 import { InputError } from '../config/input-error.js';
 import { writeOutputs } from './output.js';
-import { CalibrationProgress } from './progress.js';
 import { addConfigFlags, addFleetFlags, addTraceFlags, toOptions } from './replay-flags.js';
 
 const GROUPS = ['overheads', 'timing', 'kv'];
@@ -88,13 +87,19 @@ async function runCalibrate(command: Command, traces: readonly string[], flags: 
   if (traces.length === 0) throw new InputError('--trace: give the trace of the measured requests');
   if (output !== undefined && existsSync(output) && !force)
     throw new InputError(`--output: ${output} exists already; add --force to write over it`);
-  const [{ calibrate }, { readMeasured }, { withSource }, { calibrationText, calibrationJson }] =
-    await Promise.all([
-      import('../calibrate/calibrate.js'),
-      import('../calibrate/measured.js'),
-      import('./trace-source.js'),
-      import('../calibrate/summary.js'),
-    ]);
+  const [
+    { calibrate },
+    { readMeasured },
+    { withSource },
+    { calibrationText, calibrationJson },
+    { CalibrationProgress },
+  ] = await Promise.all([
+    import('../calibrate/calibrate.js'),
+    import('../calibrate/measured.js'),
+    import('./trace-source.js'),
+    import('../calibrate/summary.js'),
+    import('./progress.js'),
+  ]);
   const rows = await withSource(measured, async (source) => readMeasured(source, measuredFormat));
   const progress = new CalibrationProgress(flags.quiet === true);
   let found: Calibration;

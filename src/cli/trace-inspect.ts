@@ -43,8 +43,11 @@ async function runInspect(path: string, flags: Flags): Promise<void> {
   process.stdout.write(flags.json ? `${JSON.stringify(facts, null, 2)}\n` : summary(facts));
 }
 
-const count = new Intl.NumberFormat('en-US');
-const amount = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
+// Made when they are used, since making one takes longer than starting the program.
+const count = { format: (value: number) => value.toLocaleString('en-US') };
+const amount = {
+  format: (value: number) => value.toLocaleString('en-US', { maximumFractionDigits: 2 }),
+};
 
 function summary(facts: TraceFacts): string {
   const sessions = facts.sessions > 0 ? ` in ${count.format(facts.sessions)} sessions` : '';

@@ -46,8 +46,11 @@ export class SglangAdmission {
   }
 
   lowerRatio(passes: number): void {
-    for (let pass = 0; pass < passes && this.ratio > this.ratioFloor; pass++)
-      this.ratio = Math.max(this.ratio - this.ratioStep, this.ratioFloor);
+    for (let pass = 0; pass < passes; pass++) {
+      const lower = Math.max(this.ratio - this.ratioStep, this.ratioFloor);
+      if (lower === this.ratio) return;
+      this.ratio = lower;
+    }
   }
 
   /** Takes from the front of the queue what the budgets allow, at most `most` requests and one of them in part. */
