@@ -1,4 +1,3 @@
-import { AicError } from './aic/aic-error.js';
 import { idleSettings } from './config/idle-settings.js';
 import { overheadsJson } from './config/overheads.js';
 import { planReplay, type ReplayOptions, type ReplayPlan } from './config/replay-options.js';
@@ -7,10 +6,11 @@ import type { RequestOutcome } from './report/outcome.js';
 import { buildPictures } from './report/pictures.js';
 import { buildReport, type Report } from './report/report.js';
 import { WorkerSeries, type WorkerWatch } from './report/worker-series.js';
-import { type ResolvedEngines, resolveEngines } from './resolve-engines.js';
+import { type ResolvedEngines, resolveEngines } from './setup/engines.js';
 import { CoupledError } from './simulation/independent.js';
 import { RunError } from './simulation/run-error.js';
 import { simulate, simulateSplit } from './simulation/simulate.js';
+import { AicError } from './timing/aic/aic-error.js';
 import { FrontendSource } from './workload/frontend.js';
 import { loadWorkload, type Workload } from './workload/load.js';
 

@@ -1,7 +1,7 @@
 import { planReplay, type ReplayOptions } from '../config/replay-options.js';
 import { replay } from '../replay.js';
 import type { Report } from '../report/report.js';
-import { resolveEngines } from '../resolve-engines.js';
+import { resolveEngines } from '../setup/engines.js';
 import type { Pair } from './errors.js';
 import { costOf, type PassLogs, rowsOf } from './explain.js';
 import { bestStep } from './linear.js';

@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
-import { fitTiming, fittedTiming } from '../engine/timing/fitted.js';
-import { readPasses } from '../engine/timing/read-table.js';
-import type { MeasuredPass } from '../engine/timing/table.js';
+import { fitTiming, fittedTiming } from '../timing/fitted.js';
+import { readPasses } from '../timing/read-table.js';
+import type { MeasuredPass } from '../timing/table.js';
 
 const PLOT_WIDTH = 41;
 /** Relative error at either end of the plot. */

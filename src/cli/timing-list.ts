@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { listModels } from '../aic/model-files.js';
-import { listVersions } from '../aic/sources.js';
-import { listSystems, readSystem } from '../aic/system.js';
-import { systemsFolder } from '../resolve-engines.js';
-import { GPUS } from '../roofline/gpus.js';
-import { KNOWN_MODELS } from '../roofline/shapes.js';
+import { systemsFolder } from '../setup/engines.js';
+import { listModels } from '../timing/aic/model-files.js';
+import { listVersions } from '../timing/aic/sources.js';
+import { listSystems, readSystem } from '../timing/aic/system.js';
+import { GPUS } from '../timing/roofline/gpus.js';
+import { KNOWN_MODELS } from '../timing/roofline/shapes.js';
 
 /** What passes can be timed with, as text or JSON. */
 export function listTiming(given: string | undefined, asJson: boolean): string {

@@ -1,10 +1,10 @@
 import Table from 'cli-table3';
-import { openEstimator } from '../aic/open.js';
-import { DEFAULT_VERSIONS } from '../aic/versions.js';
 import { InputError } from '../config/input-error.js';
-import { systemsFolder } from '../resolve-engines.js';
-import { rooflineOptions } from '../roofline/open.js';
-import { RooflineTiming } from '../roofline/roofline.js';
+import { systemsFolder } from '../setup/engines.js';
+import { openEstimator } from '../timing/aic/open.js';
+import { DEFAULT_VERSIONS } from '../timing/aic/versions.js';
+import { rooflineOptions } from '../timing/roofline/open.js';
+import { RooflineTiming } from '../timing/roofline/roofline.js';
 
 export interface QueryFlags {
   gpu?: string;

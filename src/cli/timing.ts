@@ -23,7 +23,7 @@ export function timingCommand(): Command {
     .option('--release <version>', 'version of the package', '0.12.0')
     .option('--force', 'replace what is installed')
     .action(async (flags: { release: string; force?: boolean }) => {
-      const { installTables } = await import('../aic/install.js');
+      const { installTables } = await import('../timing/aic/install.js');
       process.stdout.write(`${await installTables(flags.release, flags.force === true)}\n`);
     });
   command

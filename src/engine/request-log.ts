@@ -1,4 +1,4 @@
-import type { PassClock } from './timing/pass-clock.js';
+import type { PassClock } from '../timing/pass-clock.js';
 
 const UNKNOWN = Number.NaN;
 

@@ -12,8 +12,6 @@ import type { SglangOptions } from '../engine/sglang/options.js';
 import { SglangScheduler } from '../engine/sglang/scheduler.js';
 import { SharedTiers } from '../engine/tiers/shared.js';
 import { Tiers } from '../engine/tiers/tiers.js';
-import { PassClock } from '../engine/timing/pass-clock.js';
-import type { TimingModel } from '../engine/timing/timing-model.js';
 import { Offloading } from '../engine/vllm/offloading.js';
 import type { VllmOptions } from '../engine/vllm/options.js';
 import { VllmScheduler } from '../engine/vllm/scheduler.js';
@@ -21,6 +19,8 @@ import { emptySample, type WorkerSample, type WorkerWatch } from '../report/work
 import type { KvRouter, Placement, RoutedRequest } from '../router/kv-router.js';
 import type { PrefillEstimator } from '../router/prefill-load.js';
 import { RoundRobin } from '../router/round-robin.js';
+import { PassClock } from '../timing/pass-clock.js';
+import type { TimingModel } from '../timing/timing-model.js';
 import type { RequestDraft, RequestSource } from '../workload/source.js';
 import { createRouter } from './create-router.js';
 import type { PoolUse, WorkerWork } from './pool-use.js';

@@ -1,3 +1,4 @@
+import type { PassClock } from '../../timing/pass-clock.js';
 import { type DestinationHost, Destinations } from '../destinations.js';
 import type { CacheUse, EngineCore, EngineSignal, StuckRequest } from '../engine-core.js';
 import { EngineLoad } from '../engine-load.js';
@@ -6,7 +7,6 @@ import type { PromptBlocks } from '../kv/prompt-blocks.js';
 import type { GapSink, RequestLog } from '../request-log.js';
 import { PREEMPTED, RUNNING, type SchedulerRequests } from '../requests.js';
 import { Speculation } from '../speculation.js';
-import type { PassClock } from '../timing/pass-clock.js';
 import { SglangAdmission } from './admission.js';
 import { explainStuck } from './diagnosis.js';
 import { Leases } from './leases.js';

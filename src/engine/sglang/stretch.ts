@@ -1,6 +1,6 @@
+import type { PassClock } from '../../timing/pass-clock.js';
 import type { GapSink, RequestLog } from '../request-log.js';
 import type { SchedulerRequests } from '../requests.js';
-import type { PassClock } from '../timing/pass-clock.js';
 import type { Leases } from './leases.js';
 
 /**

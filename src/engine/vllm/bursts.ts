@@ -1,8 +1,8 @@
+import type { PassClock } from '../../timing/pass-clock.js';
 import type { BlockPool } from '../kv/block-pool.js';
 import type { GapSink, RequestLog } from '../request-log.js';
 import type { SchedulerRequests } from '../requests.js';
 import { Speculation } from '../speculation.js';
-import type { PassClock } from '../timing/pass-clock.js';
 import type { Emission } from './emission.js';
 import type { Holdings } from './holdings.js';
 import type { VllmOptions } from './options.js';

@@ -1,5 +1,5 @@
+import type { PassClock } from '../../timing/pass-clock.js';
 import type { SchedulerRequests } from '../requests.js';
-import type { PassClock } from '../timing/pass-clock.js';
 
 /** What a pass has scheduled so far: the tokens left to give, and the prompts that its prefill time follows from. */
 export class Pass {

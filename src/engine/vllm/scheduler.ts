@@ -1,3 +1,4 @@
+import type { PassClock } from '../../timing/pass-clock.js';
 import { Destinations } from '../destinations.js';
 import {
   type CacheUse,
@@ -11,7 +12,6 @@ import type { BlockPool } from '../kv/block-pool.js';
 import type { PromptBlocks } from '../kv/prompt-blocks.js';
 import type { GapSink, RequestLog } from '../request-log.js';
 import { PREEMPTED, RUNNING, type SchedulerRequests, WAITING } from '../requests.js';
-import type { PassClock } from '../timing/pass-clock.js';
 import { Admission, REJECT, WAIT } from './admission.js';
 import { Bursts } from './bursts.js';
 import { DecodeGroup } from './decode-group.js';

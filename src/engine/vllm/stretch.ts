@@ -1,7 +1,7 @@
+import type { PassClock } from '../../timing/pass-clock.js';
+import { ClockWalk, type PassGaps } from '../../timing/walk.js';
 import type { BlockPool } from '../kv/block-pool.js';
 import type { GapSink } from '../request-log.js';
-import type { PassClock } from '../timing/pass-clock.js';
-import { ClockWalk, type PassGaps } from '../timing/walk.js';
 import type { DecodeGroup } from './decode-group.js';
 
 interface StretchOwner {

@@ -1,23 +1,23 @@
 import { join } from 'node:path';
-import { AicError } from './aic/aic-error.js';
-import { aicTiming } from './aic/aic-timing.js';
-import { kvValuesPerToken } from './aic/model.js';
-import { aicModel, openEstimator } from './aic/open.js';
-import { formatCost } from './aic/quant.js';
-import { cacheFolder } from './aic/store.js';
-import { DEFAULT_VERSIONS } from './aic/versions.js';
-import type { EngineArgs } from './config/engine-args.js';
-import { InputError } from './config/input-error.js';
-import type { ReplayPlan } from './config/replay-options.js';
-import type { AicArgs, TimingArgs } from './config/timing-args.js';
-import { fittedTiming } from './engine/timing/fitted.js';
-import { GridTiming } from './engine/timing/grid.js';
-import { readTable, TableError } from './engine/timing/read-table.js';
-import { RememberedTiming } from './engine/timing/remembered.js';
-import { polynomialTiming, type TimingModel } from './engine/timing/timing-model.js';
-import { rooflineBlocks, rooflineKvBytes, rooflineOptions } from './roofline/open.js';
-import { RooflineTiming } from './roofline/roofline.js';
-import type { PrefillEstimator } from './router/prefill-load.js';
+import type { EngineArgs } from '../config/engine-args.js';
+import { InputError } from '../config/input-error.js';
+import type { ReplayPlan } from '../config/replay-options.js';
+import type { AicArgs, TimingArgs } from '../config/timing-args.js';
+import type { PrefillEstimator } from '../router/prefill-load.js';
+import { AicError } from '../timing/aic/aic-error.js';
+import { aicTiming } from '../timing/aic/aic-timing.js';
+import { kvValuesPerToken } from '../timing/aic/model.js';
+import { aicModel, openEstimator } from '../timing/aic/open.js';
+import { formatCost } from '../timing/aic/quant.js';
+import { cacheFolder } from '../timing/aic/store.js';
+import { DEFAULT_VERSIONS } from '../timing/aic/versions.js';
+import { fittedTiming } from '../timing/fitted.js';
+import { GridTiming } from '../timing/grid.js';
+import { readTable, TableError } from '../timing/read-table.js';
+import { RememberedTiming } from '../timing/remembered.js';
+import { rooflineBlocks, rooflineKvBytes, rooflineOptions } from '../timing/roofline/open.js';
+import { RooflineTiming } from '../timing/roofline/roofline.js';
+import { polynomialTiming, type TimingModel } from '../timing/timing-model.js';
 
 /** An engine whose KV pool has its size, and its timing model. */
 interface Stage {

@@ -8,8 +8,10 @@ import { inferQuant, type QuantOverrides } from './quant.js';
 import { readSystem } from './system.js';
 import { compareVersions, newestFirst } from './versions.js';
 
-const SYSTEMS = fileURLToPath(new URL('../../../shared/aic-systems', import.meta.url));
-const VECTORS = fileURLToPath(new URL('../../../shared/reference/aic/vectors-public.json', import.meta.url));
+const SYSTEMS = fileURLToPath(new URL('../../../../shared/aic-systems', import.meta.url));
+const VECTORS = fileURLToPath(
+  new URL('../../../../shared/reference/aic/vectors-public.json', import.meta.url),
+);
 const RELATIVE = 1e-12;
 
 describe('versions', () => {

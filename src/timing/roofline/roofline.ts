@@ -1,6 +1,6 @@
 import { isLatent, kvValuesPerToken, type ModelSpec } from '../aic/model.js';
 import { formatCost, type QuantModes } from '../aic/quant.js';
-import type { TimingModel } from '../engine/timing/timing-model.js';
+import type { TimingModel } from '../timing-model.js';
 import type { GpuSpec } from './gpus.js';
 
 /**

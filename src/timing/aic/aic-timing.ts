@@ -1,4 +1,4 @@
-import type { TimingModel } from '../engine/timing/timing-model.js';
+import type { TimingModel } from '../timing-model.js';
 import type { AicEstimator } from './estimator.js';
 
 /** Engine passes timed by AI Configurator tables, as the simulator asks for them. */
