@@ -43,12 +43,14 @@ export interface EnginePoolOptions {
   overheads: Overheads;
   /** Told of what the workers do over time, when asked for. */
   watch?: WorkerWatch | undefined;
+  /** Where engines note tokens, for an owner that hears of each. */
+  log?: RequestLog | undefined;
 }
 
 /** Equal engines behind one router, and the tables that they share. Ranks are numbered over all workers. */
 export class EnginePool {
   readonly cores: EngineCore[] = [];
-  readonly log = new RequestLog();
+  readonly log: RequestLog;
   /** Told of a request that is about to reach a rank. */
   beforeDispatch: ((rank: number) => void) | undefined;
   private readonly router: KvRouter | undefined;
@@ -79,6 +81,7 @@ export class EnginePool {
     sibling?: EnginePool,
   ) {
     const { args, source } = options;
+    this.log = options.log ?? new RequestLog();
     const isWatched = options.router !== undefined && options.publishesEvents;
     const caches = args.prefixCaching || args.engineType === 'sglang';
     const naming = {

@@ -48,6 +48,28 @@ export class HarnessRun {
     return this.workerSeconds;
   }
 
+  get nowMs(): number {
+    return this.timeline.nowMs;
+  }
+
+  /** When something happens next; Infinity when nothing will unless a request comes. */
+  get nextMs(): number {
+    return Math.min(this.fleet.options.source.nextReadyMs(), this.timeline.nextMs);
+  }
+
+  /** Executes every pass on its own, so that it is known at each what its requests got. */
+  stopPlanning(): void {
+    this.group.stopPlanning();
+  }
+
+  /** Lets everything happen that happens up to and at a time. */
+  until(ms: number): void {
+    for (let next = this.nextMs; next <= ms; next = this.nextMs) {
+      this.timeline.nowMs = Math.max(next, this.timeline.nowMs);
+      this.settleNow();
+    }
+  }
+
   /** Lets everything happen that happens at the current time. */
   private settleNow(): void {
     const { group, timeline } = this;

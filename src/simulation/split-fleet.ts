@@ -1,7 +1,7 @@
 import type { EngineArgs } from '../config/engine-args.js';
 import type { Overheads } from '../config/overheads.js';
 import type { BypassSettings, RouterSettings } from '../config/router-config.js';
-import type { GapSink } from '../engine/request-log.js';
+import type { GapSink, RequestLog } from '../engine/request-log.js';
 import type { Collector } from '../report/collector.js';
 import type { RequestOutcome, StageOutcome } from '../report/outcome.js';
 import type { WorkerWatch } from '../report/worker-series.js';
@@ -22,6 +22,7 @@ interface StageOptions {
   timing: TimingModel;
   workers: number;
   watch?: WorkerWatch | undefined;
+  log?: RequestLog | undefined;
 }
 
 export interface SplitFleetOptions {

@@ -1,0 +1,104 @@
+import type { RequestOutcome } from '../report/outcome.js';
+import type { Clock } from './clock.js';
+import { Deliveries } from './deliveries.js';
+import type { FleetListener, FleetLoop } from './fleet-loop.js';
+import { LiveSource } from './live-source.js';
+import type { EndKind, Prompt, Serving, Ticket, TokenSink } from './serving.js';
+
+/** The least lag of a timer that is worth another one: an event this near counts as due. */
+const NEAR_MS = 0.5;
+
+interface Ending {
+  ticket: Ticket;
+  why: EndKind;
+  atMs: number;
+}
+
+const ENDS: Record<RequestOutcome['status'], EndKind> = {
+  completed: 'completed',
+  rejected: 'rejected',
+  failed: 'failed',
+  unfinished: 'failed',
+};
+
+/**
+ * A simulated fleet in the time of a clock. Its own time is exact: a pass begins where the one before it ended,
+ * whenever the machine gets round to it, so that late timers delay what they deliver and nothing after it.
+ */
+export class FleetServing implements Serving {
+  private readonly source = new LiveSource(() => undefined);
+  private readonly loop: FleetLoop;
+  private readonly deliveries = new Deliveries();
+  private readonly endings: Ending[] = [];
+  private readonly sinks = new Map<Ticket, TokenSink>();
+  private nextTicket = 1;
+  private readonly whenIdle: (() => void)[] = [];
+
+  /** @param open builds the fleet around a source of requests */
+  constructor(
+    private readonly clock: Clock,
+    open: (source: LiveSource, listener: FleetListener) => FleetLoop,
+  ) {
+    this.loop = open(this.source, {
+      token: (ticket, endMs) => this.deliveries.add(ticket, endMs),
+      outcome: ({ row, status, terminalMs }) =>
+        this.endings.push({ ticket: row, why: ENDS[status], atMs: terminalMs }),
+    });
+  }
+
+  submit(prompt: Prompt, sink: TokenSink): Ticket {
+    const { clock, loop, source } = this;
+    const ticket = this.nextTicket++;
+    this.sinks.set(ticket, sink);
+    source.push({
+      ticket,
+      arrivalMs: Math.max(clock.nowMs, loop.nowMs),
+      tokens: prompt.tokens,
+      outputTokens: prompt.outputTokens,
+      output: prompt.output,
+      priority: prompt.priority ?? 0,
+      strictPriority: prompt.strictPriority ?? 0,
+      policyClass: prompt.policyClass,
+    });
+    this.arm();
+    return ticket;
+  }
+
+  cancel(ticket: Ticket): void {
+    if (!this.sinks.has(ticket)) return;
+    this.end({ ticket, why: 'cancelled', atMs: this.clock.nowMs });
+  }
+
+  drain(): Promise<void> {
+    return new Promise((resolve) => {
+      this.whenIdle.push(resolve);
+      this.noteIdle();
+    });
+  }
+
+  /** Sets the clock for what happens next. */
+  private arm(): void {
+    this.clock.wakeAt(this.loop.nextMs, this.wake);
+  }
+
+  private readonly wake = (): void => {
+    const { loop } = this;
+    loop.until(this.clock.nowMs + NEAR_MS);
+    this.deliveries.deliver(loop.nowMs, (ticket, atMs) => this.sinks.get(ticket)?.token(ticket, atMs));
+    for (const ending of this.endings.splice(0)) this.end(ending);
+    this.arm();
+  };
+
+  private end({ ticket, why, atMs }: Ending): void {
+    const sink = this.sinks.get(ticket);
+    if (!sink) return;
+    this.sinks.delete(ticket);
+    sink.ended(ticket, why, atMs);
+    this.noteIdle();
+  }
+
+  private noteIdle(): void {
+    if (this.sinks.size > 0) return;
+    for (const resolve of this.whenIdle.splice(0)) resolve();
+  }
+}
