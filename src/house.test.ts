@@ -16,7 +16,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   traces: ['config', 'workload'],
   'engine/kv': [],
   'engine/tiers': ['engine/kv'],
-  engine: ['engine/kv', 'engine/tiers', 'timing', 'random'],
+  engine: ['config', 'engine/kv', 'engine/tiers', 'timing', 'random'],
   router: ['config', 'random'],
   report: [],
   page: ['report'],

@@ -7,6 +7,7 @@ import { buildPictures } from './report/pictures.js';
 import { buildReport, type Report } from './report/report.js';
 import { WorkerSeries, type WorkerWatch } from './report/worker-series.js';
 import { type ResolvedEngines, resolveEngines } from './setup/engines.js';
+import { ENGINES } from './setup/kinds.js';
 import { CoupledError } from './simulation/independent.js';
 import { RunError } from './simulation/run-error.js';
 import { simulate, simulateSplit } from './simulation/simulate.js';
@@ -32,7 +33,7 @@ export type WatchStage = (stage: '' | 'prefill' | 'decode') => WorkerWatch;
  * @throws {RunError} when the run comes to a dead end
  */
 export async function replay(options: ReplayOptions, watchStage?: WatchStage): Promise<ReplayResult> {
-  const plan = planReplay(options);
+  const plan = planReplay(options, ENGINES);
   const warnings = idleSettings(plan);
   const engines = resolveEngines(plan, warnings);
   const attempt = async (together: boolean) => {
@@ -55,7 +56,7 @@ export async function replay(options: ReplayOptions, watchStage?: WatchStage): P
 
 function runPlan(
   plan: ReplayPlan,
-  { stages, estimator }: ResolvedEngines,
+  { stages, routing }: ResolvedEngines,
   workload: Workload,
   warnings: string[],
   together: boolean,
@@ -80,9 +81,8 @@ function runPlan(
   const isDelayed = frontendMs > 0 || tokenizeMsPerToken > 0;
   const run = {
     overheads,
-    router: plan.router,
-    routerSeed: options.routerSeed,
-    estimator,
+    rules: plan.rules,
+    routing,
     source: isDelayed
       ? new FrontendSource(source, (tokens) => frontendMs + tokenizeMsPerToken * tokens)
       : source,

@@ -2,6 +2,7 @@ import { planReplay, type ReplayOptions } from '../config/replay-options.js';
 import { replay } from '../replay.js';
 import type { Report } from '../report/report.js';
 import { resolveEngines } from '../setup/engines.js';
+import { ENGINES } from '../setup/kinds.js';
 import type { Pair } from './errors.js';
 import { costOf, type PassLogs, rowsOf } from './explain.js';
 import { bestStep } from './linear.js';
@@ -73,7 +74,7 @@ export async function calibrate(
   groups: readonly Group[],
   onReplay: (replays: number) => void,
 ): Promise<Calibration> {
-  const plan = planReplay(base);
+  const plan = planReplay(base, ENGINES);
   const engines = resolveEngines(plan, []).stages.map(({ args }) => args);
   const blocks = engines.map(({ gpuBlocks }) => gpuBlocks);
   const heldOut = Math.ceil(measured.length / 2);
@@ -104,7 +105,7 @@ export async function calibrate(
   const start = await tryOut(unchanged(plan.overheads));
   const best = await bestFit(start, groups, heldOut, tryOut, isSpeculating);
   const options = optionsUnder(plan, blocks, best.settings);
-  const kvBlocks = resolveEngines(planReplay(options), []).stages.map(({ args }) => args.gpuBlocks);
+  const kvBlocks = resolveEngines(planReplay(options, ENGINES), []).stages.map(({ args }) => args.gpuBlocks);
   return {
     settings: best.settings,
     options,

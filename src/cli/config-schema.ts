@@ -1,5 +1,6 @@
 import type { Option } from 'commander';
 import { engineSchema, overheadSchema, routerSchema, type Schema, timingSchema } from '../config/schema.js';
+import { ENGINES } from '../setup/kinds.js';
 import { configurable } from './config-file.js';
 import { float, integer, wholeNumber } from './flags.js';
 import { replayCommand } from './replay.js';
@@ -33,7 +34,7 @@ function valueSchema(option: Option): Schema {
   if (option.isBoolean()) return { type: 'boolean' };
   if (option.argChoices) return { enum: option.argChoices };
   const name = option.attributeName();
-  if (name.endsWith('EngineArgs')) return engineSchema();
+  if (name.endsWith('EngineArgs')) return engineSchema(ENGINES);
   if (name === 'routerConfig') return routerSchema();
   if (name === 'timing') return timingSchema();
   if (name === 'overheads') return overheadSchema();

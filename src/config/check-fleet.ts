@@ -1,4 +1,4 @@
-import type { EngineArgs } from './engine-args.js';
+import type { EngineArgs } from './engine-type.js';
 import { InputError } from './input-error.js';
 import type { RouterSettings } from './router-config.js';
 
@@ -27,7 +27,8 @@ function checkOffload({ kvOffload }: FleetOptions, { prefill, aggregated }: Engi
     throw new InputError(`--kv-offload ${problem}`);
   };
   if (prefill) refuse('is for aggregated fleets');
-  if (aggregated.engineType === 'sglang') refuse('does not support engine_type=sglang');
+  const { name, traits } = aggregated.type;
+  if (!traits.hasTiers) refuse(`does not support engine_type=${name}`);
   if (aggregated.offload.g2Blocks === 0) refuse('needs num_g2_blocks in --extra-engine-args');
   if (!aggregated.prefixCaching) refuse('needs enable_prefix_caching=true');
 }
@@ -67,11 +68,13 @@ function checkSplitFleet(options: FleetOptions, prefill: EngineArgs, decode: Eng
   if (options.replayMode === 'online') refuse('a disaggregated fleet needs --replay-mode offline');
   const { beyondReference } = options;
   const hint = '; --beyond-reference allows it';
-  if (!beyondReference && (prefill.engineType === 'trtllm' || decode.engineType === 'trtllm'))
-    refuse(`a disaggregated fleet does not support engine_type=trtllm${hint}`);
-  if (prefill.engineType !== decode.engineType)
+  const types = [prefill.type, decode.type];
+  const unsplit = types.find(({ traits }) => !traits.isSplitInReference);
+  if (!beyondReference && unsplit)
+    refuse(`a disaggregated fleet does not support engine_type=${unsplit.name}${hint}`);
+  if (prefill.type !== decode.type)
     refuse(
-      `prefill and decode engine_type must be equal, found ${prefill.engineType} and ${decode.engineType}`,
+      `prefill and decode engine_type must be equal, found ${types.map(({ name }) => name).join(' and ')}`,
     );
   if (options.numPrefillWorkers === 0) refuse('--num-prefill-workers: must be at least 1, found 0');
   if (options.numDecodeWorkers === 0) refuse('--num-decode-workers: must be at least 1, found 0');
@@ -92,6 +95,6 @@ function checkSplitFleet(options: FleetOptions, prefill: EngineArgs, decode: Eng
 export function checkBypass({ prefill }: Engines, { bypass }: RouterSettings): void {
   if (!bypass) return;
   if (!prefill) throw new InputError('conditional_disagg_enabled needs a disaggregated fleet');
-  if (prefill.engineType === 'sglang')
-    throw new InputError('conditional_disagg_enabled does not support engine_type=sglang');
+  if (!prefill.type.traits.decodesWhole)
+    throw new InputError(`conditional_disagg_enabled does not support engine_type=${prefill.type.name}`);
 }

@@ -1,86 +1,8 @@
+import type { EngineArgs, EngineType, OffloadArgs, WorkerType } from './engine-type.js';
 import { type FieldRules, type FieldValues, readFields } from './fields.js';
 import { InputError } from './input-error.js';
 import { JsonNumber, JsonSyntaxError, type JsonValue, parseJson } from './json.js';
-import { type AicArgs, readAic, readTiming, type TimingArgs } from './timing-args.js';
-
-type EngineType = 'vllm' | 'trtllm' | 'sglang';
-type WorkerType = 'aggregated' | 'prefill' | 'decode';
-
-/** Settings of the SGLang scheduler; counts in tokens. */
-interface SglangArgs {
-  longestPrefixFirst: boolean;
-  maxPrefillTokens: number;
-  chunkedPrefillTokens: number;
-  clipMaxNewTokens: number;
-  conservativeness: number;
-}
-
-interface TransferArgs {
-  /** undefined: transfers take no time. */
-  gigabytesPerSecond: number | undefined;
-  bytesPerToken: number | undefined;
-  /** Whether only blocks count that the decode worker does not have. */
-  countsMissing: boolean;
-}
-
-/** One engine as the user described it, defaults filled in. Units: tokens, blocks, milliseconds where named. */
-export interface EngineArgs {
-  /** Keys that were given, null apart. */
-  given: readonly string[];
-  engineType: EngineType;
-  workerType: WorkerType;
-  /** KV pool of one rank. */
-  gpuBlocks: number;
-  blockTokens: number;
-  /** Infinity when unlimited. */
-  maxSequences: number;
-  /** Infinity when unlimited. */
-  maxBatchedTokens: number;
-  maxModelTokens: number | undefined;
-  prefixCaching: boolean;
-  chunkedPrefill: boolean;
-  preemption: 'lifo' | 'fifo';
-  pool: 'native' | 'kvbm';
-  ranks: number;
-  tensorParallel: number;
-  speedup: number;
-  decodeSpeedup: number;
-  /** Accept rate of each speculative token; undefined without speculation. */
-  acceptRates: readonly number[] | undefined;
-  speculationSeed: bigint;
-  /** Path of a measured timing grid. */
-  timingGridPath: string | undefined;
-  /** Timing other than the default and AI Configurator's; undefined without. */
-  timing: TimingArgs | undefined;
-  /** Timing from AI Configurator tables; undefined without. */
-  aic: AicArgs | undefined;
-  /** Whether the KV pool is to be sized by what the GPU holds. */
-  estimatesBlocks: boolean;
-  routerQueuePolicy: 'fcfs' | 'lcfs' | 'wspt' | undefined;
-  sglang: SglangArgs;
-  /** How KV moves from a prefill worker to a decode worker. */
-  transfer: TransferArgs;
-  offload: OffloadArgs;
-}
-
-/** The cache tiers below the GPU's; they are simulated only where the run asks for it. */
-interface OffloadArgs {
-  /** Host blocks of one rank, and disk blocks of all together. */
-  g2Blocks: number;
-  g3Blocks: number;
-  /** Whether there is an object store. */
-  g4: boolean;
-  batchBlocks: number;
-  /** Bandwidths in 10^9 bytes a second; 0 for no limit. */
-  g1ToG2: number;
-  g2ToG1: number;
-  g2ToG3: number;
-  g3ToG2: number;
-  g2ToG4: number;
-  g4ToG2: number;
-  /** Bytes of a block; undefined where the tiers are not simulated. */
-  blockBytes: number | undefined;
-}
+import { readAic, readTiming } from './timing-args.js';
 
 const unset = 'unset';
 const DTYPES = [
@@ -98,8 +20,8 @@ const fraction = { type: 'float', min: 0, max: 1, null: unset } as const;
 const text = { type: 'string', null: unset } as const;
 const token = { type: 'uint', max: 0xffffffff } as const;
 
-export const ENGINE_FIELDS: FieldRules = {
-  engine_type: { type: 'choice', choices: ['vllm', 'sglang', 'trtllm'], anyCase: true },
+/** Arguments that all types of engines accept. */
+const COMMON_FIELDS: FieldRules = {
   num_gpu_blocks: { type: 'uint', min: 1, null: unset },
   block_size: { type: 'uint' },
   max_model_len: { type: 'uint', min: 1, null: unset },
@@ -160,20 +82,7 @@ export const ENGINE_FIELDS: FieldRules = {
     required: ['start_thinking_token_id', 'end_thinking_token_id', 'thinking_ratio'],
   },
   response_replay_trace_path: text,
-  preemption_mode: { type: 'choice', choices: ['lifo', 'fifo'], anyCase: true },
   router_queue_policy: { type: 'choice', choices: ['fcfs', 'lcfs', 'wspt'], null: unset },
-  sglang: {
-    type: 'object',
-    null: unset,
-    fields: {
-      schedule_policy: text,
-      page_size: count,
-      max_prefill_tokens: count,
-      chunked_prefill_size: count,
-      clip_max_new_tokens: count,
-      schedule_conservativeness: { type: 'float', null: unset },
-    },
-  },
   timing: {
     type: 'object',
     null: unset,
@@ -190,22 +99,35 @@ export const ENGINE_FIELDS: FieldRules = {
     },
     required: ['type'],
   },
-  trtllm: { type: 'object', null: unset, fields: { capacity_scheduler_policy: text } },
   has_perf_model: { type: 'any' },
 };
 
+/** The fields of engine arguments. @param types those that there are */
+export function engineFields(types: readonly EngineType[]): FieldRules {
+  return {
+    engine_type: { type: 'choice', choices: types.map(({ name }) => name), anyCase: true },
+    ...COMMON_FIELDS,
+    ...Object.assign({}, ...types.map(({ fields }) => fields)),
+  };
+}
+
 /** Keys by which an engine names its timing. */
 const TIMING_KEYS = ['timing', 'aic_backend', 'planner_profile_data'];
-const DEFAULT_BLOCK_TOKENS = { vllm: 64, trtllm: 32, sglang: 1 };
 const DEFAULT_ACCEPT_RATES = '0.85,0.3,0,0,0';
 
 /**
  * Parses the JSON text of an engine-args option.
  * @param where the option's name, for messages
+ * @param types types of engines that there are, the default one first
  * @param timing JSON text of the timing that holds where the engine names none
  * @throws {InputError} one line with the field, what was found and what is allowed
  */
-export function parseEngineArgs(source: string, where: string, timing?: string): EngineArgs {
+export function parseEngineArgs(
+  source: string,
+  where: string,
+  types: readonly EngineType[],
+  timing?: string,
+): EngineArgs {
   const json = parseOption(source, where);
   if (
     timing !== undefined &&
@@ -213,7 +135,7 @@ export function parseEngineArgs(source: string, where: string, timing?: string):
     !TIMING_KEYS.some((name) => (json.get(name) ?? null) !== null)
   )
     json.set('timing', parseOption(timing, '--timing'));
-  return readEngineArgs(json, where);
+  return readEngineArgs(json, where, types);
 }
 
 function parseOption(source: string, where: string): JsonValue {
@@ -227,12 +149,13 @@ function parseOption(source: string, where: string): JsonValue {
 }
 
 /** Reads engine arguments from parsed JSON; see `parseEngineArgs`. */
-function readEngineArgs(json: JsonValue, where: string): EngineArgs {
+function readEngineArgs(json: JsonValue, where: string, types: readonly EngineType[]): EngineArgs {
   if (!(json instanceof Map)) throw new InputError(`${where}: expected a JSON object`);
   checkRoles(json, where);
-  const values = readFields(json, ENGINE_FIELDS, where);
-  const args = resolve(values, json, where);
-  checkCombinations(args, values, where);
+  const values = readFields(json, engineFields(types), where);
+  const type = types.find(({ name }) => name === values.engine_type) ?? types[0];
+  const args = resolve(values, type, json, where);
+  checkCombinations(args, where);
   return args;
 }
 
@@ -251,18 +174,16 @@ function checkRoles(json: Map<string, JsonValue>, where: string): void {
     );
 }
 
-function resolve(values: FieldValues, json: Map<string, JsonValue>, where: string): EngineArgs {
+function resolve(
+  values: FieldValues,
+  type: EngineType,
+  json: Map<string, JsonValue>,
+  where: string,
+): EngineArgs {
   const pick = <T>(name: string, fallback: T): T => (values[name] as T | undefined) ?? fallback;
   const nullable = (name: string, fallback: number) =>
     json.get(name) === null ? Infinity : pick(name, fallback);
-  const engineType = pick<EngineType>('engine_type', 'vllm');
-  const sglang = pick<FieldValues>('sglang', {});
-  const pageTokens = sglang.page_size as number | undefined;
-  const blockTokens =
-    pick('block_size', 0) ||
-    (engineType === 'sglang'
-      ? (pageTokens ?? DEFAULT_BLOCK_TOKENS.sglang)
-      : DEFAULT_BLOCK_TOKENS[engineType]);
+  const blockTokens = pick('block_size', 0) || type.blockTokens(values);
   const offload: OffloadArgs = {
     g2Blocks: pick('num_g2_blocks', 0),
     g3Blocks: pick('num_g3_blocks', 0),
@@ -281,8 +202,8 @@ function resolve(values: FieldValues, json: Map<string, JsonValue>, where: strin
   const attentionRanks = pick('aic_attention_dp_size', 1);
   const timing = readTiming(values.timing as FieldValues | undefined, json.get('timing'), `${where}: timing`);
   return {
-    given: Object.keys(values).filter((name) => values[name] !== undefined),
-    engineType,
+    given: values,
+    type,
     workerType: pick<WorkerType>('worker_type', role),
     gpuBlocks: pick('num_gpu_blocks', 16384),
     blockTokens,
@@ -291,8 +212,7 @@ function resolve(values: FieldValues, json: Map<string, JsonValue>, where: strin
     maxModelTokens: values.max_model_len as number | undefined,
     prefixCaching: pick('enable_prefix_caching', true),
     chunkedPrefill: pick('enable_chunked_prefill', true),
-    preemption: pick<'lifo' | 'fifo'>('preemption_mode', 'lifo'),
-    pool: pick<'native' | 'kvbm'>('g1_backend', offloads && engineType !== 'sglang' ? 'kvbm' : 'native'),
+    pool: pick<'native' | 'kvbm'>('g1_backend', offloads && !type.traits.hasRadixTree ? 'kvbm' : 'native'),
     ranks: attentionRanks > 1 ? attentionRanks : pick('dp_size', 1),
     tensorParallel: timing?.type === 'roofline' ? timing.tensorParallel : pick('aic_tp_size', 1) || 1,
     speedup: pick('speedup_ratio', 1),
@@ -301,7 +221,7 @@ function resolve(values: FieldValues, json: Map<string, JsonValue>, where: strin
     speculationSeed: pick('aic_mtp_seed', 42n),
     timingGridPath: values.planner_profile_data as string | undefined,
     timing,
-    aic: readAic(values, sglang.page_size as number | undefined),
+    aic: readAic(values),
     estimatesBlocks:
       (values.aic_backend !== undefined || timing?.type === 'roofline') &&
       values.num_gpu_blocks === undefined,
@@ -312,13 +232,6 @@ function resolve(values: FieldValues, json: Map<string, JsonValue>, where: strin
       countsMissing: values.kv_transfer_timing_mode === 'destination_missing',
     },
     offload,
-    sglang: {
-      longestPrefixFirst: sglang.schedule_policy === 'lpm',
-      maxPrefillTokens: (sglang.max_prefill_tokens as number | undefined) ?? 16384,
-      chunkedPrefillTokens: (sglang.chunked_prefill_size as number | undefined) ?? 8192,
-      clipMaxNewTokens: (sglang.clip_max_new_tokens as number | undefined) ?? 4096,
-      conservativeness: (sglang.schedule_conservativeness as number | undefined) ?? 1,
-    },
   };
 }
 
@@ -339,8 +252,7 @@ function acceptRates(values: FieldValues, where: string): number[] | undefined {
   return Array.from({ length: drafts }, (_, index) => rates[index] ?? 0);
 }
 
-function checkCombinations(args: EngineArgs, values: FieldValues, where: string): void {
-  const sglang = (values.sglang ?? {}) as { page_size?: number; chunked_prefill_size?: number };
+function checkCombinations(args: EngineArgs, where: string): void {
   const refuse = (problem: string): never => {
     throw new InputError(`${where}: ${problem}`);
   };
@@ -352,36 +264,16 @@ function checkCombinations(args: EngineArgs, values: FieldValues, where: string)
   const given = sources.filter((source) => source !== undefined);
   if (args.timing && given.length > 1) refuse(`${given.join(' and ')} exclude each other`);
   if (args.blockTokens === 0) refuse('block_size must be greater than 0');
-  if (args.blockTokens === 1 && args.engineType !== 'sglang')
-    refuse(`block_size must be at least 2 for engine_type=${args.engineType}, found 1`);
+  args.type.check(args, refuse);
   const { g2Blocks, g3Blocks, g4 } = args.offload;
-  if (args.engineType !== 'sglang' && args.pool === 'native' && (g2Blocks > 0 || g3Blocks > 0 || g4))
-    refuse(
-      'g1_backend=native cannot be combined with G2/G3/G4 offload; leave g1_backend out or set it to kvbm',
-    );
   if (g3Blocks > 0 && g2Blocks === 0)
     refuse('num_g3_blocks needs num_g2_blocks, because G3 is staged through G2');
-  if (args.maxModelTokens !== undefined && args.engineType !== 'vllm')
-    refuse(`max_model_len is supported only for engine_type=vllm, found ${args.engineType}`);
   if (g4 && g2Blocks === 0) refuse('enable_g4_storage needs num_g2_blocks, because G4 is staged through G2');
   if (args.acceptRates && args.decodeSpeedup !== 1)
     refuse(`aic_nextn needs decode_speedup_ratio=1, found ${args.decodeSpeedup}`);
-  const policy = (values.trtllm as FieldValues | undefined)?.capacity_scheduler_policy;
+  const policy = (args.given.trtllm as FieldValues | undefined)?.capacity_scheduler_policy;
   if (policy !== undefined && policy !== 'guaranteed_no_evict')
     refuse(
       `trtllm.capacity_scheduler_policy: only guaranteed_no_evict is supported, found ${String(policy)}`,
     );
-  if (args.engineType === 'sglang') {
-    const { page_size: page, chunked_prefill_size: chunk } = sglang;
-    if (page !== undefined && page !== args.blockTokens)
-      refuse(`block_size (${args.blockTokens}) and sglang.page_size (${page}) must match when both are set`);
-    if (chunk !== undefined && chunk % args.blockTokens !== 0)
-      refuse(`sglang.chunked_prefill_size (${chunk}) must be divisible by block_size (${args.blockTokens})`);
-  }
-  if (args.pool === 'kvbm' && args.engineType !== 'sglang' && !isPowerOfTwoUpTo1024(args.blockTokens))
-    refuse(`block_size must be a power of two from 2 to 1024 for the kvbm pool, found ${args.blockTokens}`);
-}
-
-function isPowerOfTwoUpTo1024(value: number): boolean {
-  return value <= 1024 && (value & (value - 1)) === 0;
 }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { ENGINES } from '../setup/kinds.js';
 import { idleSettings } from './idle-settings.js';
 import { planReplay, type ReplayOptions } from './replay-options.js';
 
 const LOAD: ReplayOptions = { inputTokens: 10, outputTokens: 2, requestCount: 3, requestRate: 1 };
-const idleOf = (options: ReplayOptions) => idleSettings(planReplay({ ...LOAD, ...options }));
+const idleOf = (options: ReplayOptions) => idleSettings(planReplay({ ...LOAD, ...options }, ENGINES));
 
 describe('settings that change nothing', () => {
   it('are none where all that is given matters', () => {

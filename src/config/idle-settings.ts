@@ -1,5 +1,5 @@
-import type { EngineArgs } from './engine-args.js';
-import type { ReplayOptions, ReplayPlan } from './replay-options.js';
+import type { EngineArgs, EngineType } from './engine-type.js';
+import type { ReplayPlan } from './replay-options.js';
 
 /**
  * Settings that were given and change nothing in a run, a sentence each. Flags of the command line that have a default
@@ -91,7 +91,7 @@ export function idleSettings(plan: ReplayPlan): string[] {
   const idle = rules.filter(([isGiven, , isIdle]) => isGiven && isIdle);
   return [
     ...idle.map(([, flag, , because]) => `${flag} has no effect: ${because}`),
-    ...engines.flatMap((engine) => idleKeys(engine, options)),
+    ...engines.flatMap((engine) => idleKeys(engine, plan)),
   ];
 }
 
@@ -112,13 +112,19 @@ const LIVE_KEYS = [
 const MEMORY_KEYS = ['gpu_memory_utilization', 'mem_fraction_static', 'free_gpu_memory_fraction'];
 
 /** Keys of an engine that were given and change nothing. */
-function idleKeys(engine: EngineArgs, options: ReplayOptions): string[] {
-  const { engineType, workerType } = engine;
+function idleKeys(engine: EngineArgs, { options, types }: ReplayPlan): string[] {
+  const { type, workerType } = engine;
+  const named = (those: readonly EngineType[]) => `engine_type ${those.map(({ name }) => name).join(' or ')}`;
+  const foreign = types
+    .flatMap(({ fields }) => Object.keys(fields))
+    .filter((key) => !Object.hasOwn(type.fields, key));
   const rules: [keys: readonly string[], isIdle: boolean, because: string][] = [
-    [['sglang'], engineType !== 'sglang', 'is for engine_type sglang'],
-    [['trtllm'], engineType !== 'trtllm', 'is for engine_type trtllm'],
-    [['preemption_mode'], engineType !== 'vllm', 'is for engine_type vllm'],
-    [['enable_chunked_prefill', 'g1_backend'], engineType === 'sglang', 'is not for engine_type sglang'],
+    ...foreign.map((key): [string[], boolean, string] => [
+      [key],
+      true,
+      `is for ${named(types.filter(({ fields }) => Object.hasOwn(fields, key)))}`,
+    ]),
+    [type.ignores, true, `is not for ${named([type])}`],
     [
       ['kv_transfer_bandwidth', 'kv_transfer_timing_mode'],
       workerType === 'aggregated',
@@ -134,7 +140,7 @@ function idleKeys(engine: EngineArgs, options: ReplayOptions): string[] {
   return rules.flatMap(([keys, isIdle, because]) =>
     isIdle
       ? keys
-          .filter((key) => engine.given.includes(key))
+          .filter((key) => Object.hasOwn(engine.given, key))
           .map((key) => `${key} of an engine has no effect: it ${because}`)
       : [],
   );

@@ -1,8 +1,10 @@
 import { checkBypass, checkFleet, type Engines } from './check-fleet.js';
-import { type EngineArgs, parseEngineArgs } from './engine-args.js';
+import { parseEngineArgs } from './engine-args.js';
+import type { EngineArgs, EngineType } from './engine-type.js';
 import { InputError } from './input-error.js';
 import { type Overheads, parseOverheads } from './overheads.js';
 import { type BypassSettings, parseRouterConfig, type RouterSettings } from './router-config.js';
+import { type Rules, SEMANTICS, type Semantics } from './rules.js';
 import { type AicArgs, estimatorArgs } from './timing-args.js';
 import type { TraceFormat } from './trace-formats.js';
 
@@ -41,6 +43,8 @@ export interface ReplayOptions {
   singleTokenPrefill?: boolean | undefined;
   /** Whether the cache tiers below the GPU's are simulated; the published reference leaves them out. */
   kvOffload?: boolean | undefined;
+  /** Release of the reference whose behaviour is simulated. */
+  semantics?: Semantics | undefined;
   /** Allows what the reference refuses, and lets settings work that it reads and ignores. */
   beyondReference?: boolean | undefined;
   numWorkers?: number | undefined;
@@ -81,8 +85,10 @@ export interface ReplayPlan {
   isSynthetic: boolean;
   traceFormat: TraceFormat;
   topology: Topology;
-  /** undefined behind round robin. */
-  router: RouterSettings | undefined;
+  router: RouterSettings;
+  /** Types of engines that there are. */
+  types: readonly EngineType[];
+  rules: Rules;
   /** Conditional disaggregation, behind either kind of router, for runs beyond the reference; undefined without. */
   bypass: BypassSettings | undefined;
   /** What the router's prefill load is estimated with. */
@@ -104,9 +110,9 @@ type Topology =
     };
 
 /** Checks the options as a whole, in the reference's order. @throws {InputError} for the first problem */
-export function planReplay(options: ReplayOptions): ReplayPlan {
+export function planReplay(options: ReplayOptions, types: readonly EngineType[]): ReplayPlan {
   checkUsage(options);
-  const engines = readEngines(options);
+  const engines = readEngines(options, types);
   const router = parseRouterConfig(options.routerConfig, options.routerPolicyConfig, options.modelName);
   checkEstimatorFlags(options);
   if (options.plannerConfig !== undefined) checkPlanner(options);
@@ -136,7 +142,12 @@ export function planReplay(options: ReplayOptions): ReplayPlan {
     isSynthetic,
     traceFormat,
     topology: topologyOf(options, engines),
-    router: options.routerMode === 'kv_router' ? router : undefined,
+    router,
+    types,
+    rules: {
+      semantics: options.semantics ?? SEMANTICS[0],
+      beyondReference: options.beyondReference === true,
+    },
     bypass: router.bypass,
     routerAic: estimatorArgs(options.aic ?? {}),
     overheads: parseOverheads(options.overheads),
@@ -208,10 +219,10 @@ function checkUsage(options: ReplayOptions): void {
     refuse('--max-sim-time-seconds applies to trace replay only');
 }
 
-function readEngines(options: ReplayOptions): Engines {
+function readEngines(options: ReplayOptions, types: readonly EngineType[]): Engines {
   const read = (source: string | undefined, flag: string) => {
     if (source === undefined) return undefined;
-    const engine = parseEngineArgs(source, flag, options.timing);
+    const engine = parseEngineArgs(source, flag, types, options.timing);
     // The documentation of the reference says so; its code fails.
     if (options.beyondReference && engine.transfer.gigabytesPerSecond === 0)
       engine.transfer.gigabytesPerSecond = undefined;

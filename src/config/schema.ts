@@ -1,4 +1,5 @@
-import { ENGINE_FIELDS } from './engine-args.js';
+import { engineFields } from './engine-args.js';
+import type { EngineType } from './engine-type.js';
 import type { FieldRule, FieldRules } from './fields.js';
 import { OVERHEAD_FIELDS } from './overheads.js';
 import { ROUTER_FIELDS } from './router-config.js';
@@ -7,8 +8,8 @@ import { ROUTER_FIELDS } from './router-config.js';
 export type Schema = { readonly [keyword: string]: unknown };
 
 /** Schema of the objects that engine flags take. */
-export function engineSchema(): Schema {
-  return objectSchema(ENGINE_FIELDS, []);
+export function engineSchema(types: readonly EngineType[]): Schema {
+  return objectSchema(engineFields(types), []);
 }
 
 export function routerSchema(): Schema {
@@ -16,7 +17,7 @@ export function routerSchema(): Schema {
 }
 
 export function timingSchema(): Schema {
-  return fieldSchema(ENGINE_FIELDS.timing);
+  return fieldSchema(engineFields([]).timing);
 }
 
 export function overheadSchema(): Schema {

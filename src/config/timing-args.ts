@@ -72,7 +72,7 @@ export function readTiming(
 const DEFAULT_SYSTEM = 'h200_sxm';
 
 /** Reads the `aic_*` fields of an engine; undefined without `aic_backend`. */
-export function readAic(values: FieldValues, pageTokens: number | undefined): AicArgs | undefined {
+export function readAic(values: FieldValues): AicArgs | undefined {
   if (values.aic_backend === undefined) return undefined;
   const backend = values.aic_backend as string;
   const text = (name: string) => values[name] as string | undefined;
@@ -81,6 +81,7 @@ export function readAic(values: FieldValues, pageTokens: number | undefined): Ai
     sglang: values.mem_fraction_static ?? 0.88,
     trtllm: values.free_gpu_memory_fraction ?? 0.9,
   };
+  const pageTokens = (values.sglang as FieldValues | undefined)?.page_size as number | undefined;
   const blocks: Record<string, number> = { sglang: pageTokens ?? 1, trtllm: 32 };
   return {
     backend,

@@ -59,16 +59,15 @@ class OutcomeRelay extends Collector {
 /** Builds the fleet of a plan around requests that come from outside, with an event loop that executes every pass. */
 export function openFleetLoop(
   plan: ReplayPlan,
-  { stages, estimator }: ResolvedEngines,
+  { stages, routing }: ResolvedEngines,
   source: LiveSource,
   listener: FleetListener,
 ): FleetLoop {
   const { topology, options } = plan;
   const common = {
     overheads: plan.overheads,
-    router: plan.router,
-    routerSeed: options.routerSeed,
-    estimator,
+    rules: plan.rules,
+    routing,
     source,
     collector: new OutcomeRelay((outcome) => listener.outcome(outcome)),
     isCapped: true,

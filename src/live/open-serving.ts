@@ -1,5 +1,6 @@
 import { planReplay, type ReplayOptions } from '../config/replay-options.js';
 import { resolveEngines } from '../setup/engines.js';
+import { ENGINES } from '../setup/kinds.js';
 import type { Clock } from './clock.js';
 import { openFleetLoop } from './fleet-loop.js';
 import { FleetServing } from './fleet-serving.js';
@@ -32,7 +33,7 @@ const NO_WORKLOAD = { inputTokens: 1, outputTokens: 1, requestCount: 1, replayCo
 
 /** Opens a fleet that serves requests in the time of a clock. @throws {InputError} for the first wrong setting */
 export function openServing(settings: FleetSettings, clock: Clock, warnings: string[] = []): FleetServing {
-  const plan = planReplay({ ...settings, ...NO_WORKLOAD });
+  const plan = planReplay({ ...settings, ...NO_WORKLOAD }, ENGINES);
   const engines = resolveEngines(plan, warnings);
   return new FleetServing(clock, (source, listener) => openFleetLoop(plan, engines, source, listener));
 }

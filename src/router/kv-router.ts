@@ -5,6 +5,7 @@ import { type CostWeights, chooseTarget, targetCost } from './cost.js';
 import { classOf } from './policy.js';
 import type { PrefillEstimator } from './prefill-load.js';
 import { PrefixIndex } from './prefix-index.js';
+import type { Placement, RoutedRequest, Router, RouterUse } from './router.js';
 import { TargetLoad } from './target-load.js';
 
 export interface KvRouterOptions {
@@ -12,6 +13,8 @@ export interface KvRouterOptions {
   tracksBlocks: boolean;
   /** Whether equal prompt blocks in service count once. */
   assumesReuse: boolean;
+  /** Whether it hears of what targets cache. */
+  listens: boolean;
   policy: PolicyProfile;
   blockTokens: number;
   /** Tokens of a pass; a busy fraction is a part of them. */
@@ -19,33 +22,6 @@ export interface KvRouterOptions {
   seed: bigint;
   /** Makes the prefill load decay. */
   estimator: PrefillEstimator | undefined;
-}
-
-/** A request to place. */
-export interface RoutedRequest {
-  slot: number;
-  inputTokens: number;
-  priority: number;
-  strictPriority: number;
-  policyClass: string | undefined;
-}
-
-/** A request that leaves the router for a target, where this much of its prompt is cached. */
-export interface Placement {
-  slot: number;
-  target: number;
-  overlapTokens: number;
-}
-
-/** What a router did so far. Tokens of prompts, and of what of them was cached where they went. */
-export interface RouterUse {
-  placed: number;
-  inputTokens: number;
-  overlapTokens: number;
-  /** Requests that were held back, and for how long. */
-  queued: number;
-  queueMs: number;
-  maxQueueMs: number;
 }
 
 /** The reference's router refuses a request when its queue is full, and the run fails. */
@@ -57,7 +33,7 @@ export class QueueLimitError extends Error {
  * Places requests by cached prefix and load, and holds them back while all targets are busy
  * (`dynamo-kv-router` of the reference). Targets are ranks, by number.
  */
-export class KvRouter {
+export class KvRouter implements Router {
   readonly use: RouterUse = {
     placed: 0,
     inputTokens: 0,
@@ -116,20 +92,23 @@ export class KvRouter {
     return this.drain(nowMs);
   }
 
-  stored(target: number, id: number): void {
-    this.cached.stored(target, id);
+  get listens(): boolean {
+    return this.options.listens;
   }
 
-  removed(target: number, id: number): void {
-    this.cached.removed(target, id);
-  }
-
-  storedInHost(target: number, id: number): void {
-    this.inHost.stored(target, id);
-  }
-
-  removedFromHost(target: number, id: number): void {
-    this.inHost.removed(target, id);
+  listenersOf(target: number) {
+    const { cached, inHost } = this;
+    if (!this.listens) return undefined;
+    const listener = (index: PrefixIndex) => ({
+      // Content that occurs once, whose identity is negative, is no news.
+      stored: (id: number) => {
+        if (id >= 0) index.stored(target, id);
+      },
+      removed: (id: number) => {
+        if (id >= 0) index.removed(target, id);
+      },
+    });
+    return { gpu: listener(cached), host: listener(inHost) };
   }
 
   // ---- Requests ----------------------------------------------------------------------------------------------

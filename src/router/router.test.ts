@@ -19,13 +19,16 @@ const WEIGHTS: CostWeights = {
 describe('round robin', () => {
   it('takes workers in turn and the ranks of each in turn', () => {
     const placement = new RoundRobin(2);
-    expect([0, 1, 2, 3, 4].map(() => placement.place([0, 1]))).toEqual([0, 2, 1, 3, 0]);
+    for (const target of [0, 1, 2, 3]) placement.addTarget(target);
+    expect([0, 1, 2, 3, 4].map(() => placement.next())).toEqual([0, 2, 1, 3, 0]);
   });
 
   it('goes on from the same place when a worker leaves', () => {
     const placement = new RoundRobin(1);
-    for (let i = 0; i < 4; i++) placement.place([0, 1, 2]);
-    expect(placement.place([0, 1])).toBe(1);
+    for (const target of [0, 1, 2]) placement.addTarget(target);
+    for (let i = 0; i < 4; i++) placement.next();
+    placement.drainTarget(2);
+    expect(placement.next()).toBe(1);
   });
 });
 
@@ -108,6 +111,7 @@ describe('router queue', () => {
       weights: WEIGHTS,
       tracksBlocks: true,
       assumesReuse: true,
+      listens: true,
       policy: singleClass(policy, 0),
       blockTokens: 16,
       maxBatchedTokens: 100,
@@ -122,13 +126,14 @@ describe('router queue', () => {
   it('prefers the target whose host tier continues its cache, and counts what it does', () => {
     const kept = router('fcfs');
     const ids = Int32Array.of(5, 6, 7);
-    kept.stored(0, 5);
-    kept.stored(1, 5);
-    kept.storedInHost(1, 6);
+    const [first, second] = [0, 1].map((target) => kept.listenersOf(target)!);
+    first.gpu.stored(5);
+    second.gpu.stored(5);
+    second.host.stored(6);
     // Target 0 has one of three blocks, target 1 one and, below it, another: 2.25 blocks of prefill against 3 - 1.
     const chosen = kept.place({ ...request(0), inputTokens: 48 }, ids, 3, 0);
     expect(chosen).toEqual({ slot: 0, target: 1, overlapTokens: 16 });
-    kept.removedFromHost(1, 6);
+    second.host.removed(6);
     expect(kept.place({ ...request(1), inputTokens: 48 }, ids, 3, 0)?.target).toBe(0);
     expect(kept.place({ ...request(2), inputTokens: 48 }, ids, 3, 0)).toBeUndefined();
     expect(kept.use).toMatchObject({ placed: 2, inputTokens: 96, overlapTokens: 32, queued: 0 });

@@ -1,9 +1,11 @@
 import { join } from 'node:path';
-import type { EngineArgs } from '../config/engine-args.js';
+import type { EngineArgs } from '../config/engine-type.js';
 import { InputError } from '../config/input-error.js';
 import type { ReplayPlan } from '../config/replay-options.js';
 import type { AicArgs, TimingArgs } from '../config/timing-args.js';
+import type { EngineKind } from '../engine/kind.js';
 import type { PrefillEstimator } from '../router/prefill-load.js';
+import type { Routing } from '../router/router.js';
 import { AicError } from '../timing/aic/aic-error.js';
 import { aicTiming } from '../timing/aic/aic-timing.js';
 import { kvValuesPerToken } from '../timing/aic/model.js';
@@ -18,18 +20,21 @@ import { RememberedTiming } from '../timing/remembered.js';
 import { rooflineBlocks, rooflineKvBytes, rooflineOptions } from '../timing/roofline/open.js';
 import { RooflineTiming } from '../timing/roofline/roofline.js';
 import { polynomialTiming, type TimingModel } from '../timing/timing-model.js';
+import { ENGINES, kindOf, ROUTERS } from './kinds.js';
 
 /** An engine whose KV pool has its size, and its timing model. */
 interface Stage {
+  kind: EngineKind;
   args: EngineArgs;
   timing: TimingModel;
 }
 
+type TimedEngine = Omit<Stage, 'kind'>;
+
 export interface ResolvedEngines {
   /** The engine of the fleet, or those of prefill and decode. */
   stages: readonly Stage[];
-  /** What the KV router estimates prefill with. */
-  estimator: PrefillEstimator | undefined;
+  routing: Routing;
 }
 
 const BACKENDS = ['trtllm', 'sglang', 'vllm'];
@@ -41,17 +46,29 @@ export function resolveEngines(plan: ReplayPlan, warnings: string[]): ResolvedEn
   const folder = systemsFolder(plan.options.aicSystems);
   try {
     const stages = engines
-      .map((engine) => resolveEngine(engine, folder, warnings))
+      .map((engine) => ({
+        kind: kindOf(ENGINES, engine.type.name),
+        ...resolveEngine(engine, folder, warnings),
+      }))
       .map((stage) => (plan.options.kvOffload ? withTiers(stage, folder) : stage));
     if (!plan.options.kvOffload && engines.some(({ offload }) => offload.g2Blocks > 0))
       warnings.push(
         'num_g2_blocks only changes the pool, as in the reference; --kv-offload simulates the tiers',
       );
-    const usesEstimator = plan.router?.loadModel === 'aic' && plan.routerAic !== undefined;
-    return { stages, estimator: usesEstimator ? routerEstimator(plan.routerAic!, folder) : undefined };
+    return { stages, routing: routingOf(plan, folder) };
   } catch (error) {
     throw error instanceof AicError || error instanceof TableError ? new InputError(error.message) : error;
   }
+}
+
+function routingOf({ options, router, routerAic }: ReplayPlan, folder: string): Routing {
+  const usesEstimator = router.loadModel === 'aic' && routerAic !== undefined;
+  return {
+    kind: kindOf(ROUTERS, options.routerMode ?? ROUTERS[0].name),
+    settings: router,
+    seed: options.routerSeed,
+    estimator: usesEstimator ? routerEstimator(routerAic, folder) : undefined,
+  };
 }
 
 /** Folder of the tables: as given, from the environment, or where `dynosim timing install` puts them. */
@@ -59,7 +76,7 @@ export function systemsFolder(given: string | undefined): string {
   return given ?? process.env.DYNOSIM_AIC_SYSTEMS ?? join(cacheFolder(), 'aiconfigurator', 'systems');
 }
 
-function resolveEngine(engine: EngineArgs, folder: string, warnings: string[]): Stage {
+function resolveEngine(engine: EngineArgs, folder: string, warnings: string[]): TimedEngine {
   const { aic, timing } = engine;
   if (timing?.type === 'roofline') return rooflineStage(engine, timing, folder);
   if (timing?.type === 'table') return { args: engine, timing: new RememberedTiming(readTable(timing.path)) };
@@ -70,14 +87,15 @@ function resolveEngine(engine: EngineArgs, folder: string, warnings: string[]): 
 }
 
 /** An engine with its lower cache tiers, whose transfers need the size of a block. */
-function withTiers({ args, timing }: Stage, folder: string): Stage {
+function withTiers(stage: Stage, folder: string): Stage {
+  const { args } = stage;
   const bytesPerToken = args.transfer.bytesPerToken ?? kvBytesPerToken(args, folder);
   if (bytesPerToken === undefined || bytesPerToken === 0)
     throw new InputError(
       '--kv-offload needs kv_bytes_per_token (or aic_model_path, or roofline timing) to size transfers',
     );
   const offload = { ...args.offload, blockBytes: bytesPerToken * args.blockTokens };
-  return { args: { ...args, offload }, timing };
+  return { ...stage, args: { ...args, offload } };
 }
 
 /** KV bytes of a token on one rank, where the engine names a model. */
@@ -98,7 +116,7 @@ function rooflineStage(
   engine: EngineArgs,
   timing: Extract<TimingArgs, { type: 'roofline' }>,
   folder: string,
-): Stage {
+): TimedEngine {
   const options = rooflineOptions(timing, folder);
   const gpuBlocks = engine.estimatesBlocks ? rooflineBlocks(options, engine.blockTokens) : engine.gpuBlocks;
   return { args: { ...engine, gpuBlocks }, timing: new RooflineTiming(options) };

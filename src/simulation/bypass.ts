@@ -1,5 +1,5 @@
 import type { BypassSettings } from '../config/router-config.js';
-import type { Placement } from '../router/kv-router.js';
+import type { Placement } from '../router/router.js';
 import { OVER } from './handoffs.js';
 import type { SplitFleet } from './split-fleet.js';
 

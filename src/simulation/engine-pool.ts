@@ -1,41 +1,26 @@
-import type { EngineArgs } from '../config/engine-args.js';
+import type { EngineArgs, EngineTraits } from '../config/engine-type.js';
 import type { Overheads } from '../config/overheads.js';
-import type { RouterSettings } from '../config/router-config.js';
+import type { Rules } from '../config/rules.js';
 import type { CacheUse, EngineCore } from '../engine/engine-core.js';
-import type { KvEventSink } from '../engine/kv/block-pool.js';
-import { KvbmPool } from '../engine/kv/kvbm-pool.js';
-import { NativePool } from '../engine/kv/native-pool.js';
+import type { EngineKind, EngineMaker } from '../engine/kind.js';
 import { PromptBlocks } from '../engine/kv/prompt-blocks.js';
 import { type GapSink, grownInts, RequestLog } from '../engine/request-log.js';
 import { SchedulerRequests } from '../engine/requests.js';
-import type { SglangOptions } from '../engine/sglang/options.js';
-import { SglangScheduler } from '../engine/sglang/scheduler.js';
-import { SharedTiers } from '../engine/tiers/shared.js';
-import { Tiers } from '../engine/tiers/tiers.js';
-import { Offloading } from '../engine/vllm/offloading.js';
-import type { VllmOptions } from '../engine/vllm/options.js';
-import { VllmScheduler } from '../engine/vllm/scheduler.js';
 import { emptySample, type WorkerSample, type WorkerWatch } from '../report/worker-series.js';
-import type { KvRouter, Placement, RoutedRequest } from '../router/kv-router.js';
-import type { PrefillEstimator } from '../router/prefill-load.js';
-import { RoundRobin } from '../router/round-robin.js';
+import type { Placement, RoutedRequest, Router, Routing } from '../router/router.js';
 import { PassClock } from '../timing/pass-clock.js';
 import type { TimingModel } from '../timing/timing-model.js';
 import type { RequestDraft, RequestSource } from '../workload/source.js';
-import { createRouter } from './create-router.js';
 import type { PoolUse, WorkerWork } from './pool-use.js';
 
 export interface EnginePoolOptions {
+  stage: '' | 'prefill' | 'decode';
+  kind: EngineKind;
   args: EngineArgs;
   timing: TimingModel;
   workers: number;
-  /** undefined behind round robin. */
-  router: RouterSettings | undefined;
-  routerSeed: bigint | undefined;
-  /** Makes the router's prefill load decay. */
-  estimator: PrefillEstimator | undefined;
-  /** Whether the router hears of what the engines cache. */
-  publishesEvents: boolean;
+  routing: Routing;
+  rules: Rules;
   source: RequestSource;
   /** Whether a time cap may leave requests unfinished, whose gaps must not count. */
   isCapped: boolean;
@@ -53,8 +38,8 @@ export class EnginePool {
   readonly log: RequestLog;
   /** Told of a request that is about to reach a rank. */
   beforeDispatch: ((rank: number) => void) | undefined;
-  private readonly router: KvRouter | undefined;
-  private readonly roundRobin: RoundRobin;
+  private readonly router: Router;
+  private readonly maker: EngineMaker;
   /** Workers that take new requests, ascending. */
   private active: number[] = [];
   /** Requests that came while no worker was active. */
@@ -66,7 +51,6 @@ export class EnginePool {
   private readonly twin: EnginePool | undefined;
   private readonly requests: SchedulerRequests;
   private readonly clock: PassClock;
-  private sharedTiers: SharedTiers | undefined;
   /** Where requests are, by slot; -1 for those that are not with a rank. */
   private rankOf = new Int32Array(0);
   /** Prompt tokens that count for the prefill load of a rank, by slot. */
@@ -80,16 +64,20 @@ export class EnginePool {
     private readonly options: EnginePoolOptions,
     sibling?: EnginePool,
   ) {
-    const { args, source } = options;
+    const { args, kind, source, routing, rules, stage } = options;
     this.log = options.log ?? new RequestLog();
-    const isWatched = options.router !== undefined && options.publishesEvents;
-    const caches = args.prefixCaching || args.engineType === 'sglang';
+    const { ranks, blockTokens, maxBatchedTokens, routerQueuePolicy: queuePolicy } = args;
+    const routed = { stage, ranks, blockTokens, maxBatchedTokens, queuePolicy, rules };
+    this.router = routing.kind.create(routing, routed);
+    const isWatched = this.router.listens;
+    const { hasRadixTree } = kind.traits;
+    const caches = args.prefixCaching || hasRadixTree;
     const naming = {
       hashBlockTokens: source.hashBlockTokens,
       blockTokens: args.blockTokens,
       hasTokens: source.hasTokens,
       isShared: caches || (isWatched && args.pool === 'native'),
-      namesUnique: args.pool === 'kvbm' || args.engineType === 'sglang',
+      namesUnique: args.pool === 'kvbm' || hasRadixTree,
       pools: options.workers * args.ranks,
     };
     this.twin = sibling?.blocks.names(naming) ? sibling : undefined;
@@ -97,8 +85,6 @@ export class EnginePool {
     const hidesContent = isWatched && !caches && args.pool === 'kvbm';
     if (hidesContent) this.routerNames = new PromptBlocks({ ...naming, isShared: true, namesUnique: false });
     this.requests = new SchedulerRequests(args.maxModelTokens);
-    this.router = options.router && createRouter(options.router, args, options.routerSeed, options.estimator);
-    this.roundRobin = new RoundRobin(args.ranks);
     this.clock = new PassClock(
       options.timing,
       args.speedup,
@@ -108,10 +94,21 @@ export class EnginePool {
       options.overheads.stepMs,
       options.overheads.stepMsPerSequence,
     );
+    const { clock, requests, blocks, log } = this;
+    const { gaps, isCapped } = options;
+    this.maker = kind.maker({
+      ...{ args, rules, clock, requests, blocks, log, gaps, isCapped, isWatched },
+      hasTokens: source.hasTokens,
+      listenersOf: (rank) => this.router.listenersOf(rank),
+    });
   }
 
   get args(): EngineArgs {
     return this.options.args;
+  }
+
+  get traits(): EngineTraits {
+    return this.options.kind.traits;
   }
 
   get initialWorkers(): number {
@@ -130,85 +127,8 @@ export class EnginePool {
     this.work.push({ requests: 0, inputTokens: 0, reusedTokens: 0, outputTokens: 0, busyMs: 0 });
     const { ranks } = this.args;
     for (let rank = worker * ranks; rank < (worker + 1) * ranks; rank++)
-      this.cores.push(this.args.engineType === 'sglang' ? this.createSglang(rank) : this.createVllm(rank));
+      this.cores.push(this.maker.create(rank));
     return this.cores.slice(worker * ranks);
-  }
-
-  private createVllm(rank: number): EngineCore {
-    const { args, source, isCapped, publishesEvents, gaps } = this.options;
-    const Pool = args.pool === 'kvbm' ? KvbmPool : NativePool;
-    const pool = new Pool(args.gpuBlocks, this.blocks, this.eventsOf(rank));
-    const naming =
-      args.pool === 'kvbm' ? 'emitted' : source.hasTokens && args.prefixCaching ? 'computed' : 'lost';
-    const options: VllmOptions = {
-      policy: args.engineType === 'trtllm' ? 'trtllm' : 'vllm',
-      role: args.workerType,
-      blockTokens: args.blockTokens,
-      gpuBlocks: args.gpuBlocks,
-      maxSequences: args.maxSequences,
-      maxBatchedTokens: args.maxBatchedTokens,
-      maxModelTokens: args.maxModelTokens,
-      prefixCaching: args.prefixCaching,
-      chunkedPrefill: args.chunkedPrefill,
-      preemption: args.preemption,
-      acceptRates: args.acceptRates,
-      speculationSeed: args.speculationSeed + BigInt(rank),
-      naming,
-      isWatched: this.router !== undefined && publishesEvents,
-      groupsDecodes: naming === 'lost' && !isCapped && args.acceptRates === undefined,
-    };
-    const { requests, blocks, log } = this;
-    const offloading = pool instanceof KvbmPool ? this.createOffloading(rank, pool) : undefined;
-    return new VllmScheduler(options, pool, this.clock, { requests, blocks, log, gaps }, offloading);
-  }
-
-  /** Connects the pool of a rank with the lower tiers, where those are simulated. */
-  private createOffloading(rank: number, pool: KvbmPool): Offloading | undefined {
-    const { router, blocks } = this;
-    const { offload } = this.args;
-    const { blockBytes } = offload;
-    if (blockBytes === undefined) return undefined;
-    const options = { ...offload, blockBytes };
-    this.sharedTiers ??= new SharedTiers(options, blocks);
-    const events = router && {
-      stored: (id: number) => router.storedInHost(rank, id),
-      removed: (id: number) => router.removedFromHost(rank, id),
-    };
-    const freeSources = (count: number) => pool.gone(count);
-    const tiers = new Tiers(options, this.sharedTiers, blocks, freeSources, events);
-    pool.tiers = tiers;
-    return new Offloading(tiers, pool, blocks);
-  }
-
-  private createSglang(rank: number): EngineCore {
-    const { args, isCapped, gaps } = this.options;
-    const options: SglangOptions = {
-      role: args.workerType,
-      pageTokens: args.blockTokens,
-      pages: args.gpuBlocks,
-      maxSequences: args.maxSequences,
-      ...args.sglang,
-      acceptRates: args.acceptRates,
-      speculationSeed: args.speculationSeed + BigInt(rank),
-      plansAhead: !isCapped,
-    };
-    const { requests, blocks, log } = this;
-    const events = this.eventsOf(rank);
-    return new SglangScheduler(options, this.clock, { requests, blocks, log, gaps, events });
-  }
-
-  /** What a rank stores and removes goes to the router's index; content that occurs once is no news. */
-  private eventsOf(rank: number): KvEventSink | undefined {
-    const { router } = this;
-    if (!router || !this.options.publishesEvents) return undefined;
-    return {
-      stored: (id) => {
-        if (id >= 0) router.stored(rank, id);
-      },
-      removed: (id) => {
-        if (id >= 0) router.removed(rank, id);
-      },
-    };
   }
 
   // ---- Requests ----------------------------------------------------------------------------------------------
@@ -247,7 +167,6 @@ export class EnginePool {
       this.unplaced.push(request);
       return undefined;
     }
-    if (!this.router) return { slot, target: this.roundRobin.place(this.active), overlapTokens: 0 };
     const names = this.routerNames ?? this.blocks;
     return this.router.place(request, names.ids[slot], names.counts[slot], nowMs);
   }
@@ -313,17 +232,17 @@ export class EnginePool {
       cache: sumCaches(this.coresOf(worker)),
       loads: this.coresOf(worker).map(({ load }) => load),
     }));
-    return { workers, router: this.router?.use, tiers: this.sharedTiers?.use };
+    return { workers, router: this.router.use, tiers: this.maker.tiers };
   }
 
   /** @returns requests that the router lets go now */
   prefillCompleted(slot: number, nowMs: number): readonly Placement[] {
-    return this.router?.prefillCompleted(slot, nowMs) ?? [];
+    return this.router.prefillCompleted(slot, nowMs);
   }
 
   /** @returns requests that the router lets go now */
   ended(slot: number, nowMs: number): readonly Placement[] {
-    return this.router?.ended(slot, nowMs) ?? [];
+    return this.router.ended(slot, nowMs);
   }
 
   // ---- Workers -----------------------------------------------------------------------------------------------
@@ -332,23 +251,23 @@ export class EnginePool {
   enlist(worker: number): void {
     this.active.push(worker);
     this.active.sort((a, b) => a - b);
-    for (const rank of this.ranksOf(worker)) this.router?.addTarget(rank);
+    for (const rank of this.ranksOf(worker)) this.router.addTarget(rank);
   }
 
   /** A worker takes no new requests. */
   delist(worker: number): void {
     this.active = this.active.filter((id) => id !== worker);
-    for (const rank of this.ranksOf(worker)) this.router?.drainTarget(rank);
+    for (const rank of this.ranksOf(worker)) this.router.drainTarget(rank);
   }
 
   /** A worker is gone. */
   dismiss(worker: number): void {
-    for (const rank of this.ranksOf(worker)) this.router?.removeTarget(rank);
+    for (const rank of this.ranksOf(worker)) this.router.removeTarget(rank);
   }
 
   /** Workers have come or gone. @returns requests that may go now */
   topologySettled(nowMs: number): Placement[] {
-    const placements = this.router?.topologySettled(nowMs) ?? [];
+    const placements = this.router.topologySettled(nowMs);
     if (this.active.length === 0) return placements;
     for (const request of this.unplaced.splice(0)) {
       const placement = this.place(request, nowMs);

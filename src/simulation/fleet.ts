@@ -1,14 +1,14 @@
 import type { EngineCore, EngineSignal } from '../engine/engine-core.js';
 import type { GapSink } from '../engine/request-log.js';
 import type { Collector } from '../report/collector.js';
-import type { Placement } from '../router/kv-router.js';
+import type { Placement } from '../router/router.js';
 import type { RequestDraft } from '../workload/source.js';
 import { EnginePool, type EnginePoolOptions } from './engine-pool.js';
 import { Ledger } from './ledger.js';
 import { OwnGaps } from './own-gaps.js';
 import { deadEnd, type RunError } from './run-error.js';
 
-export interface FleetOptions extends Omit<EnginePoolOptions, 'gaps' | 'publishesEvents'> {
+export interface FleetOptions extends Omit<EnginePoolOptions, 'gaps' | 'stage'> {
   collector: Collector;
   /** Whether conservation laws are checked after every pass. */
   checks: boolean;
@@ -29,7 +29,7 @@ export class Fleet {
     const ownGaps = isCapped ? new OwnGaps() : undefined;
     this.pool = new EnginePool({
       ...options,
-      publishesEvents: true,
+      stage: '',
       gaps: ownGaps ?? collectGaps(collector),
     });
     const { log } = this.pool;

@@ -25,7 +25,7 @@ export class IndependentRun {
     const { cores } = fleet.pool;
     this.clocks = new Float64Array(cores.length);
     this.isStuck = cores.map(() => false);
-    this.retriesIdle = fleet.options.args.engineType === 'sglang';
+    this.retriesIdle = fleet.options.kind.traits.retriesIdle;
   }
 
   /**
@@ -37,11 +37,11 @@ export class IndependentRun {
     const { source, workers } = fleet.options;
     const draft = new RequestDraft();
     const placement = new RoundRobin(1);
-    const ids = Array.from({ length: workers }, (_, id) => id);
+    for (let id = 0; id < workers; id++) placement.addTarget(id);
     let lastMs = 0;
     while (source.take(Number.POSITIVE_INFINITY, draft)) {
       lastMs = draft.arrivalMs;
-      const rank = placement.place(ids);
+      const rank = placement.next();
       this.advance(rank, lastMs);
       fleet.dispatch(fleet.accept(draft), rank);
       this.isStuck[rank] = false;

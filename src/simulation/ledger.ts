@@ -2,7 +2,7 @@ import type { Overheads } from '../config/overheads.js';
 import type { RequestLog } from '../engine/request-log.js';
 import type { Collector } from '../report/collector.js';
 import type { RequestOutcome, StageOutcome } from '../report/outcome.js';
-import type { RoutedRequest } from '../router/kv-router.js';
+import type { RoutedRequest } from '../router/router.js';
 import type { EndedDraft, RequestDraft, RequestSource } from '../workload/source.js';
 import type { OwnGaps } from './own-gaps.js';
 import { RequestSlots } from './slots.js';

@@ -3,7 +3,7 @@ import type { EngineLoad } from '../engine/engine-load.js';
 import type { LinkUse } from '../engine/tiers/link.js';
 import type { TierUse } from '../engine/tiers/shared.js';
 import type { ReportValue } from '../report/report.js';
-import type { RouterUse } from '../router/kv-router.js';
+import type { RouterUse } from '../router/router.js';
 
 /** What one worker did in a run; tokens are those of requests that have left it. */
 export interface WorkerWork {

@@ -34,7 +34,7 @@ export type SplitSimulationOptions = Omit<SplitFleetOptions, 'isCapped'> & RunOp
  */
 export function simulate(options: SimulationOptions): WorkerUse {
   const { args, workers } = options;
-  const isSingle = workers === 1 && args.ranks === 1 && options.router === undefined;
+  const isSingle = workers === 1 && args.ranks === 1 && options.routing.kind.isBlind;
   const fleet = new Fleet({
     ...options,
     isCapped: options.capMs !== Number.POSITIVE_INFINITY,
@@ -60,11 +60,11 @@ function runSingle(fleet: Fleet, { isOpenLoop, capMs, collector }: SimulationOpt
 }
 
 function runMany(fleet: Fleet, options: SimulationOptions): number {
-  const { args, source, capMs, workers, router } = options;
+  const { args, source, capMs, workers, routing } = options;
   const isUncapped = capMs === Number.POSITIVE_INFINITY;
   const { blockBytes, g3Blocks, g4 } = args.offload;
   const sharesTiers = blockBytes !== undefined && (g3Blocks > 0 || g4);
-  const isAlone = args.ranks === 1 && router === undefined && !sharesTiers;
+  const isAlone = args.ranks === 1 && routing.kind.isBlind && !sharesTiers;
   const isIndependent = !options.together && !source.hasFeedback && isUncapped && isAlone;
   return isIndependent
     ? (workers * new IndependentRun(fleet).run()) / 1000

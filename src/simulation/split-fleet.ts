@@ -1,12 +1,13 @@
-import type { EngineArgs } from '../config/engine-args.js';
+import type { EngineArgs } from '../config/engine-type.js';
 import type { Overheads } from '../config/overheads.js';
-import type { BypassSettings, RouterSettings } from '../config/router-config.js';
+import type { BypassSettings } from '../config/router-config.js';
+import type { Rules } from '../config/rules.js';
+import type { EngineKind } from '../engine/kind.js';
 import type { GapSink, RequestLog } from '../engine/request-log.js';
 import type { Collector } from '../report/collector.js';
 import type { RequestOutcome, StageOutcome } from '../report/outcome.js';
 import type { WorkerWatch } from '../report/worker-series.js';
-import type { RoutedRequest } from '../router/kv-router.js';
-import type { PrefillEstimator } from '../router/prefill-load.js';
+import type { RoutedRequest, Routing } from '../router/router.js';
 import type { TimingModel } from '../timing/timing-model.js';
 import type { RequestDraft, RequestSource } from '../workload/source.js';
 import { EnginePool } from './engine-pool.js';
@@ -18,6 +19,7 @@ import { deadEnd, type RunError } from './run-error.js';
 
 /** One stage of a disaggregated fleet. */
 interface StageOptions {
+  kind: EngineKind;
   args: EngineArgs;
   timing: TimingModel;
   workers: number;
@@ -30,12 +32,10 @@ export interface SplitFleetOptions {
   decode: StageOptions;
   /** Whether a prefill worker generates the whole output, as the reference does where the output is planned. */
   prefillsAllOutput: boolean;
-  /** undefined behind round robin. */
-  router: RouterSettings | undefined;
+  routing: Routing;
+  rules: Rules;
   /** Which requests skip the prefill workers; undefined where none may. */
   bypass: BypassSettings | undefined;
-  routerSeed: bigint | undefined;
-  estimator: PrefillEstimator | undefined;
   source: RequestSource;
   collector: Collector;
   overheads: Overheads;
@@ -87,28 +87,12 @@ export class SplitFleet {
   private status = new Uint8Array(0);
 
   constructor(readonly options: SplitFleetOptions) {
-    const { prefill, decode, router, collector, isCapped } = options;
+    const { prefill, decode, collector, isCapped } = options;
     const ownGaps = isCapped ? new OwnGaps() : undefined;
     const gaps = ownGaps ?? collectGaps(collector);
-    this.prefill = new EnginePool({
-      ...options,
-      ...prefill,
-      router: router && { ...router, tracksBlocks: false },
-      publishesEvents: true,
-      gaps: NO_GAPS,
-    });
-    const decodeRouter: RouterSettings | undefined = router && {
-      ...router,
-      overlapCredit: 0,
-      assumesReuse: false,
-      tracksPrefill: false,
-      loadModel: 'none',
-    };
-    this.decode = new EnginePool(
-      { ...options, ...decode, router: decodeRouter, estimator: undefined, publishesEvents: false, gaps },
-      this.prefill,
-    );
-    this.handoffs = new Handoffs(prefill.args.engineType !== 'sglang');
+    this.prefill = new EnginePool({ ...options, ...prefill, stage: 'prefill', gaps: NO_GAPS });
+    this.decode = new EnginePool({ ...options, ...decode, stage: 'decode', gaps }, this.prefill);
+    this.handoffs = new Handoffs(prefill.kind.traits.prefillsFirst);
     this.ledger = new Ledger(
       {
         ...options,

@@ -1,5 +1,5 @@
 import type { EngineCore, EngineSignal } from '../engine/engine-core.js';
-import type { Placement } from '../router/kv-router.js';
+import type { Placement } from '../router/router.js';
 import { RequestDraft } from '../workload/source.js';
 import { Bypass } from './bypass.js';
 import {

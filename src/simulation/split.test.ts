@@ -7,6 +7,7 @@ import { NO_OVERHEADS } from '../config/overheads.js';
 import { planReplay } from '../config/replay-options.js';
 import { type ReplayOptions, replay } from '../index.js';
 import { Collector } from '../report/collector.js';
+import { ENGINES, kindOf, ROUTERS } from '../setup/kinds.js';
 import { polynomialTiming } from '../timing/timing-model.js';
 import { loadWorkload } from '../workload/load.js';
 import { Fleet } from './fleet.js';
@@ -137,7 +138,7 @@ describe('prefill workers', () => {
 
 describe('scaling', () => {
   async function run(routerMode: 'round_robin' | 'kv_router', scale: (harness: HarnessRun) => void) {
-    const plan = planReplay({
+    const options = {
       inputTokens: 400,
       outputTokens: 60,
       requestCount: 400,
@@ -145,7 +146,8 @@ describe('scaling', () => {
       numWorkers: 3,
       routerMode,
       extraEngineArgs: '{"block_size":16,"num_gpu_blocks":600}',
-    });
+    };
+    const plan = planReplay(options, ENGINES);
     if (plan.topology.kind !== 'aggregated') throw new Error('an aggregated fleet is expected');
     const { source } = await loadWorkload(plan);
     const collector = new Collector(undefined, true);
@@ -153,9 +155,14 @@ describe('scaling', () => {
       args: plan.topology.engine,
       timing: polynomialTiming,
       workers: 3,
-      router: plan.router,
-      routerSeed: undefined,
-      estimator: undefined,
+      kind: ENGINES[0],
+      rules: plan.rules,
+      routing: {
+        kind: kindOf(ROUTERS, routerMode),
+        settings: plan.router,
+        seed: undefined,
+        estimator: undefined,
+      },
       overheads: NO_OVERHEADS,
       source,
       collector,

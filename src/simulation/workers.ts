@@ -51,7 +51,7 @@ export class WorkerGroup {
     private readonly stage: number,
     private readonly passEnded: (worker: Worker, nowMs: number) => void,
   ) {
-    this.retriesIdle = pool.args.engineType === 'sglang';
+    this.retriesIdle = pool.traits.retriesIdle;
     for (let id = 0; id < pool.initialWorkers; id++) this.addWorker(0);
     pool.beforeDispatch = (rank) => this.makeReady(rank);
   }

@@ -1,0 +1,81 @@
+import type { FieldValues } from '../../config/fields.js';
+import type { EngineKind } from '../kind.js';
+import { SglangScheduler } from './scheduler.js';
+
+const count = { type: 'uint', null: 'unset' } as const;
+
+/** Arguments of SGLang itself; counts in tokens. */
+interface SglangFields {
+  schedule_policy?: string;
+  page_size?: number;
+  max_prefill_tokens?: number;
+  chunked_prefill_size?: number;
+  clip_max_new_tokens?: number;
+  schedule_conservativeness?: number;
+}
+
+function ownFields(values: FieldValues): SglangFields {
+  return (values.sglang ?? {}) as SglangFields;
+}
+
+export const sglang: EngineKind = {
+  name: 'sglang',
+  traits: {
+    hasRadixTree: true,
+    retriesIdle: true,
+    prefillsFirst: false,
+    hasTiers: false,
+    decodesWhole: false,
+    isSplitInReference: true,
+  },
+  fields: {
+    sglang: {
+      type: 'object',
+      null: 'unset',
+      fields: {
+        schedule_policy: { type: 'string', null: 'unset' },
+        page_size: count,
+        max_prefill_tokens: count,
+        chunked_prefill_size: count,
+        clip_max_new_tokens: count,
+        schedule_conservativeness: { type: 'float', null: 'unset' },
+      },
+    },
+  },
+  ignores: ['enable_chunked_prefill', 'g1_backend'],
+  blockTokens: (values) => ownFields(values).page_size ?? 1,
+  check({ given, blockTokens, maxModelTokens }, refuse) {
+    const { page_size: page, chunked_prefill_size: chunk } = ownFields(given);
+    if (maxModelTokens !== undefined)
+      refuse('max_model_len is supported only for engine_type=vllm, found sglang');
+    if (page !== undefined && page !== blockTokens)
+      refuse(`block_size (${blockTokens}) and sglang.page_size (${page}) must match when both are set`);
+    if (chunk !== undefined && chunk % blockTokens !== 0)
+      refuse(`sglang.chunked_prefill_size (${chunk}) must be divisible by block_size (${blockTokens})`);
+  },
+  maker({ args, clock, requests, blocks, log, gaps, isCapped, listenersOf }) {
+    const own = ownFields(args.given);
+    return {
+      tiers: undefined,
+      create: (rank) =>
+        new SglangScheduler(
+          {
+            role: args.workerType,
+            pageTokens: args.blockTokens,
+            pages: args.gpuBlocks,
+            maxSequences: args.maxSequences,
+            longestPrefixFirst: own.schedule_policy === 'lpm',
+            maxPrefillTokens: own.max_prefill_tokens ?? 16384,
+            chunkedPrefillTokens: own.chunked_prefill_size ?? 8192,
+            clipMaxNewTokens: own.clip_max_new_tokens ?? 4096,
+            conservativeness: own.schedule_conservativeness ?? 1,
+            acceptRates: args.acceptRates,
+            speculationSeed: args.speculationSeed + BigInt(rank),
+            plansAhead: !isCapped,
+          },
+          clock,
+          { requests, blocks, log, gaps, events: listenersOf(rank)?.gpu },
+        ),
+    };
+  },
+};

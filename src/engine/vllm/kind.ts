@@ -1,0 +1,123 @@
+import type { EngineArgs, EngineTraits } from '../../config/engine-type.js';
+import type { EngineKind, EngineMaker, EngineParts } from '../kind.js';
+import { KvbmPool } from '../kv/kvbm-pool.js';
+import { NativePool } from '../kv/native-pool.js';
+import { SharedTiers } from '../tiers/shared.js';
+import { Tiers } from '../tiers/tiers.js';
+import { Offloading } from './offloading.js';
+import type { VllmOptions } from './options.js';
+import { VllmScheduler } from './scheduler.js';
+
+const traits: EngineTraits = {
+  hasRadixTree: false,
+  retriesIdle: false,
+  prefillsFirst: true,
+  hasTiers: true,
+  decodesWhole: true,
+  isSplitInReference: true,
+};
+
+export const vllm: EngineKind = {
+  name: 'vllm',
+  traits,
+  fields: { preemption_mode: { type: 'choice', choices: ['lifo', 'fifo'], anyCase: true } },
+  ignores: [],
+  blockTokens: () => 64,
+  check: checkBlocks,
+  maker: (parts) => new VllmMaker(parts, 'vllm'),
+};
+
+/** TensorRT-LLM under its policy "guaranteed no evict": vLLM's scheduler with another admission. */
+export const trtllm: EngineKind = {
+  name: 'trtllm',
+  traits: { ...traits, isSplitInReference: false },
+  fields: {
+    trtllm: {
+      type: 'object',
+      null: 'unset',
+      fields: {
+        capacity_scheduler_policy: { type: 'choice', choices: ['guaranteed_no_evict'], null: 'unset' },
+      },
+    },
+  },
+  ignores: [],
+  blockTokens: () => 32,
+  check(args, refuse) {
+    checkBlocks(args, refuse);
+    if (args.maxModelTokens !== undefined)
+      refuse('max_model_len is supported only for engine_type=vllm, found trtllm');
+  },
+  maker: (parts) => new VllmMaker(parts, 'trtllm'),
+};
+
+function checkBlocks(args: EngineArgs, refuse: (problem: string) => never): void {
+  const { blockTokens, pool, type, offload } = args;
+  if (blockTokens === 1) refuse(`block_size must be at least 2 for engine_type=${type.name}, found 1`);
+  if (pool === 'native' && (offload.g2Blocks > 0 || offload.g3Blocks > 0 || offload.g4))
+    refuse(
+      'g1_backend=native cannot be combined with G2/G3/G4 offload; leave g1_backend out or set it to kvbm',
+    );
+  const isPowerOfTwo = (blockTokens & (blockTokens - 1)) === 0;
+  if (pool === 'kvbm' && !(blockTokens <= 1024 && isPowerOfTwo))
+    refuse(`block_size must be a power of two from 2 to 1024 for the kvbm pool, found ${blockTokens}`);
+}
+
+class VllmMaker implements EngineMaker {
+  private shared: SharedTiers | undefined;
+
+  constructor(
+    private readonly parts: EngineParts,
+    private readonly policy: VllmOptions['policy'],
+  ) {}
+
+  get tiers() {
+    return this.shared?.use;
+  }
+
+  create(rank: number): VllmScheduler {
+    const { args, clock, requests, blocks, log, gaps, listenersOf } = this.parts;
+    const events = listenersOf(rank)?.gpu;
+    if (args.pool === 'native') {
+      const pool = new NativePool(args.gpuBlocks, blocks, events);
+      return new VllmScheduler(this.options(rank), pool, clock, { requests, blocks, log, gaps });
+    }
+    const pool = new KvbmPool(args.gpuBlocks, blocks, events);
+    const offloading = this.offloading(rank, pool);
+    return new VllmScheduler(this.options(rank), pool, clock, { requests, blocks, log, gaps }, offloading);
+  }
+
+  private options(rank: number): VllmOptions {
+    const { args, hasTokens, isCapped, isWatched } = this.parts;
+    const naming = args.pool === 'kvbm' ? 'emitted' : hasTokens && args.prefixCaching ? 'computed' : 'lost';
+    return {
+      policy: this.policy,
+      role: args.workerType,
+      blockTokens: args.blockTokens,
+      gpuBlocks: args.gpuBlocks,
+      maxSequences: args.maxSequences,
+      maxBatchedTokens: args.maxBatchedTokens,
+      maxModelTokens: args.maxModelTokens,
+      prefixCaching: args.prefixCaching,
+      chunkedPrefill: args.chunkedPrefill,
+      preemption: (args.given.preemption_mode ?? 'lifo') as VllmOptions['preemption'],
+      acceptRates: args.acceptRates,
+      speculationSeed: args.speculationSeed + BigInt(rank),
+      naming,
+      isWatched,
+      groupsDecodes: naming === 'lost' && !isCapped && args.acceptRates === undefined,
+    };
+  }
+
+  /** Connects the pool of a rank with the lower tiers, where those are simulated. */
+  private offloading(rank: number, pool: KvbmPool): Offloading | undefined {
+    const { args, blocks, listenersOf } = this.parts;
+    const { blockBytes } = args.offload;
+    if (blockBytes === undefined) return undefined;
+    const options = { ...args.offload, blockBytes };
+    this.shared ??= new SharedTiers(options, blocks);
+    const freeSources = (count: number) => pool.gone(count);
+    const tiers = new Tiers(options, this.shared, blocks, freeSources, listenersOf(rank)?.host);
+    pool.tiers = tiers;
+    return new Offloading(tiers, pool, blocks);
+  }
+}
