@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { calibrateCommand } from './calibrate.js';
 import { configCommand } from './config.js';
 import { expandPrefixes } from './flags.js';
+import { plannerCommand } from './planner.js';
 import { replayCommand } from './replay.js';
 import { reportCommand } from './report.js';
 import { timingCommand } from './timing.js';
@@ -31,6 +32,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .addCommand(calibrateCommand())
     .addCommand(traceCommand())
     .addCommand(timingCommand())
+    .addCommand(plannerCommand())
     .addCommand(configCommand());
   for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)])
     command.exitOverride().configureOutput({ outputError: () => {} });

@@ -1,0 +1,45 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { InputError } from '../config/input-error.js';
+import { type JsonValue, parseJson } from '../config/json.js';
+import { type CheckResult, checkTranscript } from '../planner/check/check.js';
+import { readTranscript } from '../planner/check/transcript.js';
+import { writeOutputs } from './output.js';
+
+const MOST_SHOWN = 10;
+
+/** Decides the ticks of a transcript again and prints where the decisions differ. @throws {InputError} */
+export async function runCheck(file: string, flags: { json?: string; force?: boolean }): Promise<void> {
+  if (flags.json !== undefined && existsSync(flags.json) && !flags.force)
+    throw new InputError(`--json: ${flags.json} exists already; add --force to write over it`);
+  const result = checkTranscript(readTranscript(readJson(file), file));
+  if (flags.json !== undefined) await writeOutputs(new Map([[flags.json, [`${JSON.stringify(result)}\n`]]]));
+  process.stdout.write(summary(result));
+}
+
+function readJson(file: string): JsonValue {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new InputError(`cannot read ${file} (${(error as Error).message})`);
+  }
+  try {
+    return parseJson(text);
+  } catch (error) {
+    throw new InputError(`${file}: ${(error as Error).message}`);
+  }
+}
+
+function summary({ ticks, match_rate, differences }: CheckResult): string {
+  const same = `${ticks.length - differences.length} of ${ticks.length} decisions are the same`;
+  const lines = [`${same} (match rate ${match_rate.toFixed(4)})`];
+  for (const { at_ms, recorded, ours } of differences.slice(0, MOST_SHOWN))
+    lines.push(`  t=${(at_ms / 1000).toFixed(1)}s: recorded ${shown(recorded)}, ours ${shown(ours)}`);
+  if (differences.length > MOST_SHOWN) lines.push(`  and ${differences.length - MOST_SHOWN} more`);
+  return `${lines.join('\n')}\n`;
+}
+
+function shown({ prefill, decode }: { prefill: number | null; decode: number | null }): string {
+  if (decode === null && prefill === null) return 'no change';
+  return prefill === null || prefill === 0 ? `${decode} workers` : `${prefill} prefill + ${decode} decode`;
+}
