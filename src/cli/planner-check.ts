@@ -3,15 +3,29 @@ import { InputError } from '../config/input-error.js';
 import { type JsonValue, parseJson } from '../config/json.js';
 import { type CheckResult, checkTranscript } from '../planner/check/check.js';
 import { readTranscript } from '../planner/check/transcript.js';
+import { systemsFolder } from '../setup/engines.js';
+import { plannerTimes } from '../setup/planner-times.js';
 import { writeOutputs } from './output.js';
 
 const MOST_SHOWN = 10;
 
+export interface CheckFlags {
+  json?: string;
+  force?: boolean;
+  aicSystems?: string;
+}
+
 /** Decides the ticks of a transcript again and prints where the decisions differ. @throws {InputError} */
-export async function runCheck(file: string, flags: { json?: string; force?: boolean }): Promise<void> {
+export async function runCheck(file: string, flags: CheckFlags): Promise<void> {
   if (flags.json !== undefined && existsSync(flags.json) && !flags.force)
     throw new InputError(`--json: ${flags.json} exists already; add --force to write over it`);
-  const result = checkTranscript(readTranscript(readJson(file), file));
+  const transcript = readTranscript(readJson(file), file);
+  const { config, decode } = transcript;
+  const draftTokens = decode.draftTokens || config.draftTokens;
+  const result = checkTranscript(
+    transcript,
+    plannerTimes(config, draftTokens, systemsFolder(flags.aicSystems)),
+  );
   if (flags.json !== undefined) await writeOutputs(new Map([[flags.json, [`${JSON.stringify(result)}\n`]]]));
   process.stdout.write(summary(result));
 }

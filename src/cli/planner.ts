@@ -1,15 +1,10 @@
 import { Command } from 'commander';
+import type { CheckFlags } from './planner-check.js';
 
 const EXAMPLES = `
 Examples:
   dynosim planner check transcript.json                  what ours decides on what another planner saw
   dynosim planner check transcript.json --json out.json  the same, tick by tick`;
-
-interface CheckFlags {
-  json?: string;
-  force?: boolean;
-  aicSystems?: string;
-}
 
 export function plannerCommand(): Command {
   const command = new Command('planner')

@@ -8,6 +8,8 @@ export interface RankPass {
   readonly wallSeconds: number;
   readonly prefillRequests: number;
   readonly prefillTokens: number;
+  /** Prompt tokens that were found cached, beside those computed. */
+  readonly prefillCachedTokens: number;
   readonly decodeRequests: number;
   /** Tokens in the KV cache of the requests that decode. */
   readonly decodeTokens: number;

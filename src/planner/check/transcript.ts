@@ -92,6 +92,7 @@ function readPass(view: JsonView): BootstrapPass {
     wallSeconds: view.number('wall_time'),
     prefillRequests: count('num_prefill_requests'),
     prefillTokens: count('sum_prefill_tokens'),
+    prefillCachedTokens: count('sum_prefill_kv_tokens'),
     decodeRequests: count('num_decode_requests'),
     decodeTokens: count('sum_decode_kv_tokens'),
     queuedPrefillRequests: count('num_queued_prefill'),

@@ -79,6 +79,30 @@ export class AicEstimator {
     return total;
   }
 
+  /**
+   * Milliseconds of a pass in which `decodes` requests of `contextTokens` known tokens decode and prompts of
+   * `promptTokens` each are computed, `prefillTokens` in all: what attention does not do runs once for all rows.
+   */
+  mixedMs(
+    prefillTokens: number,
+    promptTokens: number,
+    prefix: number,
+    decodes: number,
+    contextTokens: number,
+  ): number {
+    const rows = prefillTokens + decodes;
+    const batch = Math.ceil(prefillTokens / promptTokens);
+    const prompts = { rows: prefillTokens, batch, tokens: promptTokens, prefix };
+    const joint = { rows, batch: 1, tokens: rows, prefix: 0 };
+    const steps = { rows: decodes, batch: decodes, tokens: contextTokens, prefix: 0 };
+    let total = 0;
+    for (const op of this.operations.context)
+      total += this.required(op, isAttention(op) ? prompts : joint, 'context');
+    for (const op of this.operations.generation)
+      if (isAttention(op)) total += this.required(op, steps, 'generation');
+    return total;
+  }
+
   /** The same, operation by operation. */
   breakdown(phase: Phase, batch: number, tokens: number, prefix: number): OpLatency[] {
     const sequences = phase === 'context' ? batch : batch * (this.options.draftTokens + 1);
@@ -171,6 +195,10 @@ export class AicEstimator {
     const { memoryBandwidth, memoryScaling, memoryLatencySeconds } = this.database.system;
     return (bytes / (memoryBandwidth * memoryScaling) + memoryLatencySeconds) * 1000;
   }
+}
+
+function isAttention(op: Op): boolean {
+  return dependsOnSequences(op) && op.name !== CONTEXT_LOGITS;
 }
 
 /** Whether the time of an operation follows from more than the number of rows: from sequences, or their tokens. */

@@ -197,6 +197,7 @@ function decodeMs(
       return {
         prefillRequests: prefills ? pass.prefillRequests : 0,
         prefillTokens: prefills ? pass.prefillTokens : 0,
+        prefillCachedTokens: 0,
         decodeRequests: whole((requests + queued.queuedPrefillRequests) * scale + next),
         decodeTokens: whole((tokens + queued.queuedPrefillTokens) * scale + nextTokens),
       };

@@ -117,6 +117,7 @@ function decodePoint(model: EngineModel, shape: Shape, batch: number): Point | '
   const work = {
     prefillRequests: 0,
     prefillTokens: 0,
+    prefillCachedTokens: 0,
     decodeRequests: batch,
     decodeTokens: batch * shape.context,
   };
@@ -139,7 +140,13 @@ function mixedPoint(model: EngineModel, shape: Shape, batch: number): Point | 's
   if (room <= 0 || prefillTokens > room) return 'skip';
   const tokens = Math.min(maxBatchedTokens, prefillTokens);
   const decodeTokens = batch * context;
-  const work = { prefillRequests: 1, prefillTokens: tokens, decodeRequests: batch, decodeTokens };
+  const work = {
+    prefillRequests: 1,
+    prefillTokens: tokens,
+    prefillCachedTokens: 0,
+    decodeRequests: batch,
+    decodeTokens,
+  };
   const ns = model.passNs([work]);
   if (ns === undefined) return undefined;
   const itlNs = perToken(ns, acceptLength);

@@ -113,6 +113,7 @@ export class EngineModel {
     return {
       prefillRequests: tokens > 0 ? queue.requests || 1 : 0,
       prefillTokens: tokens,
+      prefillCachedTokens: 0,
       decodeRequests: decodes ? queue.decodeRequests : 0,
       decodeTokens: decodes ? queue.decodeTokens : 0,
     };

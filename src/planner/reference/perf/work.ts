@@ -2,6 +2,8 @@
 export interface Work {
   readonly prefillRequests: number;
   readonly prefillTokens: number;
+  /** Prompt tokens found cached. */
+  readonly prefillCachedTokens: number;
   readonly decodeRequests: number;
   readonly decodeTokens: number;
 }
