@@ -1,9 +1,11 @@
+import type { PassMetrics } from './pass-meter.js';
 import { SlotQueue } from './slot-queue.js';
 
 /** What a scheduler does for requests whose prompt is computed elsewhere and arrives by transfer. */
 export interface DestinationHost {
   /** Whether the prompt would fit into an empty pool. */
   fits(slot: number): boolean;
+  promptTokens(slot: number): number;
   /** Whether another request may run at all. */
   hasRoom(): boolean;
   /** Takes the blocks of the prompt. @returns tokens that must be transferred, or -1 when blocks are short */
@@ -20,6 +22,8 @@ export interface DestinationHost {
 export class Destinations {
   /** Requests that hold blocks and wait for their transfer. */
   reserved = 0;
+  /** Prompt tokens of all requests here, with room or without. */
+  promptTokens = 0;
   /** Tokens that the last request to get room must have transferred. */
   transferTokens = 0;
   private readonly waiting = new SlotQueue();
@@ -39,6 +43,7 @@ export class Destinations {
   /** Queues a request. @returns false when its prompt can never fit */
   request(slot: number): boolean {
     if (!this.host.fits(slot)) return false;
+    this.promptTokens += this.host.promptTokens(slot);
     this.waiting.pushBack(slot);
     return true;
   }
@@ -60,12 +65,24 @@ export class Destinations {
 
   activate(slot: number): void {
     this.reserved--;
+    this.promptTokens -= this.host.promptTokens(slot);
     if (this.host.activate(slot)) this.capacityChanged();
   }
 
   /** Something gave blocks back, so that the head may be tried again. */
   capacityChanged(): void {
     this.headWasTried = false;
+  }
+
+  /** Counts all requests here as queued to decode, but for those that came after a time. */
+  measure(queued: PassMetrics, receivedMs: Float64Array, untilMs: number): void {
+    const { waiting } = this;
+    queued.queuedDecodeRequests += waiting.size + this.reserved;
+    queued.queuedDecodeTokens += this.promptTokens;
+    for (let i = waiting.size - 1; i >= 0 && receivedMs[waiting.at(i)] > untilMs; i--) {
+      queued.queuedDecodeRequests--;
+      queued.queuedDecodeTokens -= this.host.promptTokens(waiting.at(i));
+    }
   }
 
   /** Requests that wait for room, in order. */

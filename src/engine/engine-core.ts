@@ -1,5 +1,6 @@
 import type { Destinations } from './destinations.js';
 import type { EngineLoad } from './engine-load.js';
+import type { PassMeter } from './pass-meter.js';
 
 /** A scheduler goes round in circles: requests take blocks from each other and none emits a token any more. */
 export class StallError extends Error {
@@ -11,40 +12,16 @@ export class StallError extends Error {
  * named by slot numbers; the owner fills the tables that belong to a slot before it hands the slot over.
  *
  * A pass happens in two steps, since the ranks of a worker end together: `execute` decides everything and returns the
- * engine's own end time, `settle` then notes tokens at the end time that holds. `plan` foresees a stretch of passes in
- * which nothing happens but decoding, up to the next request that ends; nothing changes until `commit`, so an owner
- * that learns of an arrival meanwhile plans again with that limit.
+ * engine's own end time, `settle` then notes tokens at the end time that holds.
  */
 export interface EngineCore {
   /** Requests waiting or running. */
   readonly requestCount: number;
-  /** Requests that do not run here but hold blocks, or wait for some. */
-  readonly keptCount: number;
   /** Whether the last pass did anything at all. */
   readonly madeProgress: boolean;
   /** What happened to requests in the last settled passes, in order; the owner empties the list. */
   readonly signals: EngineSignal[];
-  /** What happened in its KV pool so far. */
-  readonly cache: CacheUse;
-  /** What it is doing and has done so far. */
-  readonly load: EngineLoad;
   receive(slot: number): void;
-  /** Leading prompt tokens of a request that are cached here. */
-  cachedTokens(slot: number): number;
-  /** Requests that come with their prompt computed by a prefill worker. */
-  readonly destinations: Destinations;
-  /** Gives back what a request holds whose prompt a decode worker has taken over. */
-  releaseHeld(slot: number): void;
-  /** Whether a request received now would have to be looked at before the planned stretch is over. */
-  readonly wantsArrivals: boolean;
-  /**
-   * Plans uneventful passes from `nowMs` on, as far as they begin before `limitMs`.
-   * @returns the end of the last one, or -1 when the next pass must be executed
-   */
-  plan(nowMs: number, limitMs: number): number;
-  /** When the last planned pass begins. */
-  readonly lastStartMs: number;
-  commit(): void;
   /** Decides one pass that begins now. @returns its end in milliseconds */
   execute(nowMs: number): number;
   settle(endMs: number): void;
@@ -55,6 +32,52 @@ export interface EngineCore {
   /** @throws when a conservation law is broken */
   check(): void;
 }
+
+/**
+ * A core that foresees stretches of passes in which nothing happens but decoding. Nothing changes until `commit`, so an
+ * owner that learns of an arrival meanwhile makes the stretch shorter.
+ */
+export interface Foresight {
+  /** Whether a request received now would have to be looked at before the planned stretch is over. */
+  readonly wantsArrivals: boolean;
+  /** When the last planned pass begins. */
+  readonly lastStartMs: number;
+  /**
+   * Plans uneventful passes from `nowMs` on, up to the next request that ends, as far as they begin before `limitMs`.
+   * @returns the end of the last one, or -1 when the next pass must be executed
+   */
+  plan(nowMs: number, limitMs: number): number;
+  /** Leaves out planned passes that begin at `limitMs` or later. @returns the end of the last one left, or -1 */
+  shorten(limitMs: number): number;
+  /** Makes the planned passes happen that end by `untilMs`; the others stay planned. @returns how many happened */
+  commit(untilMs: number): number;
+}
+
+/** A core in a fleet with prefill and decode workers. */
+export interface Handover {
+  /** Requests that do not run here but hold blocks, or wait for some. */
+  readonly keptCount: number;
+  /** Requests that come with their prompt computed by a prefill worker. */
+  readonly destinations: Destinations;
+  /** Gives back what a request holds whose prompt a decode worker has taken over. */
+  releaseHeld(slot: number): void;
+}
+
+/** What a core lets others see. */
+export interface Observed {
+  /** Requests that do not run yet. */
+  readonly waitingCount: number;
+  /** What happened in its KV pool so far. */
+  readonly cache: CacheUse;
+  /** What it is doing and has done so far. */
+  readonly load: EngineLoad;
+  readonly meter: PassMeter;
+  /** Leading prompt tokens of a request that are cached here. */
+  cachedTokens(slot: number): number;
+}
+
+/** A core as a simulated fleet drives it. */
+export interface FleetCore extends EngineCore, Foresight, Handover, Observed {}
 
 /**
  * A request ended, was rejected, had its first token without ending, or is done on a prefill worker, which holds its

@@ -1,7 +1,7 @@
 import type { EngineArgs, EngineType } from '../config/engine-type.js';
 import type { Rules } from '../config/rules.js';
 import type { PassClock } from '../timing/pass-clock.js';
-import type { EngineCore } from './engine-core.js';
+import type { FleetCore } from './engine-core.js';
 import type { KvEventSink } from './kv/block-pool.js';
 import type { PromptBlocks } from './kv/prompt-blocks.js';
 import type { GapSink, RequestLog } from './request-log.js';
@@ -34,7 +34,7 @@ export interface EngineParts {
 
 /** Makes the ranks of one pool, which may share what lies below their own caches. */
 export interface EngineMaker {
-  create(rank: number): EngineCore;
+  create(rank: number): FleetCore;
   /** What the shared cache tiers did so far; undefined without. */
   readonly tiers: TierUse | undefined;
 }

@@ -24,6 +24,8 @@ export class SchedulerRequests {
   scheduledTokens = new Int32Array(0);
   scheduledPrompt = new Int32Array(0);
   scheduledPrefix = new Int32Array(0);
+  /** When the request reached the rank that has it. */
+  receivedMs = new Float64Array(0);
   /** Pool entries of the named blocks that are owned. */
   readonly own: Int32Array[] = [];
 
@@ -50,6 +52,7 @@ export class SchedulerRequests {
     const computesPrompt = new Uint8Array(slots);
     computesPrompt.set(this.computesPrompt);
     this.computesPrompt = computesPrompt;
+    this.receivedMs = grownFloats(this.receivedMs, slots);
     this.order = grownFloats(this.order, slots);
     this.scheduledPass = grownFloats(this.scheduledPass, slots);
     this.scheduledTokens = grownInts(this.scheduledTokens, slots);

@@ -27,6 +27,13 @@ class Samples {
   view(): Float64Array {
     return this.data.subarray(0, this.size);
   }
+
+  copy(): Samples {
+    const copy = new Samples();
+    copy.data = this.data.slice();
+    copy.size = this.size;
+    return copy;
+  }
 }
 
 /**
@@ -34,13 +41,13 @@ class Samples {
  * inter-token gaps. Only requests that complete count in totals and distributions.
  */
 export class Collector {
-  readonly ttftMs = new Samples();
-  readonly ttstMs = new Samples();
-  readonly tpotMs = new Samples();
-  readonly e2eMs = new Samples();
-  readonly gaps = new GapSamples();
-  readonly latencyParts = new PartMeans();
-  readonly waits = new Trend();
+  readonly ttftMs: Samples = new Samples();
+  readonly ttstMs: Samples = new Samples();
+  readonly tpotMs: Samples = new Samples();
+  readonly e2eMs: Samples = new Samples();
+  readonly gaps: GapSamples = new GapSamples();
+  readonly latencyParts: PartMeans = new PartMeans();
+  readonly waits: Trend = new Trend();
   arrived = 0;
   completed = 0;
   rejected = 0;
@@ -64,6 +71,15 @@ export class Collector {
     readonly level: ServiceLevel | undefined,
     readonly keepsRecords: boolean,
   ) {}
+
+  /** What was gathered so far, for a report of a run that goes on. */
+  copy(): Collector {
+    const { ttftMs, ttstMs, tpotMs, e2eMs, gaps, latencyParts, waits, records } = this;
+    const parts = { ttftMs, ttstMs, tpotMs, e2eMs, gaps, latencyParts, waits };
+    const copies = Object.entries(parts).map(([name, part]) => [name, part.copy()]);
+    const copy = new Collector(this.level, this.keepsRecords);
+    return Object.assign(copy, this, Object.fromEntries(copies), { records: [...records] });
+  }
 
   /** Takes the outcome of a request; the object may be reused by the caller unless records are kept. */
   ended(outcome: RequestOutcome): void {

@@ -169,6 +169,21 @@ export class GapSamples {
       if (values[slot] !== EMPTY) this.insert(map(values[slot]), counts[slot]);
   }
 
+  copy(): GapSamples {
+    const { limit, log, page, recentValues, recentCounts, runs, replaced, values, counts } = this;
+    const pages = log.map((entry) => ({ values: entry.values.slice(), counts: entry.counts.slice() }));
+    return Object.assign(new GapSamples(limit), this, {
+      log: pages,
+      page: pages.at(-1) ?? page,
+      recentValues: recentValues.slice(),
+      recentCounts: recentCounts.slice(),
+      runs: runs.slice(),
+      replaced: replaced.slice(),
+      values: values.slice(),
+      counts: counts.slice(),
+    });
+  }
+
   /** Statistics of the gaps, and of 1000 / gap over gaps above 0. */
   statistics(): { gaps: Distribution; rates: Distribution } {
     return gapStatistics(this.entries());

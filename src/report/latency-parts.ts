@@ -167,6 +167,11 @@ export class PartMeans {
     sums.delivery += parts.delivery;
   }
 
+  copy(): PartMeans {
+    const copy = new PartMeans();
+    return Object.assign(copy, { count: this.count, sums: { ...this.sums } });
+  }
+
   get means(): LatencyParts {
     const means = noParts();
     if (this.count > 0) for (const part of PARTS) means[part] = this.sums[part] / this.count;

@@ -22,6 +22,10 @@ export class Trend {
     if (x > this.mostX) this.mostX = x;
   }
 
+  copy(): Trend {
+    return Object.assign(new Trend(), this);
+  }
+
   /** Growth of y for each unit of x. */
   get slope(): number {
     return this.squaresX > 0 ? this.products / this.squaresX : 0;

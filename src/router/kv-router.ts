@@ -267,6 +267,11 @@ export class KvRouter implements Router {
     return this.drain(nowMs);
   }
 
+  /** Requests that are held back. */
+  get heldRequests(): number {
+    return this.requests.size;
+  }
+
   private noteWait(waitMs: number): void {
     const { use } = this;
     use.queued++;

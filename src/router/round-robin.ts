@@ -5,6 +5,7 @@ const NONE: readonly Placement[] = [];
 /** Hands requests to workers in turn, and within a worker to its ranks in turn. Positions survive scaling. */
 export class RoundRobin implements Router {
   readonly use = undefined;
+  readonly heldRequests = 0;
   readonly listens = false;
   /** Workers that take requests, ascending. */
   private active: number[] = [];

@@ -42,6 +42,8 @@ interface CacheListener {
 export interface Router {
   /** What it did so far; undefined where it keeps no account. */
   readonly use: RouterUse | undefined;
+  /** How many requests it holds back. */
+  readonly heldRequests: number;
   /** Whether it wants to hear of what targets cache. */
   readonly listens: boolean;
   addTarget(target: number): void;

@@ -31,7 +31,7 @@ export class Bypass {
     fleet.bypassed++;
     handoffs.decodeRank[slot] = target;
     handoffs.note(slot, OVER);
-    decode.dispatchWhole(slot, target);
+    decode.dispatchWhole(slot, target, nowMs);
     return true;
   }
 

@@ -1,7 +1,7 @@
 import type { EngineArgs, EngineTraits } from '../config/engine-type.js';
 import type { Overheads } from '../config/overheads.js';
 import type { Rules } from '../config/rules.js';
-import type { CacheUse, EngineCore } from '../engine/engine-core.js';
+import type { CacheUse, FleetCore } from '../engine/engine-core.js';
 import type { EngineKind, EngineMaker } from '../engine/kind.js';
 import { PromptBlocks } from '../engine/kv/prompt-blocks.js';
 import { type GapSink, grownInts, RequestLog } from '../engine/request-log.js';
@@ -12,6 +12,7 @@ import { PassClock } from '../timing/pass-clock.js';
 import type { TimingModel } from '../timing/timing-model.js';
 import type { RequestDraft, RequestSource } from '../workload/source.js';
 import type { PoolUse, WorkerWork } from './pool-use.js';
+import type { Traffic } from './traffic.js';
 
 export interface EnginePoolOptions {
   stage: '' | 'prefill' | 'decode';
@@ -26,6 +27,10 @@ export interface EnginePoolOptions {
   isCapped: boolean;
   gaps: GapSink;
   overheads: Overheads;
+  /** Whether the passes of every rank are measured. */
+  metersPasses: boolean;
+  /** Counts what comes and goes, where somebody asks for it. */
+  traffic: Traffic | undefined;
   /** Told of what the workers do over time, when asked for. */
   watch?: WorkerWatch | undefined;
   /** Where engines note tokens, for an owner that hears of each. */
@@ -34,7 +39,7 @@ export interface EnginePoolOptions {
 
 /** Equal engines behind one router, and the tables that they share. Ranks are numbered over all workers. */
 export class EnginePool {
-  readonly cores: EngineCore[] = [];
+  readonly cores: FleetCore[] = [];
   readonly log: RequestLog;
   /** Told of a request that is about to reach a rank. */
   beforeDispatch: ((rank: number) => void) | undefined;
@@ -123,11 +128,14 @@ export class EnginePool {
   }
 
   /** Makes the ranks of a new worker; ids follow each other. */
-  addCores(worker: number): readonly EngineCore[] {
+  addCores(worker: number): readonly FleetCore[] {
     this.work.push({ requests: 0, inputTokens: 0, reusedTokens: 0, outputTokens: 0, busyMs: 0 });
     const { ranks } = this.args;
-    for (let rank = worker * ranks; rank < (worker + 1) * ranks; rank++)
-      this.cores.push(this.maker.create(rank));
+    for (let rank = worker * ranks; rank < (worker + 1) * ranks; rank++) {
+      const core = this.maker.create(rank);
+      core.meter.isOn = this.options.metersPasses;
+      this.cores.push(core);
+    }
     return this.cores.slice(worker * ranks);
   }
 
@@ -171,15 +179,22 @@ export class EnginePool {
     return this.router.place(request, names.ids[slot], names.counts[slot], nowMs);
   }
 
-  dispatch(slot: number, rank: number): void {
-    this.assign(slot, rank);
+  dispatch(slot: number, rank: number, nowMs: number): void {
+    this.assign(slot, rank, nowMs);
     this.beforeDispatch?.(rank);
     this.cores[rank].receive(slot);
   }
 
+  /** Counts where the router placed a request, if it knows caches. */
+  notePlaced(inputTokens: number, overlapTokens: number): void {
+    const { blockTokens } = this.args;
+    if (this.router.use) this.options.traffic?.placed(overlapTokens / blockTokens, Math.ceil(inputTokens / blockTokens));
+  }
+
   /** A request belongs to a rank from now on. */
-  assign(slot: number, rank: number): void {
+  assign(slot: number, rank: number, nowMs: number): void {
     this.rankOf[slot] = rank;
+    this.requests.receivedMs[slot] = nowMs;
     this.inPrefill[slot] = this.requests.promptTokens[slot];
     this.prefillTokens[rank] = (this.prefillTokens[rank] ?? 0) + this.inPrefill[slot];
   }
@@ -197,9 +212,9 @@ export class EnginePool {
   }
 
   /** A rank gets a request although it is there for decoding only: it computes the prompt itself. */
-  dispatchWhole(slot: number, rank: number): void {
+  dispatchWhole(slot: number, rank: number, nowMs: number): void {
     this.requests.computesPrompt[slot] = 1;
-    this.dispatch(slot, rank);
+    this.dispatch(slot, rank, nowMs);
   }
 
   private tally(slot: number): void {
@@ -221,7 +236,7 @@ export class EnginePool {
     if (watch) watch.add(worker, startMs, endMs, sampleOf(this.coresOf(worker)));
   }
 
-  private coresOf(worker: number): EngineCore[] {
+  private coresOf(worker: number): FleetCore[] {
     const { ranks } = this.args;
     return this.cores.slice(worker * ranks, (worker + 1) * ranks);
   }
@@ -243,6 +258,11 @@ export class EnginePool {
   /** @returns requests that the router lets go now */
   ended(slot: number, nowMs: number): readonly Placement[] {
     return this.router.ended(slot, nowMs);
+  }
+
+  /** Requests that nobody has been given yet. */
+  get heldRequests(): number {
+    return this.unplaced.length + this.router.heldRequests;
   }
 
   // ---- Workers -----------------------------------------------------------------------------------------------
@@ -282,7 +302,7 @@ export class EnginePool {
   }
 }
 
-function sampleOf(cores: readonly EngineCore[]): WorkerSample {
+function sampleOf(cores: readonly FleetCore[]): WorkerSample {
   const { activeBlocks, evictedBlocks } = sumCaches(cores);
   const sample = { ...emptySample(), activeBlocks, evictedBlocks };
   for (const { load } of cores) {
@@ -298,7 +318,7 @@ function sampleOf(cores: readonly EngineCore[]): WorkerSample {
   return sample;
 }
 
-function sumCaches(cores: readonly EngineCore[]): CacheUse {
+function sumCaches(cores: readonly FleetCore[]): CacheUse {
   const sum: CacheUse = { blocks: 0, activeBlocks: 0, peakBlocks: 0, evictedBlocks: 0 };
   for (const { cache } of cores) {
     sum.blocks += cache.blocks;

@@ -7,6 +7,7 @@ import { EnginePool, type EnginePoolOptions } from './engine-pool.js';
 import { Ledger } from './ledger.js';
 import { OwnGaps } from './own-gaps.js';
 import { deadEnd, type RunError } from './run-error.js';
+import type { Traffic } from './traffic.js';
 
 export interface FleetOptions extends Omit<EnginePoolOptions, 'gaps' | 'stage'> {
   collector: Collector;
@@ -17,6 +18,7 @@ export interface FleetOptions extends Omit<EnginePoolOptions, 'gaps' | 'stage'> 
   namesSessions: boolean;
   /** Called as requests end, with how many have. */
   onProgress: ((ended: number) => void) | undefined;
+  traffic: Traffic | undefined;
 }
 
 /** Engines that serve a workload from prompt to last token, and the way of a request through them. */
@@ -61,19 +63,24 @@ export class Fleet {
   /** Places a request that has arrived: dispatched at once, or kept back by the router. */
   place(slot: number, draft: RequestDraft, nowMs: number): void {
     const placement = this.pool.place(this.ledger.traits(slot, draft), nowMs);
-    if (placement) this.dispatch(slot, placement.target);
+    if (placement) this.dispatchPlaced(placement, nowMs);
   }
 
-  dispatch(slot: number, rank: number): void {
+  private dispatchPlaced({ slot, target, overlapTokens }: Placement, nowMs: number): void {
+    this.pool.notePlaced(this.slots.inputTokens[slot], overlapTokens);
+    this.dispatch(slot, target, nowMs);
+  }
+
+  dispatch(slot: number, rank: number, nowMs: number): void {
     this.slots.rank[slot] = rank;
-    this.pool.dispatch(slot, rank);
+    this.pool.dispatch(slot, rank, nowMs);
   }
 
   /** Requests that were held back go to their workers. */
   dispatchAll(placements: readonly Placement[], nowMs: number): void {
-    for (const { slot, target } of placements) {
-      this.pool.log.dispatchMs[slot] = nowMs;
-      this.dispatch(slot, target);
+    for (const placement of placements) {
+      this.pool.log.dispatchMs[placement.slot] = nowMs;
+      this.dispatchPlaced(placement, nowMs);
     }
   }
 
@@ -97,6 +104,7 @@ export class Fleet {
   private endOne(slot: number, rejected: boolean, nowMs: number): void {
     const { ledger, pool } = this;
     ledger.record(slot, rejected ? 'rejected' : 'completed', nowMs);
+    if (!rejected) ledger.noteTraffic(slot);
     const released = pool.ended(slot, nowMs);
     ledger.tell(slot, rejected, nowMs);
     this.dispatchAll(released, nowMs);
@@ -104,9 +112,9 @@ export class Fleet {
     this.slots.give(slot);
   }
 
-  /** Records what was left unfinished when the run stopped. */
-  endUnfinished(): void {
-    for (const slot of this.slots.inUse()) this.ledger.record(slot, 'unfinished', Number.NaN);
+  /** Records what is unfinished. */
+  recordUnfinished(collector: Collector): void {
+    for (const slot of this.slots.inUse()) this.ledger.record(slot, 'unfinished', Number.NaN, collector);
   }
 
   /** The error of a run in which nothing can move any more, naming what is stuck and what to change. */

@@ -6,6 +6,7 @@ import type { RoutedRequest } from '../router/router.js';
 import type { EndedDraft, RequestDraft, RequestSource } from '../workload/source.js';
 import type { OwnGaps } from './own-gaps.js';
 import { RequestSlots } from './slots.js';
+import type { Traffic } from './traffic.js';
 
 export interface LedgerOptions {
   source: RequestSource;
@@ -24,6 +25,8 @@ export interface LedgerOptions {
   stagesOf: (slot: number) => StageOutcome | null;
   /** Called as requests end, with how many have. */
   onProgress: ((ended: number) => void) | undefined;
+  /** Counts what arrives and ends, where somebody asks for it. */
+  traffic: Traffic | undefined;
 }
 
 const PROGRESS_STEP = 256;
@@ -64,6 +67,7 @@ export class Ledger {
     slots.inputTokens[slot] = draft.inputTokens;
     slots.requestedTokens[slot] = draft.outputTokens;
     this.options.collector.arrived++;
+    this.options.traffic?.arrived();
     return slot;
   }
 
@@ -86,29 +90,49 @@ export class Ledger {
   }
 
   /** Records how a request ended; NaN as time for one that has not. */
-  record(slot: number, status: RequestOutcome['status'], terminalMs: number): void {
+  record(
+    slot: number,
+    status: RequestOutcome['status'],
+    terminalMs: number,
+    collector = this.options.collector,
+  ): void {
     const { outcome } = this;
-    const { collector, ownGaps } = this.options;
+    const { ownGaps } = this.options;
     this.describe(slot, outcome);
-    if (this.delays) this.addOverheads(outcome);
+    if (this.delays) this.replaceGap(outcome, this.addOverheads(outcome), collector);
     outcome.terminalMs = terminalMs;
     outcome.status = status;
     collector.ended(outcome);
-    if (status === 'completed' && ownGaps) for (const gap of ownGaps.take(slot)) collector.gaps.add(gap, 1);
+    if (!ownGaps) return;
+    if (status === 'completed') for (const gap of ownGaps.of(slot)) collector.gaps.add(gap, 1);
+    if (collector === this.options.collector) ownGaps.forget(slot);
   }
 
-  /** Tells the times that the client sees, where those of the engine are not the same. */
-  private addOverheads(outcome: RequestOutcome): void {
-    const { overheads, collector } = this.options;
-    const { frontendMs, tokenizeMsPerToken, firstTokenMs } = overheads;
+  /** Counts a request that has completed as traffic. */
+  noteTraffic(slot: number): void {
+    const { traffic } = this.options;
+    if (!traffic) return;
+    const { outcome } = this;
+    this.describe(slot, outcome);
+    if (this.delays) this.addOverheads(outcome);
+    traffic.ended(outcome);
+  }
+
+  /** Tells the times that the client sees, where those of the engine are not the same. @returns the engine's first gap */
+  private addOverheads(outcome: RequestOutcome): number {
+    const { frontendMs, tokenizeMsPerToken, firstTokenMs } = this.options.overheads;
     outcome.readyMs = outcome.arrivalMs + frontendMs + tokenizeMsPerToken * outcome.inputTokens;
-    if (firstTokenMs === 0 || outcome.outputTokens === 0) return;
     const gapMs = outcome.secondTokenMs - outcome.firstTokenMs;
+    if (firstTokenMs === 0 || outcome.outputTokens === 0) return gapMs;
     outcome.deliveryMs = firstTokenMs;
     outcome.firstTokenMs += firstTokenMs;
     outcome.secondTokenMs = Math.max(outcome.secondTokenMs, outcome.firstTokenMs);
     outcome.lastTokenMs = Math.max(outcome.lastTokenMs, outcome.firstTokenMs);
-    if (outcome.outputTokens < 2) return;
+    return gapMs;
+  }
+
+  private replaceGap(outcome: RequestOutcome, gapMs: number, collector: Collector): void {
+    if (this.options.overheads.firstTokenMs === 0 || outcome.outputTokens < 2) return;
     collector.gaps.replace(gapMs, outcome.secondTokenMs - outcome.firstTokenMs);
   }
 

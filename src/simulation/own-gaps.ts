@@ -18,10 +18,11 @@ export class OwnGaps implements GapSink {
     else this.gaps.set(slot, [gapMs]);
   }
 
-  /** Hands over the gaps of a request that completed. */
-  take(slot: number): readonly number[] {
-    const own = this.gaps.get(slot) ?? [];
+  of(slot: number): readonly number[] {
+    return this.gaps.get(slot) ?? [];
+  }
+
+  forget(slot: number): void {
     this.gaps.delete(slot);
-    return own;
   }
 }

@@ -1,4 +1,4 @@
-import type { EngineCore } from '../engine/engine-core.js';
+import type { FleetCore } from '../engine/engine-core.js';
 import type { RequestSlots } from './slots.js';
 
 /** The simulated run cannot go on; a message for the user, exit code 1. */
@@ -7,7 +7,7 @@ export class RunError extends Error {
 }
 
 /** The error of a run in which nothing can move any more, naming what is stuck and what to change. */
-export function deadEnd(slots: RequestSlots, inFlight: number, cores: readonly EngineCore[]): RunError {
+export function deadEnd(slots: RequestSlots, inFlight: number, cores: readonly FleetCore[]): RunError {
   const [first] = cores.flatMap((core) => core.diagnose());
   const what = first
     ? `: request ${slots.row[first.slot] + 1} (${slots.inputTokens[first.slot]} tokens in, ${slots.requestedTokens[first.slot]} out) ${first.problem}; ${first.remedy}`

@@ -16,6 +16,7 @@ import { FAILED, Handoffs, OVER } from './handoffs.js';
 import { Ledger } from './ledger.js';
 import { OwnGaps } from './own-gaps.js';
 import { deadEnd, type RunError } from './run-error.js';
+import type { Traffic } from './traffic.js';
 
 /** One stage of a disaggregated fleet. */
 interface StageOptions {
@@ -43,6 +44,8 @@ export interface SplitFleetOptions {
   checks: boolean;
   namesSessions: boolean;
   onProgress: ((ended: number) => void) | undefined;
+  metersPasses: boolean;
+  traffic: Traffic | undefined;
 }
 
 const RUNS = 0;
@@ -148,6 +151,7 @@ export class SplitFleet {
   /** A request has left its decode worker; the workload takes it as completed, even when rejected, as in the reference. */
   end(slot: number, status: 'completed' | 'rejected', nowMs: number): void {
     this.close(slot, status, nowMs);
+    if (status === 'completed') this.ledger.noteTraffic(slot);
     this.ledger.tell(slot, false, nowMs);
     if (this.handoffs.has(slot, OVER)) this.leave(slot);
   }
@@ -171,21 +175,21 @@ export class SplitFleet {
   }
 
   private leave(slot: number): void {
-    this.recordEnd(slot);
+    this.recordEnd(slot, this.options.collector);
     this.prefill.leave(slot);
     this.decode.leave(slot);
     this.ledger.slots.give(slot);
   }
 
-  private recordEnd(slot: number): void {
-    this.ledger.record(slot, STATUS[this.status[slot]], this.terminalMs[slot]);
+  private recordEnd(slot: number, collector: Collector): void {
+    this.ledger.record(slot, STATUS[this.status[slot]], this.terminalMs[slot], collector);
   }
 
   /** Records requests that have ended while their handoff goes on, and those left unfinished where asked. */
-  endUnfinished(recordsUnfinished: boolean): void {
+  recordUnfinished(collector: Collector, all: boolean): void {
     for (const slot of this.ledger.slots.inUse())
-      if (this.status[slot] !== RUNS) this.recordEnd(slot);
-      else if (recordsUnfinished) this.ledger.record(slot, 'unfinished', Number.NaN);
+      if (this.status[slot] !== RUNS) this.recordEnd(slot, collector);
+      else if (all) this.ledger.record(slot, 'unfinished', Number.NaN, collector);
   }
 
   deadEnd(): RunError {

@@ -1,7 +1,7 @@
-import type { EngineCore } from '../engine/engine-core.js';
+import type { FleetCore } from '../engine/engine-core.js';
 import type { EnginePool } from './engine-pool.js';
 import { ReadySet } from './ready-set.js';
-import type { Timeline } from './timeline.js';
+import type { Agenda } from './agenda.js';
 
 const IDLE = 0;
 /** In a stretch of passes that was planned and can still be cut short. */
@@ -14,28 +14,38 @@ const STAGE = 1 << 20;
 
 export interface Worker {
   id: number;
-  cores: readonly EngineCore[];
+  cores: readonly FleetCore[];
   phase: 'starting' | 'active' | 'draining' | 'removed';
   state: number;
+  /** When what it does began: a pass, or a stretch of them with the first. */
   startMs: number;
+  /** Whether passes of the stretch that it is in have been committed already. */
+  hasCommitted: boolean;
+  /** When it began to take requests. */
+  activeMs: number;
   /** Name of the event that ends what the worker does, or that makes it ready; older ones are void. */
   event: number;
 }
 
 /**
- * The workers of one stage as actors on a timeline (`replay/offline/{agg,state}.rs` of the reference): they start
+ * The workers of one stage as actors on an agenda (`replay/offline/{agg,state}.rs` of the reference): they start
  * passes, alone or in planned stretches, end them, and come and go.
  */
 export class WorkerGroup {
   readonly workers: Worker[] = [];
   /** Workers that are there: starting, active or draining. */
-  provisioned = 0;
+  private provisioned = 0;
+  /** Their time up to the last change of their number, and when that was. */
+  private pastSeconds = 0;
+  private sinceMs = 0;
   /** Whether stretches of passes are planned. */
   private plansAhead = true;
   /** Whether every attempt without effect changes something all the same, so that their number matters. */
   private readonly retriesIdle: boolean;
   /** Whether workers have been started at the current time already. */
   private hasDriven = false;
+  /** Told of every pass that is tried; one without effect is tried again then, after whatever else happens. */
+  retries: { tried(hadEffect: boolean): void } | undefined;
   /** Workers that may have something to start, and those whose last attempt had no effect. */
   private readonly ready = new ReadySet();
   private readonly deferred: Worker[] = [];
@@ -47,7 +57,7 @@ export class WorkerGroup {
    */
   constructor(
     readonly pool: EnginePool,
-    private readonly timeline: Timeline,
+    private readonly agenda: Agenda,
     private readonly stage: number,
     private readonly passEnded: (worker: Worker, nowMs: number) => void,
   ) {
@@ -83,18 +93,21 @@ export class WorkerGroup {
       phase: 'starting',
       state: IDLE,
       startMs: 0,
+      hasCommitted: false,
+      activeMs: 0,
       event: -1,
     };
     this.workers.push(worker);
-    this.provisioned++;
+    this.provision(1);
     if (startupMs > 0)
-      worker.event = this.timeline.pushReady(this.timeline.nowMs + startupMs, this.stage * STAGE + id);
+      worker.event = this.agenda.pushReady(this.agenda.nowMs + startupMs, this.stage * STAGE + id);
     else this.activate(worker);
   }
 
   /** A worker has started up. */
   activate(worker: Worker): void {
     worker.phase = 'active';
+    worker.activeMs = this.agenda.nowMs;
     worker.event = -1;
     this.pool.enlist(worker.id);
   }
@@ -126,7 +139,19 @@ export class WorkerGroup {
     if (worker.phase !== 'starting') this.pool.dismiss(worker.id);
     worker.phase = 'removed';
     worker.event = -1;
-    this.provisioned--;
+    this.provision(-1);
+  }
+
+  private provision(change: number): void {
+    const { nowMs } = this.agenda;
+    this.pastSeconds = this.secondsAt(nowMs);
+    this.sinceMs = nowMs;
+    this.provisioned += change;
+  }
+
+  /** Time of all workers that were there, up to a time, in seconds. */
+  secondsAt(nowMs: number): number {
+    return this.pastSeconds + (this.provisioned * (nowMs - this.sinceMs)) / 1000;
   }
 
   /** Removes draining workers that have nothing left. @returns whether there was one */
@@ -157,8 +182,9 @@ export class WorkerGroup {
 
   /** The pass, or stretch, of a worker has ended. */
   finish(worker: Worker): void {
-    const { nowMs } = this.timeline;
-    if (worker.state === PLANNED) worker.cores[0].commit();
+    const { nowMs } = this.agenda;
+    if (worker.state === PLANNED) worker.cores[0].commit(Number.POSITIVE_INFINITY);
+    else endMeasured(worker);
     this.pool.noteBusy(worker.id, worker.startMs, nowMs);
     this.rest(worker);
     this.passEnded(worker, nowMs);
@@ -180,12 +206,24 @@ export class WorkerGroup {
   /** Ends a planned stretch with the pass that is under way now. */
   cutShort(worker: Worker): void {
     if (worker.state !== PLANNED) return;
-    const { nowMs } = this.timeline;
-    const core = worker.cores[0];
-    const end = core.plan(worker.startMs, this.hasDriven ? nextAfter(nowMs) : nowMs);
-    if (end < 0) this.rest(worker);
+    const { nowMs } = this.agenda;
+    const end = worker.cores[0].shorten(this.hasDriven ? nextAfter(nowMs) : nowMs);
+    if (end < 0 && !worker.hasCommitted) this.rest(worker);
     else if (end > nowMs) this.becomeBusy(worker, PLANNED, end);
     else this.finish(worker);
+  }
+
+  /** Commits the planned passes that have ended by a time, so that cores can be looked at. */
+  catchUp(nowMs: number): void {
+    for (const worker of this.workers) {
+      if (worker.state !== PLANNED) continue;
+      if (worker.cores[0].commit(nowMs) > 0) worker.hasCommitted = true;
+    }
+  }
+
+  /** A quantity summed over the cores of all workers that there ever were. */
+  sumOver(quantity: (core: FleetCore) => number): number {
+    return this.pool.cores.reduce((sum, core) => sum + quantity(core), 0);
   }
 
   /** Starts passes on workers that can, the least id first, until nothing changes. @returns whether any did */
@@ -196,7 +234,13 @@ export class WorkerGroup {
     for (let id = this.ready.takeLeast(); id >= 0; id = this.ready.takeLeast()) {
       const worker = this.workers[id];
       if (worker.state !== IDLE || !hasWork(worker)) continue;
-      if (this.start(worker)) {
+      const hadEffect = this.start(worker);
+      if (this.retries) {
+        this.retries.tried(hadEffect);
+        if (!hadEffect) this.wake(worker);
+        return true;
+      }
+      if (hadEffect) {
         any = true;
         this.retryDeferred();
       } else this.defer(worker);
@@ -235,9 +279,10 @@ export class WorkerGroup {
 
   /** Starts a pass or a stretch. @returns false when it had no effect */
   private start(worker: Worker): boolean {
-    const { nowMs } = this.timeline;
+    const { nowMs } = this.agenda;
     const core = worker.cores[0];
     worker.startMs = nowMs;
+    worker.hasCommitted = false;
     if (worker.cores.length === 1 && this.plansAhead) {
       const limitMs = core.destinations.wantsRetry ? nextAfter(nowMs) : Number.POSITIVE_INFINITY;
       const end = core.plan(nowMs, limitMs);
@@ -246,7 +291,7 @@ export class WorkerGroup {
         return true;
       }
       if (end === nowMs) {
-        core.commit();
+        core.commit(Number.POSITIVE_INFINITY);
         this.wake(worker);
         this.passEnded(worker, nowMs);
         return true;
@@ -256,7 +301,7 @@ export class WorkerGroup {
   }
 
   private startPass(worker: Worker): boolean {
-    const { nowMs } = this.timeline;
+    const { nowMs } = this.agenda;
     const { cores } = worker;
     const active = cores.length === 1 ? cores : cores.filter((core) => core.requestCount > 0);
     let end = nowMs;
@@ -270,18 +315,27 @@ export class WorkerGroup {
       this.becomeBusy(worker, BUSY, end);
       return true;
     }
-    if (!progressed) return false;
+    if (!progressed) {
+      for (let rank = 0; rank < active.length; rank++) active[rank].meter.drop();
+      return false;
+    }
+    endMeasured(worker);
     this.wake(worker);
     this.passEnded(worker, nowMs);
     return true;
   }
 
   private becomeBusy(worker: Worker, state: number, endMs: number): void {
-    const { timeline, stage } = this;
+    const { agenda, stage } = this;
     worker.state = state;
-    const startMs = state === PLANNED ? worker.cores[0].lastStartMs : timeline.nowMs;
-    worker.event = timeline.pushPassEnd(endMs, startMs, stage * STAGE + worker.id);
+    const startMs = state === PLANNED ? worker.cores[0].lastStartMs : agenda.nowMs;
+    worker.event = agenda.pushPassEnd(endMs, startMs, stage * STAGE + worker.id);
   }
+}
+
+/** The executed pass of a worker has ended. */
+function endMeasured({ cores }: Worker): void {
+  for (let rank = 0; rank < cores.length; rank++) cores[rank].meter.end();
 }
 
 function hasWork(worker: Worker): boolean {

@@ -1,9 +1,10 @@
 import type { PassClock } from '../../timing/pass-clock.js';
 import { type DestinationHost, Destinations } from '../destinations.js';
-import type { CacheUse, EngineCore, EngineSignal, StuckRequest } from '../engine-core.js';
+import type { CacheUse, EngineSignal, FleetCore, StuckRequest } from '../engine-core.js';
 import { EngineLoad } from '../engine-load.js';
 import type { KvEventSink } from '../kv/block-pool.js';
 import type { PromptBlocks } from '../kv/prompt-blocks.js';
+import { type PassMetrics, PassMeter } from '../pass-meter.js';
 import type { GapSink, RequestLog } from '../request-log.js';
 import { PREEMPTED, RUNNING, type SchedulerRequests } from '../requests.js';
 import { Speculation } from '../speculation.js';
@@ -26,7 +27,7 @@ export interface SglangTables {
  * The scheduler of SGLang (`scheduler/sglang/core.rs` of the reference): each pass prefills what its budgets admit and
  * then decodes one step for everything that runs, what was just prefilled included.
  */
-export class SglangScheduler implements EngineCore, DestinationHost {
+export class SglangScheduler implements FleetCore, DestinationHost {
   readonly signals: EngineSignal[] = [];
   madeProgress = false;
   private waiting: number[] = [];
@@ -52,6 +53,7 @@ export class SglangScheduler implements EngineCore, DestinationHost {
   /** A request in the middle of its prompt that gets nothing of this pass, or -1. */
   private starved = -1;
   readonly load = new EngineLoad();
+  readonly meter = new PassMeter();
 
   constructor(
     private readonly options: SglangOptions,
@@ -87,6 +89,10 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     return this.waiting.length + this.prebuilt.length + this.running.length;
   }
 
+  get waitingCount(): number {
+    return this.waiting.length + this.prebuilt.length;
+  }
+
   get keptCount(): number {
     return this.heldCount + this.destinations.pending + this.destinations.reserved;
   }
@@ -104,6 +110,10 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     return (
       this.leases.pageUp(this.requests.promptTokens[slot]) <= this.options.pages * this.options.pageTokens
     );
+  }
+
+  promptTokens(slot: number): number {
+    return this.requests.promptTokens[slot];
   }
 
   hasRoom(): boolean {
@@ -152,7 +162,6 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     const isFull = running.length >= options.maxSequences;
     const isSteady = isFull || (prebuilt.length === 0 && (waiting.length === 0 || !this.mayPrefill));
     if (!options.plansAhead || running.length === 0 || this.speculation) return -1;
-    if (this.stretch.passes > 0) return this.stretch.shorten(limitMs);
     if (!isSteady) return -1;
     // The router must hear of pages pass by pass, and the order of a queue may hang on the cache at each.
     const changesPages =
@@ -160,23 +169,66 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     return this.stretch.plan(running, nowMs, limitMs, changesPages);
   }
 
-  commit(): void {
-    const { stretch } = this;
-    this.admission.lowerRatio(stretch.passes);
-    this.noteStretch();
-    stretch.commit(this.running);
-    this.madeProgress = true;
+  shorten(limitMs: number): number {
+    return this.stretch.shorten(limitMs);
   }
 
-  private noteStretch(): void {
-    const { stretch, running, load, log } = this;
-    load.passes += stretch.passes;
-    load.sequences = running.length;
-    load.decodeSteps += stretch.passes * running.length;
-    load.sequenceSteps += stretch.passes * running.length;
-    if (load.waiting > 0) load.waitedForSequences += stretch.passes;
+  commit(untilMs: number): number {
+    const { stretch, running, log } = this;
+    const sinceMs = stretch.startMs;
+    const passes = stretch.commit(running, untilMs);
+    if (passes === 0) return 0;
+    this.admission.lowerRatio(passes);
+    this.noteStretch(passes);
     const starved = this.begunInQueue();
-    if (starved >= 0) log.chunkWaitMs[starved] += stretch.lastEndMs - stretch.startMs;
+    if (starved >= 0) log.chunkWaitMs[starved] += stretch.startMs - sinceMs;
+    this.madeProgress = true;
+    return passes;
+  }
+
+  private noteStretch(passes: number): void {
+    const { running, load, meter, stretch } = this;
+    load.passes += passes;
+    load.sequences = running.length;
+    load.decodeSteps += passes * running.length;
+    load.sequenceSteps += passes * running.length;
+    if (load.waiting > 0) load.waitedForSequences += passes;
+    if (!meter.isOn) return;
+    const { last } = meter;
+    meter.addRun(passes, running.length);
+    last.startMs = stretch.lastCommittedMs;
+    last.endMs = stretch.startMs;
+    last.prefillRequests = 0;
+    last.prefillTokens = 0;
+    last.prefillCachedTokens = 0;
+    last.decodeRequests = running.length;
+    last.decodeTokens = stretch.startTokens - running.length;
+    this.measureQueue(last, last.startMs);
+  }
+
+  /** Sets what is queued, but for requests that came after a time. */
+  private measureQueue(metrics: PassMetrics, untilMs: number): void {
+    const { requests, tables, waiting, prebuilt, retracted } = this;
+    metrics.queuedPrefillRequests = 0;
+    metrics.queuedPrefillTokens = 0;
+    metrics.queuedDecodeRequests = 0;
+    metrics.queuedDecodeTokens = 0;
+    for (const slot of waiting) {
+      if (requests.receivedMs[slot] > untilMs) continue;
+      if (tables.log.emittedTokens[slot] === 0) {
+        metrics.queuedPrefillRequests++;
+        metrics.queuedPrefillTokens += requests.promptTokens[slot];
+      } else {
+        metrics.queuedDecodeRequests++;
+        metrics.queuedDecodeTokens += requests.length[slot];
+      }
+    }
+    for (const slots of [prebuilt, retracted])
+      for (const slot of slots) {
+        metrics.queuedDecodeRequests++;
+        metrics.queuedDecodeTokens += requests.length[slot];
+      }
+    this.destinations.measure(metrics, requests.receivedMs, untilMs);
   }
 
   /** The request at the head of the queue if it has no token yet but a part of its prompt, or -1. */
@@ -207,7 +259,22 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     this.notePass(inputTokens - prefixTokens);
     this.madeProgress =
       end > nowMs || promoted + admitted.length > 0 || this.tokenless.length > 0 || this.decodes;
+    if (this.meter.isOn) this.measure(nowMs, admitted.length, inputTokens, prefixTokens);
     return end;
+  }
+
+  private measure(nowMs: number, prefills: number, inputTokens: number, prefixTokens: number): void {
+    const { meter, running, requests } = this;
+    const { current } = meter;
+    meter.begin();
+    current.startMs = nowMs;
+    current.prefillRequests = prefills;
+    current.prefillTokens = inputTokens - prefixTokens;
+    current.prefillCachedTokens = prefixTokens;
+    current.decodeRequests = running.length;
+    current.decodeTokens = 0;
+    for (const slot of running) current.decodeTokens += requests.length[slot];
+    this.measureQueue(current, nowMs);
   }
 
   /** Adds the scheduler's own time to the end of a pass that only prefills; that of others has it already. */
@@ -325,7 +392,8 @@ export class SglangScheduler implements EngineCore, DestinationHost {
     const done = tokenless.slice();
     if (done.length > 0) tokenless.length = 0;
     for (const slot of done) this.signals.push({ slot, kind: this.endKind });
-    if (this.decodes) this.decode(endMs, done);
+    const decoded = this.decodes ? this.running.length : 0;
+    const tokens = this.decodes ? this.decode(endMs, done) : 0;
     if (options.role === 'prefill') this.heldCount += done.length;
     else for (const slot of done) leases.finish(slot);
     if (done.length > 0) this.destinations.capacityChanged();
@@ -336,14 +404,17 @@ export class SglangScheduler implements EngineCore, DestinationHost {
       this.admission.resetRatio();
     }
     this.admission.lowerRatio(1);
+    this.meter.decided(endMs, decoded, tokens);
   }
 
   private get endKind(): 'held' | 'ended' {
     return this.options.role === 'prefill' ? 'held' : 'ended';
   }
 
-  private decode(endMs: number, done: number[]): void {
+  /** Emits for everything that runs. @returns tokens emitted */
+  private decode(endMs: number, done: number[]): number {
     const { requests, leases, speculation, running, log } = this;
+    let tokens = 0;
     for (let i = 0; i < running.length; i++) {
       const slot = running[i];
       const wasSilent = log.emittedTokens[slot] === 0;
@@ -354,12 +425,14 @@ export class SglangScheduler implements EngineCore, DestinationHost {
         emitted++;
         if (requests.remaining(slot) > 0) leases.cachePrefix(slot, requests.computed[slot]);
       }
+      tokens += emitted;
       if (requests.remaining(slot) === 0) {
         done.push(slot);
         this.signals.push({ slot, kind: this.endKind });
       } else if (wasSilent) this.signals.push({ slot, kind: 'firstToken' });
     }
     leases.giveBack(this.reservedPages);
+    return tokens;
   }
 
   private emit(slot: number, endMs: number): void {

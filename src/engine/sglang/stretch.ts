@@ -10,9 +10,11 @@ import type { Leases } from './leases.js';
  */
 export class DecodeStretch {
   passes = 0;
+  /** When the next planned pass begins, and when the last committed one began. */
   startMs = 0;
-  /** Known tokens of all requests before the first pass. */
-  private startTokens = 0;
+  lastCommittedMs = 0;
+  /** Known tokens of all requests before the next planned pass. */
+  startTokens = 0;
   private ends = new Float64Array(64);
   /** Requests by tokens until their page is full, as positions among the running ones. */
   private readonly byPhase: number[] = [];
@@ -30,10 +32,6 @@ export class DecodeStretch {
   /** When the last pass begins. */
   get lastStartMs(): number {
     return this.passes > 1 ? this.ends[this.passes - 2] : this.startMs;
-  }
-
-  get lastEndMs(): number {
-    return this.passes > 0 ? this.ends[this.passes - 1] : this.startMs;
   }
 
   /**
@@ -85,11 +83,16 @@ export class DecodeStretch {
     return Math.min(toEnd, Math.max(toFull, (rounds - 1) * pageTokens));
   }
 
-  /** Makes the planned passes happen. */
-  commit(running: readonly number[]): void {
-    const { requests, log, ends, passes } = this;
+  /**
+   * Makes the planned passes happen that end by `untilMs`; the next begins at `startMs` then.
+   * @returns how many passes those are
+   */
+  commit(running: readonly number[], untilMs: number): number {
+    const { requests, log, ends } = this;
+    const passes = this.endedBy(untilMs);
+    if (passes === 0) return 0;
     this.gaps.addRun(this.clock, this.startMs, running.length, this.startTokens, passes);
-    this.changePages(running);
+    this.changePages(running, passes);
     const lastMs = ends[passes - 1];
     for (const slot of running) {
       if (log.emittedTokens[slot] === 1) log.secondTokenMs[slot] = ends[0];
@@ -98,7 +101,19 @@ export class DecodeStretch {
       requests.length[slot] += passes;
       requests.computed[slot] += passes;
     }
-    this.passes = 0;
+    this.lastCommittedMs = passes > 1 ? ends[passes - 2] : this.startMs;
+    this.startMs = lastMs;
+    this.startTokens += passes * running.length;
+    ends.copyWithin(0, passes, this.passes);
+    this.passes -= passes;
+    return passes;
+  }
+
+  private endedBy(untilMs: number): number {
+    const { ends } = this;
+    let ended = this.passes;
+    while (ended > 0 && ends[ended - 1] > untilMs) ended--;
+    return ended;
   }
 
   /**
@@ -106,8 +121,8 @@ export class DecodeStretch {
    * pass needs, then those that it fills, in the order of the running requests. A request whose page has room for
    * `phase` tokens fills it in that pass and needs the next page in the pass after.
    */
-  private changePages(running: readonly number[]): void {
-    const { requests, leases, pageTokens, passes, byPhase, phase } = this;
+  private changePages(running: readonly number[], passes: number): void {
+    const { requests, leases, pageTokens, byPhase, phase } = this;
     byPhase.length = 0;
     for (let i = 0; i < running.length; i++) {
       phase[i] = requests.allocated[running[i]] - requests.length[running[i]];

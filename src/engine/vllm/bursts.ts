@@ -66,8 +66,8 @@ export class Bursts {
     }
   }
 
-  /** Draws the bursts of all requests, then emits them. */
-  emit(endMs: number): void {
+  /** Draws the bursts of all requests, then emits them. @returns tokens emitted */
+  emit(endMs: number): number {
     const { requests, log, pool, emission } = this;
     const bursts = this.ready.map((slot) => this.speculation.burst(requests.remaining(slot)));
     this.ready.forEach((slot, index) => {
@@ -81,6 +81,7 @@ export class Bursts {
     });
     pool.unreserve(this.reservedBlocks);
     this.reservedBlocks = 0;
+    return bursts.reduce((sum, burst) => sum + burst, 0);
   }
 
   private emitToken(slot: number, endMs: number): void {

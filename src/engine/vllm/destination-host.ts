@@ -23,6 +23,10 @@ export class VllmDestinationHost implements DestinationHost {
     return this.promptBlocks(slot) <= this.options.gpuBlocks;
   }
 
+  promptTokens(slot: number): number {
+    return this.requests.promptTokens[slot];
+  }
+
   private promptBlocks(slot: number): number {
     return Math.ceil(this.requests.promptTokens[slot] / this.options.blockTokens);
   }

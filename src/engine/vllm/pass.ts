@@ -1,4 +1,5 @@
 import type { PassClock } from '../../timing/pass-clock.js';
+import type { PassMetrics } from '../pass-meter.js';
 import type { SchedulerRequests } from '../requests.js';
 
 /** What a pass has scheduled so far: the tokens left to give, and the prompts that its prefill time follows from. */
@@ -61,6 +62,18 @@ export class Pass {
     this.prompts = Math.max(0, this.prompts - 1);
     this.promptTokens = Math.max(0, this.promptTokens - prefix - promptTokens);
     this.prefixTokens = Math.max(0, this.prefixTokens - prefix);
+  }
+
+  /** Whether a request got tokens of this pass, none of them of its prompt. */
+  decodes(slot: number): boolean {
+    const { scheduledPass, scheduledPrompt } = this.requests;
+    return scheduledPass[slot] === this.number && scheduledPrompt[slot] === 0;
+  }
+
+  measure(metrics: PassMetrics): void {
+    metrics.prefillRequests = this.prompts;
+    metrics.prefillTokens = this.newPromptTokens;
+    metrics.prefillCachedTokens = this.prefixTokens;
   }
 
   /** Prompt tokens that this pass computes. */

@@ -2,14 +2,15 @@ import type { PassClock } from '../../timing/pass-clock.js';
 import { Destinations } from '../destinations.js';
 import {
   type CacheUse,
-  type EngineCore,
   type EngineSignal,
+  type FleetCore,
   StallError,
   type StuckRequest,
 } from '../engine-core.js';
 import { EngineLoad } from '../engine-load.js';
 import type { BlockPool } from '../kv/block-pool.js';
 import type { PromptBlocks } from '../kv/prompt-blocks.js';
+import { PassMeter } from '../pass-meter.js';
 import type { GapSink, RequestLog } from '../request-log.js';
 import { PREEMPTED, RUNNING, type SchedulerRequests, WAITING } from '../requests.js';
 import { Admission, REJECT, WAIT } from './admission.js';
@@ -50,7 +51,7 @@ export interface VllmTables {
  * `running` begins with the decode group, whose members are advanced together; whoever needs them one by one (a
  * preemption, a short budget) dissolves the group first, and they join again when they have emitted.
  */
-export class VllmScheduler implements EngineCore {
+export class VllmScheduler implements FleetCore {
   madeProgress = false;
 
   readonly waiting: WaitingLine;
@@ -77,6 +78,7 @@ export class VllmScheduler implements EngineCore {
   /** Requests in the middle of their prompt that get nothing of this pass. */
   private readonly starved: number[] = [];
   readonly load = new EngineLoad();
+  readonly meter = new PassMeter();
   private readyCount = 0;
 
   constructor(
@@ -91,7 +93,7 @@ export class VllmScheduler implements EngineCore {
     this.holdings = new Holdings(options, pool, tables.requests, tables.blocks);
     this.admission = new Admission(options, pool, tables.requests, tables.blocks, this.holdings);
     this.log = tables.log;
-    this.waiting = new WaitingLine(tables.requests, this.holdings, offloading);
+    this.waiting = new WaitingLine(tables.requests, this.holdings, offloading, options.role === 'decode');
     this.destinations = new Destinations(
       new VllmDestinationHost(
         options,
@@ -139,6 +141,10 @@ export class VllmScheduler implements EngineCore {
 
   get requestCount(): number {
     return this.waiting.size + this.running.length + (this.offloading?.parked ?? 0);
+  }
+
+  get waitingCount(): number {
+    return this.waiting.size + (this.offloading?.parked ?? 0);
   }
 
   get keptCount(): number {
@@ -192,25 +198,44 @@ export class VllmScheduler implements EngineCore {
       group.size === running.length &&
       group.size < options.maxBatchedTokens &&
       (waiting.size === 0 || running.length >= options.maxSequences || this.nextWaiting() < 0);
-    // A stretch that is planned already is only made shorter, whoever waits by now.
-    return isSteady || this.stretch.passes > 0 ? this.stretch.plan(nowMs, limitMs) : -1;
+    return isSteady ? this.stretch.plan(nowMs, limitMs) : -1;
   }
 
-  commit(): void {
-    const { stretch } = this;
-    if (stretch.passes === 0) return;
-    const { emission } = this;
-    emission.markSecondTokens(stretch.firstEndMs);
-    const { load } = this;
-    load.passes += stretch.passes;
+  shorten(limitMs: number): number {
+    return this.stretch.shorten(limitMs);
+  }
+
+  commit(untilMs: number): number {
+    const { stretch, emission, load, group } = this;
+    const { firstEndMs } = stretch;
+    const passes = stretch.commit(untilMs);
+    if (passes === 0) return 0;
+    emission.markSecondTokens(firstEndMs);
+    load.passes += passes;
     load.sequences = this.running.length;
-    load.decodeSteps += stretch.passes * this.group.size;
-    load.sequenceSteps += stretch.passes * this.group.size;
-    if (load.waiting > 0) this.noteWait(stretch.passes);
-    stretch.commit();
-    emission.lastEmitMs = stretch.endMs;
+    load.decodeSteps += passes * group.size;
+    load.sequenceSteps += passes * group.size;
+    if (load.waiting > 0) this.noteWait(passes);
+    if (this.meter.isOn) this.measureStretch(passes);
     this.madeProgress = true;
-    emission.endGroupMembers(stretch.endMs);
+    emission.lastEmitMs = stretch.startMs;
+    emission.endGroupMembers(stretch.startMs);
+    return passes;
+  }
+
+  private measureStretch(passes: number): void {
+    const { group, meter, stretch, waiting } = this;
+    const { last } = meter;
+    meter.addRun(passes, group.size);
+    last.startMs = stretch.lastCommittedMs;
+    last.endMs = stretch.startMs;
+    last.prefillRequests = 0;
+    last.prefillTokens = 0;
+    last.prefillCachedTokens = 0;
+    last.decodeRequests = group.size;
+    last.decodeTokens = group.lengthSum - group.size;
+    waiting.measure(last, last.startMs);
+    this.destinations.measure(last, this.requests.receivedMs, last.startMs);
   }
 
   private noteWait(passes: number): void {
@@ -260,8 +285,26 @@ export class VllmScheduler implements EngineCore {
       this.readyCount > 0 ||
       this.rejected.length > 0 ||
       this.finished.length > 0;
+    if (this.meter.isOn) this.measure(nowMs);
     if (this.madeProgress || !this.offloading) return end;
     return this.awaitTransfer(nowMs, this.offloading.nextMs);
+  }
+
+  private measure(nowMs: number): void {
+    const { meter, pass, group, running, requests } = this;
+    const { current } = meter;
+    meter.begin();
+    current.startMs = nowMs;
+    pass.measure(current);
+    current.decodeRequests = this.groupIsScheduled ? group.size : 0;
+    current.decodeTokens = this.groupIsScheduled ? group.lengthSum : 0;
+    for (let i = group.size; i < running.length; i++) {
+      if (!pass.decodes(running[i])) continue;
+      current.decodeRequests++;
+      current.decodeTokens += requests.length[running[i]];
+    }
+    this.waiting.measure(current, nowMs);
+    this.destinations.measure(current, requests.receivedMs, nowMs);
   }
 
   /** Requests whose blocks have come up from lower tiers are admitted before all others. */
@@ -498,6 +541,7 @@ export class VllmScheduler implements EngineCore {
 
   settle(endMs: number): void {
     const { emission, bursts } = this;
+    let tokens = this.readyCount;
     if (this.starved.length > 0) this.noteStarved(endMs);
     emission.endTokenless(this.finished);
     if (this.readyCount > 0) {
@@ -505,12 +549,13 @@ export class VllmScheduler implements EngineCore {
       if (this.groupIsScheduled) emission.emitGroup(endMs);
       if (bursts) {
         const endedBefore = emission.signals.length;
-        bursts.emit(endMs);
+        tokens = bursts.emit(endMs);
         emission.dropEnded(endedBefore);
       } else emission.emitSingles(endMs);
       emission.lastEmitMs = endMs;
     }
     emission.reject(this.rejected);
+    this.meter.decided(endMs, this.readyCount, tokens);
   }
 
   private noteStarved(endMs: number): void {

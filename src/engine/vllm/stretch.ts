@@ -20,7 +20,9 @@ export class Stretch implements PassGaps {
   endMs = 0;
   /** When the last of them begins. */
   lastStartMs = 0;
-  private startMs = 0;
+  /** When the next planned pass begins, and when the last committed one began. */
+  startMs = 0;
+  lastCommittedMs = 0;
   private count = 0;
   private readonly due: number[] = [];
   private readonly length: number[] = [];
@@ -74,22 +76,55 @@ export class Stretch implements PassGaps {
     return passes > 0 ? t : -1;
   }
 
-  /** Makes the planned passes happen; the members that ended with the last one are left to the caller. */
-  commit(): void {
-    const { pool, walk, owner } = this;
-    const { group } = owner;
-    let t = this.startMs;
+  /** Leaves out planned passes that begin at a time or later. @returns the end of the last one left, or -1 */
+  shorten(limitMs: number): number {
+    return this.plan(this.startMs, limitMs);
+  }
+
+  /**
+   * Makes the planned passes happen that end by `untilMs`; the members that ended with the last one are left to the
+   * caller.
+   * @returns how many passes those are
+   */
+  commit(untilMs: number): number {
+    const { pool, owner } = this;
+    const isWhole = untilMs >= this.endMs;
     let blocks = 0;
-    for (let i = 0; i < this.count; i++) {
-      blocks += this.due[i];
-      t = walk.run(t, this.addMs[i], this.length[i], Number.POSITIVE_INFINITY, this);
+    let passes = 0;
+    let at = 0;
+    while (at < this.count) {
+      const most = isWhole ? this.length[at] : this.endedBy(untilMs, at);
+      if (most === 0) break;
+      this.startMs = this.walk.run(this.startMs, this.addMs[at], most, Number.POSITIVE_INFINITY, this);
+      this.lastCommittedMs = this.walk.lastStartMs;
+      blocks += this.due[at];
+      this.due[at] = 0;
+      passes += most;
+      this.length[at] -= most;
+      if (this.length[at] > 0) break;
+      at++;
     }
+    this.forget(at);
     if (blocks > 0) {
       pool.take(blocks);
       owner.noteGroupBlocks(blocks);
     }
-    group.advance(this.passes);
-    this.passes = 0;
+    owner.group.advance(passes);
+    this.passes -= passes;
+    return passes;
+  }
+
+  /** Passes of an entry of the plan, the next to be committed, that end by a time. */
+  private endedBy(untilMs: number, at: number): number {
+    const { walk } = this;
+    const end = walk.run(this.startMs, this.addMs[at], this.length[at], untilMs);
+    return end > untilMs ? walk.passes - 1 : walk.passes;
+  }
+
+  /** Drops the first entries of the plan. */
+  private forget(entries: number): void {
+    this.count -= entries;
+    for (const list of [this.due, this.length, this.addMs]) list.copyWithin(0, entries, entries + this.count);
   }
 
   addPasses(gapMs: number, passes: number): void {

@@ -1,4 +1,5 @@
-import type { SchedulerRequests } from '../requests.js';
+import type { PassMetrics } from '../pass-meter.js';
+import { PREEMPTED, type SchedulerRequests } from '../requests.js';
 import { SlotQueue } from '../slot-queue.js';
 import type { Holdings } from './holdings.js';
 import type { Offloading } from './offloading.js';
@@ -10,11 +11,17 @@ const BEHIND_HEAD = 8;
 export class WaitingLine {
   private readonly queue = new SlotQueue();
   private headWaits = false;
+  /** Tokens of all of them, and how many of them, with how many tokens, wait to decode. */
+  private tokens = 0;
+  private decodeRequests = 0;
+  private decodeTokens = 0;
 
+  /** @param areComputed whether prompts are computed elsewhere, but for requests that say otherwise */
   constructor(
     private readonly requests: SchedulerRequests,
     private readonly holdings: Holdings,
     private readonly offloading: Offloading | undefined,
+    private readonly areComputed: boolean,
   ) {}
 
   get size(): number {
@@ -28,16 +35,56 @@ export class WaitingLine {
   pushBack(slot: number): void {
     if (this.queue.size === 0) this.headWaits = false;
     this.queue.pushBack(slot);
+    this.count(slot, 1);
   }
 
   pushFront(slot: number): void {
     this.queue.pushFront(slot);
+    this.count(slot, 1);
     this.headWaits = false;
   }
 
   remove(slot: number): void {
     this.queue.remove(slot);
+    this.count(slot, -1);
     this.headWaits = false;
+  }
+
+  private count(slot: number, sign: number): void {
+    const tokens = sign * this.tokensOf(slot);
+    this.tokens += tokens;
+    if (!this.waitsToDecode(slot)) return;
+    this.decodeRequests += sign;
+    this.decodeTokens += tokens;
+  }
+
+  private tokensOf(slot: number): number {
+    const { status, length, promptTokens } = this.requests;
+    return status[slot] === PREEMPTED ? length[slot] : promptTokens[slot];
+  }
+
+  private waitsToDecode(slot: number): boolean {
+    const { status, computesPrompt } = this.requests;
+    return status[slot] === PREEMPTED || (this.areComputed && computesPrompt[slot] === 0);
+  }
+
+  /** Sets what is queued, but for requests that came after a time. */
+  measure(queued: PassMetrics, untilMs: number): void {
+    const { queue, requests } = this;
+    queued.queuedPrefillRequests = queue.size - this.decodeRequests;
+    queued.queuedPrefillTokens = this.tokens - this.decodeTokens;
+    queued.queuedDecodeRequests = this.decodeRequests;
+    queued.queuedDecodeTokens = this.decodeTokens;
+    for (let i = queue.size - 1; i >= 0 && requests.receivedMs[queue.at(i)] > untilMs; i--) {
+      const slot = queue.at(i);
+      if (this.waitsToDecode(slot)) {
+        queued.queuedDecodeRequests--;
+        queued.queuedDecodeTokens -= this.tokensOf(slot);
+      } else {
+        queued.queuedPrefillRequests--;
+        queued.queuedPrefillTokens -= this.tokensOf(slot);
+      }
+    }
   }
 
   /** The head cannot have what it needs. */

@@ -17,14 +17,14 @@ type IsVoid = (subject: number, order: number) => boolean;
  * come first that were caused first: at an earlier time, in an earlier round, transfers before the passes that start
  * after them, passes by the number of their worker.
  */
-export class Timeline {
+export class Agenda {
   nowMs = 0;
   round = 0;
   private readonly events = new EventQueue();
   private transfers = 0;
 
-  /** @param isVoid asked for ends of passes and for ready workers */
-  constructor(private readonly isVoid: IsVoid) {}
+  /** Asked for ends of passes and for ready workers. */
+  isVoid: IsVoid = () => false;
 
   /** Time of the next event; Infinity when there is none. */
   get nextMs(): number {

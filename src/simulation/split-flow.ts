@@ -1,7 +1,10 @@
 import type { EngineCore, EngineSignal } from '../engine/engine-core.js';
+import type { Collector } from '../report/collector.js';
 import type { Placement } from '../router/router.js';
 import { RequestDraft } from '../workload/source.js';
+import { type Agenda, PASS_END, TRANSFER_END, WORKER_READY } from './agenda.js';
 import { Bypass } from './bypass.js';
+import type { Flow, Stage } from './flow.js';
 import {
   ACTIVATE_DESTINATION,
   ACTIVATED,
@@ -17,7 +20,6 @@ import {
 } from './handoffs.js';
 import { RunError } from './run-error.js';
 import type { SplitFleet } from './split-fleet.js';
-import { PASS_END, Timeline, TRANSFER_END, WORKER_READY } from './timeline.js';
 import { type Worker, WorkerGroup } from './workers.js';
 
 interface Action {
@@ -26,14 +28,12 @@ interface Action {
 }
 
 /**
- * The event loop of a fleet with prefill and decode workers (`replay/offline/disagg.rs` of the reference). At each
- * time: passes that end, workers that are ready, transfers that end, arrivals, actions of handoffs, first in first out,
- * cleaning up after failures last, then prefill and decode workers that can start, until nothing changes.
+ * Prefill and decode workers (`replay/offline/disagg.rs` of the reference). At each time: passes that end, workers that
+ * are ready, transfers that end, arrivals, actions of handoffs, first in first out, cleaning up after failures last, then
+ * prefill and decode workers that can start.
  */
-export class SplitRun {
-  private readonly timeline: Timeline = new Timeline((subject, order) =>
-    this.groupOf(subject).isVoid(subject, order),
-  );
+export class SplitFlow implements Flow {
+  readonly stages: readonly Stage[];
   private readonly prefill: WorkerGroup;
   private readonly decode: WorkerGroup;
   private readonly actions: Action[] = [];
@@ -43,20 +43,22 @@ export class SplitRun {
   private readonly deferredOnDecode = new Map<number, Action[]>();
   private readonly draft = new RequestDraft();
   private readonly bypass: Bypass | undefined;
-  prefillSeconds = 0;
-  decodeSeconds = 0;
 
   constructor(
     private readonly fleet: SplitFleet,
-    private readonly capMs: number,
+    private readonly agenda: Agenda,
   ) {
-    const { timeline } = this;
-    this.prefill = new WorkerGroup(fleet.prefill, timeline, 0, (worker, nowMs) =>
+    this.prefill = new WorkerGroup(fleet.prefill, agenda, 0, (worker, nowMs) =>
       this.prefillEnded(worker, nowMs),
     );
-    this.decode = new WorkerGroup(fleet.decode, timeline, 1, (worker, nowMs) =>
+    this.decode = new WorkerGroup(fleet.decode, agenda, 1, (worker, nowMs) =>
       this.decodeEnded(worker, nowMs),
     );
+    this.stages = [
+      { name: 'prefill', group: this.prefill },
+      { name: 'decode', group: this.decode },
+    ];
+    agenda.isVoid = (subject, order) => this.stages[WorkerGroup.stageOf(subject)].group.isVoid(subject, order);
     const { bypass } = fleet.options;
     if (bypass) this.bypass = new Bypass(bypass, fleet);
     for (const group of [this.prefill, this.decode])
@@ -66,97 +68,69 @@ export class SplitRun {
       };
   }
 
-  private groupOf(subject: number): WorkerGroup {
-    return WorkerGroup.stageOf(subject) === 0 ? this.prefill : this.decode;
-  }
-
-  run(): void {
-    const { fleet, timeline, prefill, decode } = this;
-    const { source } = fleet.options;
-    this.settleNow();
-    while (!(fleet.ledger.slots.inFlight === 0 && source.isDrained())) {
-      const next = Math.min(source.nextReadyMs(), timeline.nextMs);
-      if (next === Number.POSITIVE_INFINITY) throw fleet.deadEnd();
-      if (next > this.capMs) break;
-      const dt = Math.max(next - timeline.nowMs, 0);
-      this.prefillSeconds += (prefill.provisioned * dt) / 1000;
-      this.decodeSeconds += (decode.provisioned * dt) / 1000;
-      timeline.nowMs = next;
-      this.settleNow();
-    }
-  }
-
-  get nowMs(): number {
-    return this.timeline.nowMs;
-  }
-
-  /** When something happens next; Infinity when nothing will unless a request comes. */
-  get nextMs(): number {
-    return Math.min(this.fleet.options.source.nextReadyMs(), this.timeline.nextMs);
-  }
-
-  /** Executes every pass on its own, so that it is known at each what its requests got. */
-  stopPlanning(): void {
-    this.prefill.stopPlanning();
-    this.decode.stopPlanning();
-  }
-
-  /** Lets everything happen that happens up to and at a time. */
-  until(ms: number): void {
-    for (let next = this.nextMs; next <= ms; next = this.nextMs) {
-      this.timeline.nowMs = Math.max(next, this.timeline.nowMs);
-      this.settleNow();
-    }
-  }
-
-  /** Lets everything happen that happens at the current time. */
-  private settleNow(): void {
-    const { prefill, decode, timeline } = this;
-    prefill.enterTime();
-    decode.enterTime();
-    timeline.round = 0;
-    let changed = true;
-    for (; changed; timeline.round++) {
-      changed = timeline.takeAll(PASS_END, this.endPass);
-      if (timeline.takeAll(WORKER_READY, this.welcome)) changed = true;
-      if (timeline.takeAll(TRANSFER_END, this.endTransfer)) changed = true;
-      if (this.takeArrivals()) changed = true;
-      if (this.runActions()) changed = true;
-      if (prefill.drive()) changed = true;
-      if (decode.drive()) changed = true;
-      if (prefill.removeDrained()) changed = true;
-      if (decode.removeDrained()) changed = true;
-    }
-  }
+  readonly steps = [
+    () => this.agenda.takeAll(PASS_END, this.endPass),
+    () => this.agenda.takeAll(WORKER_READY, this.welcome),
+    () => this.agenda.takeAll(TRANSFER_END, this.endTransfer),
+    () => this.takeArrivals(),
+    () => this.runActions(),
+    () => this.prefill.drive(),
+    () => this.decode.drive(),
+    () => this.prefill.removeDrained(),
+    () => this.decode.removeDrained(),
+  ];
 
   private readonly endPass = (subject: number): void => {
-    const group = this.groupOf(subject);
+    const { group } = this.stages[WorkerGroup.stageOf(subject)];
     group.finish(group.workerOf(subject));
+  };
+
+  private readonly welcome = (subject: number): void => {
+    const stage = this.stages[WorkerGroup.stageOf(subject)];
+    stage.group.activate(stage.group.workerOf(subject));
+    this.topologyChanged(stage);
   };
 
   private readonly endTransfer = (slot: number): void => this.happened(slot, TRANSFERRED);
 
-  private readonly welcome = (subject: number): void => {
-    const group = this.groupOf(subject);
-    group.activate(group.workerOf(subject));
-    this.settleTopology(group);
-  };
+  get isOver(): boolean {
+    return this.fleet.ledger.slots.inFlight === 0 && this.fleet.options.source.isDrained();
+  }
 
-  /** Workers of a stage have come or gone. */
-  private settleTopology(group: WorkerGroup): void {
-    const placements = group.pool.topologySettled(this.timeline.nowMs);
+  nextArrivalMs(): number {
+    return this.fleet.options.source.nextReadyMs();
+  }
+
+  topologyChanged({ group }: Stage): void {
+    const placements = group.pool.topologySettled(this.agenda.nowMs);
     if (group === this.prefill) this.dispatchAll(placements);
     else for (const placement of placements) this.acceptDestination(placement);
   }
 
+  willScale(): void {
+    // Any number of workers follows the same rules.
+  }
+
+  stopAtCap(): void {
+    // What is under way is not applied.
+  }
+
+  deadEnd(): RunError {
+    return this.fleet.deadEnd();
+  }
+
+  recordUnfinished(collector: Collector, all: boolean): void {
+    this.fleet.recordUnfinished(collector, all);
+  }
+
   private takeArrivals(): boolean {
-    const { fleet, draft, timeline } = this;
+    const { fleet, draft, agenda } = this;
     const { source } = fleet.options;
     let any = false;
-    while (source.take(timeline.nowMs, draft)) {
+    while (source.take(agenda.nowMs, draft)) {
       const slot = fleet.accept(draft);
       const action = { kind: fleet.handoffs.begin(slot), slot };
-      if (!this.bypass?.takes(slot, timeline.nowMs)) this.actions.push(action);
+      if (!this.bypass?.takes(slot, agenda.nowMs)) this.actions.push(action);
       any = true;
     }
     return any;
@@ -259,45 +233,46 @@ export class SplitRun {
   }
 
   private submit(slot: number): boolean {
-    const { fleet, timeline } = this;
-    const placement = fleet.prefill.place(fleet.traits[slot], timeline.nowMs);
+    const { fleet, agenda } = this;
+    const placement = fleet.prefill.place(fleet.traits[slot], agenda.nowMs);
     if (placement) this.dispatchAll([placement]);
     return true;
   }
 
   private dispatchAll(placements: readonly Placement[]): void {
-    const { handoffs, prefill } = this.fleet;
+    const { handoffs, prefill, traits } = this.fleet;
     for (const { slot, target, overlapTokens } of placements) {
+      prefill.notePlaced(traits[slot].inputTokens, overlapTokens);
       handoffs.prefillRank[slot] = target;
       handoffs.prefillOverlapTokens[slot] = overlapTokens;
-      prefill.log.dispatchMs[slot] = this.timeline.nowMs;
-      prefill.dispatch(slot, target);
+      prefill.log.dispatchMs[slot] = this.agenda.nowMs;
+      prefill.dispatch(slot, target, this.agenda.nowMs);
     }
   }
 
   private reserve(slot: number): boolean {
-    const { fleet, timeline } = this;
+    const { fleet, agenda } = this;
     const placement =
-      this.bypass?.placementOf(slot) ?? fleet.decode.place(fleet.traits[slot], timeline.nowMs);
+      this.bypass?.placementOf(slot) ?? fleet.decode.place(fleet.traits[slot], agenda.nowMs);
     if (placement) this.acceptDestination(placement);
     return true;
   }
 
   /** A decode worker has been chosen: it queues the request for room, or finds that there can never be any. */
   private acceptDestination({ slot, target, overlapTokens }: Placement): void {
-    const { fleet, decode, timeline } = this;
+    const { fleet, decode, agenda } = this;
     const { handoffs } = fleet;
     const worker = decode.workerOfRank(target);
     const { destinations } = worker.cores[0];
     handoffs.decodeOverlapTokens[slot] = overlapTokens;
     if (destinations.pending === 0 || destinations.wantsRetry) decode.cutShort(worker);
     if (!destinations.request(slot)) {
-      for (const placement of fleet.decode.ended(slot, timeline.nowMs)) this.acceptDestination(placement);
-      this.fail(slot, 'failed', timeline.nowMs);
+      for (const placement of fleet.decode.ended(slot, agenda.nowMs)) this.acceptDestination(placement);
+      this.fail(slot, 'failed', agenda.nowMs);
       return;
     }
     handoffs.decodeRank[slot] = target;
-    fleet.decode.assign(slot, target);
+    fleet.decode.assign(slot, target, agenda.nowMs);
     decode.wake(worker);
     if (!decode.isBusy(worker)) this.retry(worker);
   }
@@ -312,27 +287,27 @@ export class SplitRun {
 
   private destinationReserved(slot: number, transferTokens: number): void {
     const { handoffs } = this.fleet;
-    handoffs.destinationReservedMs[slot] = this.timeline.nowMs;
+    handoffs.destinationReservedMs[slot] = this.agenda.nowMs;
     handoffs.transferTokens[slot] = transferTokens;
     this.happened(slot, RESERVED);
   }
 
   private transfer(slot: number): boolean {
-    const { fleet, timeline } = this;
+    const { fleet, agenda } = this;
     const { gigabytesPerSecond, bytesPerToken, countsMissing } = fleet.prefill.args.transfer;
     const tokens = countsMissing ? fleet.handoffs.transferTokens[slot] : fleet.traits[slot].inputTokens;
     const delayMs =
       gigabytesPerSecond === undefined || bytesPerToken === undefined
         ? 0
         : ((tokens * bytesPerToken) / (gigabytesPerSecond * 1e9)) * 1000;
-    if (delayMs > 0) timeline.pushTransferEnd(timeline.nowMs + delayMs, slot);
+    if (delayMs > 0) agenda.pushTransferEnd(agenda.nowMs + delayMs, slot);
     else this.happened(slot, TRANSFERRED);
     return true;
   }
 
   /** Runs what an idle decode worker must do, now or at the end of its pass. */
   private runOnDecode(action: Action): boolean {
-    const { decode, fleet, timeline } = this;
+    const { decode, fleet, agenda } = this;
     const { slot, kind } = action;
     const rank = fleet.handoffs.decodeRank[slot];
     if (rank < 0) {
@@ -344,7 +319,7 @@ export class SplitRun {
     if (kind === CANCEL_DESTINATION) this.cancelled(slot);
     else {
       worker.cores[0].destinations.activate(slot);
-      fleet.handoffs.destinationActivatedMs[slot] = timeline.nowMs;
+      fleet.handoffs.destinationActivatedMs[slot] = agenda.nowMs;
       this.happened(slot, ACTIVATED);
     }
     this.retry(worker);
@@ -353,7 +328,7 @@ export class SplitRun {
 
   /** Runs what an idle prefill worker must do, now or at the end of its pass. */
   private runOnPrefill(action: Action): boolean {
-    const { prefill, fleet, timeline } = this;
+    const { prefill, fleet, agenda } = this;
     const { slot, kind } = action;
     const { handoffs } = fleet;
     const worker = prefill.workerOfRank(handoffs.prefillRank[slot]);
@@ -366,7 +341,7 @@ export class SplitRun {
     }
     if (kind === CANCEL_SOURCE) this.cancelled(slot);
     else {
-      handoffs.sourceReleasedMs[slot] = timeline.nowMs;
+      handoffs.sourceReleasedMs[slot] = agenda.nowMs;
       this.complete(slot);
     }
     return true;
@@ -382,10 +357,10 @@ export class SplitRun {
   }
 
   private complete(slot: number): void {
-    const { fleet, timeline } = this;
+    const { fleet, agenda } = this;
     const isPlaced = fleet.handoffs.prefillRank[slot] >= 0;
-    const released = isPlaced ? fleet.prefill.ended(slot, timeline.nowMs) : [];
-    fleet.handedOver(slot, timeline.nowMs);
+    const released = isPlaced ? fleet.prefill.ended(slot, agenda.nowMs) : [];
+    fleet.handedOver(slot, agenda.nowMs);
     this.dispatchAll(released);
   }
 }

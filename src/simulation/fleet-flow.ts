@@ -1,0 +1,97 @@
+import type { Collector } from '../report/collector.js';
+import { RequestDraft } from '../workload/source.js';
+import { type Agenda, PASS_END, WORKER_READY } from './agenda.js';
+import type { Fleet } from './fleet.js';
+import type { Flow, Stage } from './flow.js';
+import type { LoneRules } from './lone-rules.js';
+import type { RunError } from './run-error.js';
+import { WorkerGroup } from './workers.js';
+
+/**
+ * Many workers that serve requests from prompt to last token (`replay/offline/agg.rs` of the reference). At each time:
+ * passes that end, workers that are ready, arrivals, then workers that can start, in order of their ids.
+ */
+export class FleetFlow implements Flow {
+  readonly stages: readonly Stage[];
+  private readonly group: WorkerGroup;
+  private readonly draft = new RequestDraft();
+
+  /** @param lone the rules of a worker that is alone, in their place */
+  constructor(
+    private readonly fleet: Fleet,
+    private readonly agenda: Agenda,
+    private lone?: LoneRules,
+  ) {
+    this.group = new WorkerGroup(fleet.pool, agenda, 0, ({ cores }, nowMs) => {
+      for (let rank = 0; rank < cores.length; rank++) fleet.end(cores[rank], nowMs);
+    });
+    agenda.isVoid = (worker, order) => this.group.isVoid(worker, order);
+    this.stages = [{ name: '', group: this.group }];
+    if (lone) this.group.retries = lone;
+  }
+
+  readonly steps = [
+    () => this.agenda.takeAll(PASS_END, this.endPass),
+    () => this.agenda.takeAll(WORKER_READY, this.welcome),
+    () => this.takeArrivals(),
+    () => this.group.drive(),
+    () => this.group.removeDrained(),
+  ];
+
+  private readonly endPass = (worker: number): void => this.group.finish(this.group.workerOf(worker));
+
+  private readonly welcome = (worker: number): void => {
+    this.group.activate(this.group.workerOf(worker));
+    this.topologyChanged();
+  };
+
+  get isOver(): boolean {
+    return this.fleet.slots.inFlight === 0 && this.fleet.options.source.isDrained();
+  }
+
+  /** Whether the rules of a worker that is alone hold. */
+  get isLone(): boolean {
+    return this.lone !== undefined;
+  }
+
+  nextArrivalMs(): number {
+    const readyMs = this.fleet.options.source.nextReadyMs();
+    return this.lone?.mustWait(this.group, readyMs, this.agenda.nowMs) ? Number.POSITIVE_INFINITY : readyMs;
+  }
+
+  private takeArrivals(): boolean {
+    const { fleet, draft, group } = this;
+    const { nowMs } = this.agenda;
+    if (this.lone?.holdsBack(group, fleet.options.source.nextReadyMs(), nowMs)) return false;
+    let any = false;
+    while (fleet.options.source.take(nowMs, draft)) {
+      fleet.place(fleet.accept(draft), draft, nowMs);
+      any = true;
+    }
+    return any;
+  }
+
+  topologyChanged(): void {
+    const { fleet } = this;
+    const { nowMs } = this.agenda;
+    fleet.dispatchAll(fleet.pool.topologySettled(nowMs), nowMs);
+  }
+
+  willScale(): void {
+    this.lone = undefined;
+    this.group.retries = undefined;
+  }
+
+  stopAtCap(): void {
+    const nextReadyMs = this.fleet.options.source.nextReadyMs();
+    this.lone?.stopAtCap(this.agenda, nextReadyMs, this.endPass, () => this.takeArrivals());
+  }
+
+  deadEnd(): RunError {
+    return this.fleet.deadEnd();
+  }
+
+  recordUnfinished(collector: Collector, all: boolean): void {
+    if (all) this.fleet.recordUnfinished(collector);
+  }
+}

@@ -1,0 +1,90 @@
+import type { WorkerUse } from '../report/report.js';
+import { Agenda } from './agenda.js';
+import { Fleet, type FleetOptions } from './fleet.js';
+import { FleetFlow } from './fleet-flow.js';
+import { LoneRules } from './lone-rules.js';
+import { poolSections } from './pool-use.js';
+import { FleetRun } from './run.js';
+import type { RunOptions } from './run-options.js';
+import { SplitFleet, type SplitFleetOptions } from './split-fleet.js';
+import { SplitFlow } from './split-flow.js';
+import { Traffic } from './traffic.js';
+
+/** Worker time of a run in which nothing completed, as the reference has it. */
+const MIN_SECONDS = 1e-9;
+
+type Settled = 'isCapped' | 'traffic';
+export type FleetRunOptions = Omit<FleetOptions, Settled | 'namesWorkers'> & RunOptions;
+export type SplitRunOptions = Omit<SplitFleetOptions, Settled> & RunOptions;
+
+/** Whether a worker is alone, for which the reference has rules of its own. */
+export function isLone({ workers, args, routing }: FleetRunOptions): boolean {
+  return workers === 1 && args.ranks === 1 && routing.kind.isBlind;
+}
+
+/** A run of workers that serve requests from prompt to last token. */
+export function fleetRun(options: FleetRunOptions): FleetRun {
+  const traffic = new Traffic();
+  const fleet = openFleet(options, traffic);
+  const agenda = new Agenda();
+  const fail = (): never => {
+    throw fleet.deadEnd();
+  };
+  const lone = isLone(options) ? new LoneRules(options.isOpenLoop, fail) : undefined;
+  const flow = new FleetFlow(fleet, agenda, lone);
+  return new FleetRun({
+    ...options,
+    flow,
+    agenda,
+    traffic,
+    useOf: ([seconds], collector) =>
+      fleetUse(fleet, flow.isLone ? Math.max(collector.durationMs / 1000, MIN_SECONDS) : seconds),
+  });
+}
+
+export function openFleet(options: FleetRunOptions, traffic?: Traffic): Fleet {
+  const isAlone = isLone(options);
+  return new Fleet({
+    ...options,
+    traffic,
+    isCapped: options.capMs !== Number.POSITIVE_INFINITY || options.executesAll,
+    namesWorkers: !isAlone,
+    namesSessions: options.namesSessions && !isAlone,
+  });
+}
+
+export function fleetUse({ pool }: Fleet, decodeSeconds: number): WorkerUse {
+  return {
+    prefillSeconds: 0,
+    decodeSeconds,
+    prefillGpus: 0,
+    decodeGpus: pool.args.tensorParallel * pool.args.ranks,
+    sections: poolSections(pool.use, ''),
+  };
+}
+
+/** A run of prefill and decode workers. */
+export function splitRun(options: SplitRunOptions): FleetRun {
+  const traffic = new Traffic();
+  const isCapped = options.capMs !== Number.POSITIVE_INFINITY || options.executesAll;
+  const fleet = new SplitFleet({ ...options, isCapped, traffic });
+  const agenda = new Agenda();
+  const flow = new SplitFlow(fleet, agenda);
+  return new FleetRun({
+    ...options,
+    flow,
+    agenda,
+    traffic,
+    useOf: ([prefillSeconds, decodeSeconds]) => ({
+      prefillSeconds,
+      decodeSeconds,
+      prefillGpus: options.prefill.args.tensorParallel,
+      decodeGpus: options.decode.args.tensorParallel,
+      sections: {
+        ...poolSections(fleet.prefill.use, 'prefill_'),
+        ...poolSections(fleet.decode.use, 'decode_'),
+        ...(options.bypass && { bypassed_requests: fleet.bypassed }),
+      },
+    }),
+  });
+}

@@ -1,0 +1,31 @@
+import type { Collector } from '../report/collector.js';
+import type { RunError } from './run-error.js';
+import type { StageName } from './views.js';
+import type { WorkerGroup } from './workers.js';
+
+export interface Stage {
+  readonly name: StageName;
+  readonly group: WorkerGroup;
+}
+
+/** The way of requests through a fleet, as the loop of a run sees it. */
+export interface Flow {
+  /** One stage, or prefill and decode. */
+  readonly stages: readonly Stage[];
+  /** What may happen at one time, in this order and again until nothing does; each says whether anything did. */
+  readonly steps: readonly (() => boolean)[];
+  /** Whether all requests have come and gone. */
+  readonly isOver: boolean;
+  /** When the next request comes; Infinity when none waits for a time. */
+  nextArrivalMs(): number;
+  /** Workers of a stage have come or gone. */
+  topologyChanged(stage: Stage): void;
+  /** The fleet is scaled from now on. */
+  willScale(): void;
+  /** The time cap has come. */
+  stopAtCap(): void;
+  /** The error of a run in which nothing can move any more. */
+  deadEnd(): RunError;
+  /** Records requests that have not left, those in flight only where asked. */
+  recordUnfinished(collector: Collector, all: boolean): void;
+}

@@ -1,0 +1,17 @@
+import type { Collector } from '../report/collector.js';
+import type { WorkerUse } from '../report/report.js';
+import type { ReplayResult } from '../report/result.js';
+
+/** What a run is told beside its fleet and its workload. */
+export interface RunOptions {
+  isOpenLoop: boolean;
+  /** Infinity without a cap. */
+  capMs: number;
+  /** Whether requests that are still in flight when the run stops are recorded. */
+  recordsUnfinished: boolean;
+  /** Whether every pass is executed by itself; otherwise those are foreseen in which nothing else happens. */
+  executesAll: boolean;
+  /** Makes a result of what was collected, which is a copy while the run goes on. */
+  resultOf: (collector: Collector, use: WorkerUse) => ReplayResult;
+  close: () => void;
+}

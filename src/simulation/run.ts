@@ -1,0 +1,226 @@
+import { StallError } from '../engine/engine-core.js';
+import type { Collector } from '../report/collector.js';
+import type { WorkerUse } from '../report/report.js';
+import type { ReplayResult } from '../report/result.js';
+import { QueueLimitError } from '../router/kv-router.js';
+import type { Agenda } from './agenda.js';
+import type { Flow } from './flow.js';
+import { PassFeed, type RankPass } from './pass-feed.js';
+import { RunError } from './run-error.js';
+import type { RunOptions } from './run-options.js';
+import type { Traffic, TrafficCounts } from './traffic.js';
+import { type StageName, type StageView, viewStage } from './views.js';
+
+/** What happened in a fleet since it was looked at last. */
+export interface TrafficWindow extends TrafficCounts {
+  /**
+   * Requests that emitted in passes, once for each pass, and their tokens; of decode workers where there are stages.
+   * Nothing where passes are not measured.
+   */
+  forwards: number;
+  forwardTokens: number;
+  /** What the ranks of active workers told of their passes, by stage. Nothing where passes are not measured. */
+  passes: readonly StagePasses[];
+}
+
+export interface StagePasses {
+  stage: StageName;
+  passes: readonly RankPass[];
+}
+
+/** A simulation that is advanced step by step, looked at and scaled. Times in milliseconds of its own clock. */
+export interface Run {
+  /** All that happens up to this time has happened. */
+  readonly nowMs: number;
+  /** Whether nothing is left to happen: all requests have ended, or the time cap has come. */
+  readonly isDone: boolean;
+  /** Whether requests wait, but nothing can happen unless the fleet is scaled. */
+  readonly isStuck: boolean;
+  /**
+   * Lets everything happen up to and at a time, which does not lie before `nowMs`; Infinity runs to the end.
+   * @throws {RunError} when the run fails; for a dead end only where it should have come to an end
+   */
+  until(ms: number): void;
+  /** The fleet as it is now. Looking changes nothing. */
+  stages(): readonly StageView[];
+  /** What happened since the last call, or the start. */
+  takeWindow(): TrafficWindow;
+  /**
+   * Sets how many workers a stage has, those that start up included: more of them start and are ready after
+   * `startupMs`; of too many, those that still start go first, then the others finish what they have, the highest ids
+   * first. Nothing happens to a run that is done.
+   */
+  scale(stage: StageName, workers: number, startupMs: number): void;
+  /** The report so far, or of the whole run when it is done. */
+  result(): ReplayResult;
+  /** Lets go of the files that requests are read from. Only runs that are not run to their end need this. */
+  close(): void;
+}
+
+interface FleetRunParts
+  extends Pick<RunOptions, 'capMs' | 'recordsUnfinished' | 'executesAll' | 'resultOf' | 'close'> {
+  flow: Flow;
+  agenda: Agenda;
+  collector: Collector;
+  traffic: Traffic;
+  /** What the workers did, by the time that those of each stage were there, in seconds. */
+  useOf: (seconds: readonly number[], collector: Collector) => WorkerUse;
+}
+
+/** The event loop over the workers of a fleet, with one stage or two. */
+export class FleetRun implements Run {
+  nowMs = 0;
+  /** Whether everything has happened that happens at the agenda's time. */
+  private isSettled = false;
+  private hasBegun = false;
+  private isStopped = false;
+  private readonly feeds: readonly PassFeed[];
+  private final: ReplayResult | undefined;
+  private forwards = 0;
+  private forwardTokens = 0;
+
+  constructor(private readonly options: FleetRunParts) {
+    const { stages } = options.flow;
+    this.feeds = stages.map(({ group }) => new PassFeed(group));
+    if (options.executesAll) for (const { group } of stages) group.stopPlanning();
+  }
+
+  get isDone(): boolean {
+    return this.isStopped || (this.hasBegun && this.isSettled && this.options.flow.isOver);
+  }
+
+  get isStuck(): boolean {
+    return !this.isDone && this.hasBegun && this.isSettled && this.nextMs === Number.POSITIVE_INFINITY;
+  }
+
+  /** When something happens next; Infinity when nothing will unless a request comes or the fleet is scaled. */
+  get nextMs(): number {
+    const { flow, agenda } = this.options;
+    return Math.min(flow.nextArrivalMs(), agenda.nextMs);
+  }
+
+  until(ms: number): void {
+    if (!(ms >= this.nowMs)) throw new RangeError(`a run at ${this.nowMs} ms cannot go to ${ms} ms`);
+    this.guarded(() => {
+      if (!this.isSettled) this.settle();
+      while (!this.isDone && this.advance(ms));
+    });
+    this.nowMs = ms === Number.POSITIVE_INFINITY ? this.options.agenda.nowMs : ms;
+    if (this.isDone) this.close();
+  }
+
+  /** Goes to the next time at which something happens, up to `ms`. @returns false when there is none */
+  private advance(ms: number): boolean {
+    const { flow, agenda, capMs } = this.options;
+    const nextMs = this.nextMs;
+    if (nextMs === Number.POSITIVE_INFINITY) {
+      if (ms === Number.POSITIVE_INFINITY) throw flow.deadEnd();
+      return false;
+    }
+    if (nextMs > capMs && ms > capMs) {
+      flow.stopAtCap();
+      this.isStopped = true;
+      return false;
+    }
+    if (nextMs > ms) return false;
+    this.enter(nextMs);
+    return true;
+  }
+
+  /** A new time comes, and all that happens at it. */
+  private enter(ms: number): void {
+    const { agenda, flow } = this.options;
+    if (ms > agenda.nowMs) agenda.nowMs = ms;
+    agenda.round = 0;
+    for (const { group } of flow.stages) group.enterTime();
+    this.settle();
+  }
+
+  /** Lets everything happen that happens at the current time. */
+  private settle(): void {
+    const { agenda, flow } = this.options;
+    const { steps } = flow;
+    this.hasBegun = true;
+    for (let changed = true; changed; agenda.round++) {
+      changed = false;
+      for (let step = 0; step < steps.length; step++) if (steps[step]()) changed = true;
+    }
+    this.isSettled = true;
+  }
+
+  stages(): readonly StageView[] {
+    this.catchUp();
+    return this.options.flow.stages.map(({ name, group }) => viewStage(name, group));
+  }
+
+  takeWindow(): TrafficWindow {
+    this.catchUp();
+    const { flow, traffic } = this.options;
+    const { group } = flow.stages[flow.stages.length - 1];
+    const { forwards, forwardTokens } = this;
+    this.forwards = group.sumOver((core) => core.meter.forwards);
+    this.forwardTokens = group.sumOver((core) => core.meter.forwardTokens);
+    return {
+      ...traffic.take(this.nowMs),
+      forwards: this.forwards - forwards,
+      forwardTokens: this.forwardTokens - forwardTokens,
+      passes: flow.stages.map(({ name }, index) => ({ stage: name, passes: this.feeds[index].take(this.nowMs) })),
+    };
+  }
+
+  private catchUp(): void {
+    for (const { group } of this.options.flow.stages) group.catchUp(this.nowMs);
+  }
+
+  scale(stage: StageName, workers: number, startupMs: number): void {
+    const { flow, agenda } = this.options;
+    const scaled = flow.stages.find(({ name }) => name === stage);
+    if (!scaled) throw new RangeError(`no stage "${stage}": there are ${flow.stages.map(({ name }) => `"${name}"`)}`);
+    if (!(Number.isInteger(workers) && workers >= 0))
+      throw new RangeError(`a number of workers is a whole number from 0, found ${workers}`);
+    if (!(startupMs >= 0 && Number.isFinite(startupMs)))
+      throw new RangeError(`a start-up time is finite and not negative, found ${startupMs}`);
+    if (this.isDone) return;
+    this.guarded(() => {
+      flow.willScale();
+      if (!this.hasBegun) this.settle();
+      if (this.nowMs > agenda.nowMs) this.enter(this.nowMs);
+      scaled.group.scaleTo(workers, startupMs);
+      scaled.group.removeDrained();
+      flow.topologyChanged(scaled);
+    });
+    this.isSettled = false;
+  }
+
+  /** When something happened last. */
+  get lastEventMs(): number {
+    return this.options.agenda.nowMs;
+  }
+
+  result(): ReplayResult {
+    if (this.final) return this.final;
+    this.catchUp();
+    const { flow, recordsUnfinished, resultOf, useOf, ...options } = this.options;
+    const collector = this.isDone ? options.collector : options.collector.copy();
+    flow.recordUnfinished(collector, recordsUnfinished);
+    const untilMs = this.isDone ? this.lastEventMs : this.nowMs;
+    const seconds = flow.stages.map(({ group }) => group.secondsAt(untilMs));
+    const result = resultOf(collector, useOf(seconds, collector));
+    if (this.isDone) this.final = result;
+    return result;
+  }
+
+  close(): void {
+    this.options.close();
+  }
+
+  private guarded(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.close();
+      if (error instanceof QueueLimitError) throw new RunError(error.message);
+      throw error instanceof StallError ? this.options.flow.deadEnd() : error;
+    }
+  }
+}
