@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
-import type { ReplayResult } from '../replay.js';
 import { recordJson, reportJson } from '../report/json.js';
 import type { Pictures } from '../report/picture-types.js';
+import type { ReplayResult } from '../report/result.js';
 
 /** Files that a replay is asked to write. */
 export interface OutputFlags {

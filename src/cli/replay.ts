@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { InputError } from '../config/input-error.js';
 import type { ReplayOptions } from '../config/replay-options.js';
-import type { ReplayResult } from '../replay.js';
+import type { ReplayResult } from '../report/result.js';
 import { float } from './flags.js';
 import { writeOutputs } from './output.js';
 import { compileForLength } from './quick-start.js';

@@ -37,7 +37,7 @@ export interface EngineCore {
  * A core that foresees stretches of passes in which nothing happens but decoding. Nothing changes until `commit`, so an
  * owner that learns of an arrival meanwhile makes the stretch shorter.
  */
-export interface Foresight {
+interface Foresight {
   /** Whether a request received now would have to be looked at before the planned stretch is over. */
   readonly wantsArrivals: boolean;
   /** When the last planned pass begins. */
@@ -54,7 +54,7 @@ export interface Foresight {
 }
 
 /** A core in a fleet with prefill and decode workers. */
-export interface Handover {
+interface Handover {
   /** Requests that do not run here but hold blocks, or wait for some. */
   readonly keptCount: number;
   /** Requests that come with their prompt computed by a prefill worker. */
@@ -64,7 +64,7 @@ export interface Handover {
 }
 
 /** What a core lets others see. */
-export interface Observed {
+interface Observed {
   /** Requests that do not run yet. */
   readonly waitingCount: number;
   /** What happened in its KV pool so far. */

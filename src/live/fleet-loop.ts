@@ -4,10 +4,8 @@ import { Collector } from '../report/collector.js';
 import { GapSamples } from '../report/gap-samples.js';
 import type { RequestOutcome } from '../report/outcome.js';
 import type { ResolvedEngines } from '../setup/engines.js';
-import { Fleet } from '../simulation/fleet.js';
-import { HarnessRun } from '../simulation/harness.js';
-import { SplitFleet } from '../simulation/split-fleet.js';
-import { SplitRun } from '../simulation/split-run.js';
+import { fleetRun, splitRun } from '../simulation/fleet-runs.js';
+import type { FleetRun } from '../simulation/run.js';
 import type { LiveSource } from './live-source.js';
 
 /** The event loop of a fleet, stepped by whoever owns the clock. Times in milliseconds. */
@@ -64,34 +62,44 @@ export function openFleetLoop(
   listener: FleetListener,
 ): FleetLoop {
   const { topology, options } = plan;
+  const log = new ToldLog((slot, ms) => listener.token(run.rowOf(slot), ms));
   const common = {
     overheads: plan.overheads,
     rules: plan.rules,
     routing,
     source,
     collector: new OutcomeRelay((outcome) => listener.outcome(outcome)),
-    isCapped: true,
     checks: options.check ?? false,
     namesSessions: false,
     onProgress: undefined,
+    isOpenLoop: true,
+    capMs: Number.POSITIVE_INFINITY,
+    recordsUnfinished: false,
+    metersPasses: false,
+    scales: true,
+    executesAll: true,
+    resultOf: (): never => {
+      throw new Error('a fleet without an end has no result');
+    },
+    close: () => undefined,
   };
-  if (topology.kind === 'aggregated') {
-    const log = new ToldLog((slot, ms) => listener.token(fleet.slots.row[slot], ms));
-    const fleet = new Fleet({ ...common, ...stages[0], workers: topology.workers, namesWorkers: true, log });
-    return tokenwise(new HarnessRun(fleet, Number.POSITIVE_INFINITY));
-  }
-  const log = new ToldLog((slot, ms) => listener.token(fleet.ledger.slots.row[slot], ms));
-  const fleet = new SplitFleet({
-    ...common,
-    prefill: { ...stages[0], workers: topology.prefillWorkers },
-    decode: { ...stages[1], workers: topology.decodeWorkers, log },
-    prefillsAllOutput: false,
-    bypass: options.beyondReference ? plan.bypass : undefined,
-  });
-  return tokenwise(new SplitRun(fleet, Number.POSITIVE_INFINITY));
-}
-
-function tokenwise<Loop extends FleetLoop & { stopPlanning(): void }>(loop: Loop): Loop {
-  loop.stopPlanning();
-  return loop;
+  const run: FleetRun =
+    topology.kind === 'aggregated'
+      ? fleetRun({ ...common, ...stages[0], workers: topology.workers, log })
+      : splitRun({
+          ...common,
+          prefill: { ...stages[0], workers: topology.prefillWorkers },
+          decode: { ...stages[1], workers: topology.decodeWorkers, log },
+          prefillsAllOutput: false,
+          bypass: options.beyondReference ? plan.bypass : undefined,
+        });
+  return {
+    get nowMs() {
+      return run.lastEventMs;
+    },
+    get nextMs() {
+      return run.nextMs;
+    },
+    until: (ms) => run.until(ms),
+  };
 }

@@ -14,6 +14,8 @@ export interface ServiceLevel {
 class Samples {
   private data = new Float64Array(1024);
   private size = 0;
+  /** In ascending order, as they were when somebody asked. */
+  private order: Float64Array | undefined;
 
   add(value: number): void {
     if (this.size === this.data.length) {
@@ -24,8 +26,10 @@ class Samples {
     this.data[this.size++] = value;
   }
 
-  view(): Float64Array {
-    return this.data.subarray(0, this.size);
+  /** All of them, ascending. */
+  sorted(): Float64Array {
+    if (this.order?.length !== this.size) this.order = this.data.slice(0, this.size).sort();
+    return this.order;
   }
 
   copy(): Samples {

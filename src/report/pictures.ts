@@ -36,9 +36,9 @@ export function buildPictures({ collector, records, pools }: PictureSource): Pic
     pools: pools.map((pool) => poolPicture(pool, records, endMs)),
     arrivals: arrivalPicture(records, endMs),
     quantiles: {
-      ttft_ms: quantiles(collector.ttftMs.view()),
-      itl_ms: quantiles(collector.tpotMs.view()),
-      e2e_ms: quantiles(collector.e2eMs.view()),
+      ttft_ms: quantiles(collector.ttftMs.sorted()),
+      itl_ms: quantiles(collector.tpotMs.sorted()),
+      e2e_ms: quantiles(collector.e2eMs.sorted()),
     },
     requests: requestColumns(sampled(records), records.length),
   };
@@ -46,7 +46,6 @@ export function buildPictures({ collector, records, pools }: PictureSource): Pic
 
 /** @param samples sorted in place */
 function quantiles(samples: Float64Array): number[] {
-  samples.sort();
   const last = samples.length - 1;
   if (last < 0) return [];
   const points = Math.min(QUANTILES, last);

@@ -99,10 +99,10 @@ export function buildReport(
 }
 
 function addDistributions(report: Report, collector: Collector): void {
-  addDistribution(report, 'ttft_ms', distribution(collector.ttftMs.view()));
-  addDistribution(report, 'ttst_ms', distribution(collector.ttstMs.view()));
-  addDistribution(report, 'tpot_ms', distribution(collector.tpotMs.view()));
-  addDistribution(report, 'e2e_latency_ms', distribution(collector.e2eMs.view()));
+  addDistribution(report, 'ttft_ms', distribution(collector.ttftMs.sorted()));
+  addDistribution(report, 'ttst_ms', distribution(collector.ttstMs.sorted()));
+  addDistribution(report, 'tpot_ms', distribution(collector.tpotMs.sorted()));
+  addDistribution(report, 'e2e_latency_ms', distribution(collector.e2eMs.sorted()));
   const { gaps, rates } = collector.gaps.statistics();
   addDistribution(report, 'itl_ms', gaps);
   addDistribution(report, 'output_token_throughput_per_user', rates);

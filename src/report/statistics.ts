@@ -30,7 +30,7 @@ export function percentileRank(n: number, percentile: number): number {
   return Math.min(n - 1, Math.round(((n - 1) * percentile) / 100));
 }
 
-/** Statistics of samples; sorts them in place. */
+/** Statistics of samples in ascending order. */
 export function distribution(samples: Float64Array): Distribution {
   const n = samples.length;
   if (n === 0) return EMPTY_DISTRIBUTION;
@@ -39,7 +39,6 @@ export function distribution(samples: Float64Array): Distribution {
   const mean = sum / n;
   let squares = 0;
   for (const sample of samples) squares += (sample - mean) ** 2;
-  samples.sort();
   const [median, p75, p90, p95, p99] = PERCENTILES.map((p) => samples[percentileRank(n, p)]);
   return {
     mean,

@@ -188,7 +188,8 @@ export class EnginePool {
   /** Counts where the router placed a request, if it knows caches. */
   notePlaced(inputTokens: number, overlapTokens: number): void {
     const { blockTokens } = this.args;
-    if (this.router.use) this.options.traffic?.placed(overlapTokens / blockTokens, Math.ceil(inputTokens / blockTokens));
+    if (this.router.use)
+      this.options.traffic?.placed(overlapTokens / blockTokens, Math.ceil(inputTokens / blockTokens));
   }
 
   /** A request belongs to a rank from now on. */

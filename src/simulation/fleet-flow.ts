@@ -54,6 +54,10 @@ export class FleetFlow implements Flow {
     return this.lone !== undefined;
   }
 
+  rowOf(slot: number): number {
+    return this.fleet.slots.row[slot];
+  }
+
   nextArrivalMs(): number {
     const readyMs = this.fleet.options.source.nextReadyMs();
     return this.lone?.mustWait(this.group, readyMs, this.agenda.nowMs) ? Number.POSITIVE_INFINITY : readyMs;

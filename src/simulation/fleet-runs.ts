@@ -1,25 +1,18 @@
 import type { WorkerUse } from '../report/report.js';
 import { Agenda } from './agenda.js';
-import { Fleet, type FleetOptions } from './fleet.js';
+import { Fleet } from './fleet.js';
 import { FleetFlow } from './fleet-flow.js';
 import { LoneRules } from './lone-rules.js';
 import { poolSections } from './pool-use.js';
-import { FleetRun } from './run.js';
-import type { RunOptions } from './run-options.js';
-import { SplitFleet, type SplitFleetOptions } from './split-fleet.js';
+import { FleetRun, MIN_SECONDS } from './run.js';
+import type { FleetRunOptions, SplitRunOptions } from './run-options.js';
+import { SplitFleet } from './split-fleet.js';
 import { SplitFlow } from './split-flow.js';
 import { Traffic } from './traffic.js';
 
-/** Worker time of a run in which nothing completed, as the reference has it. */
-const MIN_SECONDS = 1e-9;
-
-type Settled = 'isCapped' | 'traffic';
-export type FleetRunOptions = Omit<FleetOptions, Settled | 'namesWorkers'> & RunOptions;
-export type SplitRunOptions = Omit<SplitFleetOptions, Settled> & RunOptions;
-
 /** Whether a worker is alone, for which the reference has rules of its own. */
-export function isLone({ workers, args, routing }: FleetRunOptions): boolean {
-  return workers === 1 && args.ranks === 1 && routing.kind.isBlind;
+export function isLone({ workers, args, routing, scales }: FleetRunOptions): boolean {
+  return !scales && workers === 1 && args.ranks === 1 && routing.kind.isBlind;
 }
 
 /** A run of workers that serve requests from prompt to last token. */

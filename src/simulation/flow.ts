@@ -16,6 +16,8 @@ export interface Flow {
   readonly steps: readonly (() => boolean)[];
   /** Whether all requests have come and gone. */
   readonly isOver: boolean;
+  /** The ordinal in its source of the request in a slot. */
+  rowOf(slot: number): number;
   /** When the next request comes; Infinity when none waits for a time. */
   nextArrivalMs(): number;
   /** Workers of a stage have come or gone. */

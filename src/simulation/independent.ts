@@ -1,4 +1,4 @@
-import type { EngineCore } from '../engine/engine-core.js';
+import type { FleetCore } from '../engine/engine-core.js';
 import { RoundRobin } from '../router/round-robin.js';
 import { RequestDraft } from '../workload/source.js';
 import type { Fleet } from './fleet.js';
@@ -43,7 +43,7 @@ export class IndependentRun {
       lastMs = draft.arrivalMs;
       const rank = placement.next();
       this.advance(rank, lastMs);
-      fleet.dispatch(fleet.accept(draft), rank);
+      fleet.dispatch(fleet.accept(draft), rank, lastMs);
       this.isStuck[rank] = false;
       if (this.clocks[rank] < lastMs) this.clocks[rank] = lastMs;
     }
@@ -63,10 +63,10 @@ export class IndependentRun {
       this.step(core, rank, untilMs);
   }
 
-  private step(core: EngineCore, rank: number, untilMs: number): void {
+  private step(core: FleetCore, rank: number, untilMs: number): void {
     const now = this.clocks[rank];
     let end = core.plan(now, untilMs);
-    if (end >= 0) core.commit();
+    if (end >= 0) core.commit(Number.POSITIVE_INFINITY);
     else {
       end = core.execute(now);
       core.settle(end);

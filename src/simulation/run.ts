@@ -57,6 +57,9 @@ export interface Run {
   close(): void;
 }
 
+/** Worker time of a run in which nothing completed, as the reference has it. */
+export const MIN_SECONDS = 1e-9;
+
 interface FleetRunParts
   extends Pick<RunOptions, 'capMs' | 'recordsUnfinished' | 'executesAll' | 'resultOf' | 'close'> {
   flow: Flow;
@@ -111,7 +114,7 @@ export class FleetRun implements Run {
 
   /** Goes to the next time at which something happens, up to `ms`. @returns false when there is none */
   private advance(ms: number): boolean {
-    const { flow, agenda, capMs } = this.options;
+    const { flow, capMs } = this.options;
     const nextMs = this.nextMs;
     if (nextMs === Number.POSITIVE_INFINITY) {
       if (ms === Number.POSITIVE_INFINITY) throw flow.deadEnd();
@@ -164,7 +167,10 @@ export class FleetRun implements Run {
       ...traffic.take(this.nowMs),
       forwards: this.forwards - forwards,
       forwardTokens: this.forwardTokens - forwardTokens,
-      passes: flow.stages.map(({ name }, index) => ({ stage: name, passes: this.feeds[index].take(this.nowMs) })),
+      passes: flow.stages.map(({ name }, index) => ({
+        stage: name,
+        passes: this.feeds[index].take(this.nowMs),
+      })),
     };
   }
 
@@ -175,7 +181,8 @@ export class FleetRun implements Run {
   scale(stage: StageName, workers: number, startupMs: number): void {
     const { flow, agenda } = this.options;
     const scaled = flow.stages.find(({ name }) => name === stage);
-    if (!scaled) throw new RangeError(`no stage "${stage}": there are ${flow.stages.map(({ name }) => `"${name}"`)}`);
+    if (!scaled)
+      throw new RangeError(`no stage "${stage}": there are ${flow.stages.map(({ name }) => `"${name}"`)}`);
     if (!(Number.isInteger(workers) && workers >= 0))
       throw new RangeError(`a number of workers is a whole number from 0, found ${workers}`);
     if (!(startupMs >= 0 && Number.isFinite(startupMs)))
@@ -197,6 +204,11 @@ export class FleetRun implements Run {
     return this.options.agenda.nowMs;
   }
 
+  /** The ordinal in its source of the request in a slot. */
+  rowOf(slot: number): number {
+    return this.options.flow.rowOf(slot);
+  }
+
   result(): ReplayResult {
     if (this.final) return this.final;
     this.catchUp();
@@ -216,11 +228,20 @@ export class FleetRun implements Run {
 
   private guarded(act: () => void): void {
     try {
-      act();
+      guarded(() => this.options.flow.deadEnd(), act);
     } catch (error) {
       this.close();
-      if (error instanceof QueueLimitError) throw new RunError(error.message);
-      throw error instanceof StallError ? this.options.flow.deadEnd() : error;
+      throw error;
     }
+  }
+}
+
+/** Acts, and says what goes wrong as the error of a run. */
+export function guarded<T>(deadEnd: () => RunError, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof QueueLimitError) throw new RunError(error.message);
+    throw error instanceof StallError ? deadEnd() : error;
   }
 }

@@ -50,7 +50,7 @@ export class SingleWorkerRun {
     const core = this.fleet.pool.cores[0];
     const planned = core.plan(nowMs, this.fleet.options.source.nextReadyMs());
     if (planned >= 0) {
-      core.commit();
+      core.commit(Number.POSITIVE_INFINITY);
       return planned;
     }
     const end = core.execute(nowMs);
@@ -61,7 +61,7 @@ export class SingleWorkerRun {
   private takeArrivals(nowMs: number): void {
     const { fleet, draft } = this;
     const { source } = fleet.options;
-    while (source.take(nowMs, draft)) fleet.dispatch(fleet.accept(draft), 0);
+    while (source.take(nowMs, draft)) fleet.dispatch(fleet.accept(draft), 0, nowMs);
   }
 
   private nextArrival(): number {

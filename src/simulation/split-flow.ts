@@ -58,7 +58,8 @@ export class SplitFlow implements Flow {
       { name: 'prefill', group: this.prefill },
       { name: 'decode', group: this.decode },
     ];
-    agenda.isVoid = (subject, order) => this.stages[WorkerGroup.stageOf(subject)].group.isVoid(subject, order);
+    agenda.isVoid = (subject, order) =>
+      this.stages[WorkerGroup.stageOf(subject)].group.isVoid(subject, order);
     const { bypass } = fleet.options;
     if (bypass) this.bypass = new Bypass(bypass, fleet);
     for (const group of [this.prefill, this.decode])
@@ -95,6 +96,10 @@ export class SplitFlow implements Flow {
 
   get isOver(): boolean {
     return this.fleet.ledger.slots.inFlight === 0 && this.fleet.options.source.isDrained();
+  }
+
+  rowOf(slot: number): number {
+    return this.fleet.ledger.slots.row[slot];
   }
 
   nextArrivalMs(): number {
@@ -252,8 +257,7 @@ export class SplitFlow implements Flow {
 
   private reserve(slot: number): boolean {
     const { fleet, agenda } = this;
-    const placement =
-      this.bypass?.placementOf(slot) ?? fleet.decode.place(fleet.traits[slot], agenda.nowMs);
+    const placement = this.bypass?.placementOf(slot) ?? fleet.decode.place(fleet.traits[slot], agenda.nowMs);
     if (placement) this.acceptDestination(placement);
     return true;
   }

@@ -3,15 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { NO_OVERHEADS } from '../config/overheads.js';
-import { planReplay } from '../config/replay-options.js';
 import { type ReplayOptions, replay } from '../index.js';
-import { Collector } from '../report/collector.js';
-import { ENGINES, kindOf, ROUTERS } from '../setup/kinds.js';
-import { polynomialTiming } from '../timing/timing-model.js';
-import { loadWorkload } from '../workload/load.js';
-import { Fleet } from './fleet.js';
-import { HarnessRun } from './harness.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'dynosim-split-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -133,76 +125,5 @@ describe('prefill workers', () => {
     expect(held(all)[0]).toBe(held(all)[1]);
     expect(held(one)[0]).toBeLessThan(held(one)[1]);
     expect(one.records[0].outputTokens).toBe(5);
-  });
-});
-
-describe('scaling', () => {
-  async function run(routerMode: 'round_robin' | 'kv_router', scale: (harness: HarnessRun) => void) {
-    const options = {
-      inputTokens: 400,
-      outputTokens: 60,
-      requestCount: 400,
-      requestRate: 40,
-      numWorkers: 3,
-      routerMode,
-      extraEngineArgs: '{"block_size":16,"num_gpu_blocks":600}',
-    };
-    const plan = planReplay(options, ENGINES);
-    if (plan.topology.kind !== 'aggregated') throw new Error('an aggregated fleet is expected');
-    const { source } = await loadWorkload(plan);
-    const collector = new Collector(undefined, true);
-    const fleet = new Fleet({
-      args: plan.topology.engine,
-      timing: polynomialTiming,
-      workers: 3,
-      kind: ENGINES[0],
-      rules: plan.rules,
-      routing: {
-        kind: kindOf(ROUTERS, routerMode),
-        settings: plan.router,
-        seed: undefined,
-        estimator: undefined,
-      },
-      overheads: NO_OVERHEADS,
-      source,
-      collector,
-      isCapped: false,
-      checks: true,
-      namesWorkers: true,
-      namesSessions: false,
-      onProgress: undefined,
-    });
-    const harness = new HarnessRun(fleet, Number.POSITIVE_INFINITY);
-    scale(harness);
-    const workerSeconds = harness.run();
-    return { collector, workerSeconds };
-  }
-
-  it.each(['round_robin', 'kv_router'] as const)('under %s loses no request', async (routerMode) => {
-    const { collector, workerSeconds } = await run(routerMode, (harness) => {
-      harness.scaleAt(1000, 6, 500);
-      harness.scaleAt(1200, 5, 500);
-      harness.scaleAt(3000, 1, 0);
-      harness.scaleAt(5000, 4, 2000);
-    });
-    expect(collector.completed).toBe(400);
-    const workers = new Set(collector.records.map(({ worker }) => worker));
-    // Worker 5 was starting when it was no longer wanted.
-    expect([...workers].sort()).toEqual([0, 1, 2, 3, 4, 6, 7, 8]);
-    expect(collector.records.filter(({ worker, arrivalMs }) => worker === 2 && arrivalMs > 3000)).toEqual([]);
-    expect(collector.records.filter(({ worker, arrivalMs }) => worker === 3 && arrivalMs < 1500)).toEqual([]);
-    const seconds = collector.durationMs / 1000;
-    expect(workerSeconds).toBeGreaterThan(seconds);
-    expect(workerSeconds).toBeLessThan(6 * seconds);
-  });
-
-  it('to no worker at all holds requests back until there is one', async () => {
-    const { collector } = await run('round_robin', (harness) => {
-      harness.scaleAt(1000, 0, 0);
-      harness.scaleAt(4000, 2, 1000);
-    });
-    expect(collector.completed).toBe(400);
-    const waited = collector.records.filter(({ arrivalMs }) => arrivalMs > 1000 && arrivalMs < 5000);
-    expect(Math.min(...waited.map(({ firstAdmitMs }) => firstAdmitMs))).toBeGreaterThanOrEqual(5000);
   });
 });

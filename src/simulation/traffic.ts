@@ -1,7 +1,7 @@
 import type { RequestOutcome } from '../report/outcome.js';
 
 /** How many values there were, and their sum. */
-export interface Sum {
+interface Sum {
   count: number;
   sum: number;
 }

@@ -1,7 +1,7 @@
 import type { FleetCore } from '../engine/engine-core.js';
+import type { Agenda } from './agenda.js';
 import type { EnginePool } from './engine-pool.js';
 import { ReadySet } from './ready-set.js';
-import type { Agenda } from './agenda.js';
 
 const IDLE = 0;
 /** In a stretch of passes that was planned and can still be cut short. */

@@ -4,7 +4,7 @@ import type { CacheUse, EngineSignal, FleetCore, StuckRequest } from '../engine-
 import { EngineLoad } from '../engine-load.js';
 import type { KvEventSink } from '../kv/block-pool.js';
 import type { PromptBlocks } from '../kv/prompt-blocks.js';
-import { type PassMetrics, PassMeter } from '../pass-meter.js';
+import { PassMeter, type PassMetrics } from '../pass-meter.js';
 import type { GapSink, RequestLog } from '../request-log.js';
 import { PREEMPTED, RUNNING, type SchedulerRequests } from '../requests.js';
 import { Speculation } from '../speculation.js';
