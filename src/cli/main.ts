@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { calibrateCommand } from './calibrate.js';
 import { configCommand } from './config.js';
 import { expandPrefixes } from './flags.js';
+import { mockerCommand } from './mocker.js';
 import { plannerCommand } from './planner.js';
 import { replayCommand } from './replay.js';
 import { reportCommand } from './report.js';
@@ -30,6 +31,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .addCommand(replayCommand())
     .addCommand(reportCommand())
     .addCommand(calibrateCommand())
+    .addCommand(mockerCommand())
     .addCommand(traceCommand())
     .addCommand(timingCommand())
     .addCommand(plannerCommand())

@@ -21,6 +21,11 @@ export class WallClock implements Clock {
     return performance.now() - this.startMs;
   }
 
+  /** Milliseconds since 1970, as far as they have passed since the clock was made. */
+  get unixMs(): number {
+    return this.epochMs + this.nowMs;
+  }
+
   wakeAt(ms: number, wake: () => void): void {
     if (ms === this.alarmMs) return;
     this.stop();

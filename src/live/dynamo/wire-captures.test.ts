@@ -24,7 +24,7 @@ import {
   encodeActiveLoad,
   encodePassReport,
 } from './event-plane/metrics.js';
-import { decodeVllmBatch } from './event-plane/vllm-events.js';
+import { decodeVllmBatch, encodeVllmBatch } from './event-plane/vllm-events.js';
 import { decodeHandoff, encodeHandoff, GREETING } from './handoff/messages.js';
 import { readGenerateRequest } from './request-plane/generate.js';
 import {
@@ -169,7 +169,9 @@ describe.skipIf(!present)('captured events', () => {
       if (frames.length === 3) {
         const value = decodeMsgpack(frames[2]);
         expect(encodeMsgpack(value).equals(frames[2])).toBe(true);
-        expect(decodeVllmBatch(frames[2]).events.length).toBeGreaterThan(0);
+        const batch = decodeVllmBatch(frames[2]);
+        expect(batch.events.length).toBeGreaterThan(0);
+        expect(decodeVllmBatch(encodeVllmBatch(batch))).toEqual(batch);
         continue;
       }
       const envelope = decodeZmqMessage(frames);

@@ -127,6 +127,7 @@ describe('frames', () => {
         expect(found).toEqual(frames);
         expect(reader.isAtBoundary).toBe(true);
       }),
+      { numRuns: 20 },
     );
   });
 

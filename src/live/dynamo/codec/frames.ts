@@ -1,7 +1,7 @@
 import { WireError } from './value.js';
 
 /** Largest request frame, and largest part of a message, that is accepted. */
-export const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
+const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
 /** Control JSON is small. */
 const MAX_HEADER_BYTES = 128 * 1024;
 const MAX_BOOTSTRAP_BYTES = 65_536;

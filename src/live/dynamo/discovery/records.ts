@@ -25,18 +25,18 @@ export interface Instance extends EndpointName {
 }
 
 /** What the events of a channel or source are about. */
-export type Scope =
+type Scope =
   | { kind: 'namespace'; namespace: string }
   | { kind: 'component'; namespace: string; component: string }
   | ({ kind: 'endpoint' } & EndpointName);
 
-export type EventTransport =
+type EventTransport =
   | { kind: 'zmq'; endpoint: string }
   | { kind: 'nats'; subjectPrefix: string }
   | { kind: 'broker'; config: WireMap };
 
 /** Where the messages of a publisher are to be had. */
-export interface EventChannel {
+interface EventChannel {
   scope: Scope;
   topic: string;
   publisherId: bigint;
@@ -44,7 +44,7 @@ export interface EventChannel {
 }
 
 /** A rank whose KV events a publisher carries, and where to ask for what came before. */
-export interface EventSource {
+interface EventSource {
   scope: Scope;
   topic: string;
   publisherId: bigint;
@@ -55,7 +55,7 @@ export interface EventSource {
 }
 
 /** A model that an endpoint serves. */
-export interface ModelRecord extends EndpointName {
+interface ModelRecord extends EndpointName {
   instanceId: bigint;
   card: WireMap;
   /** Of a LoRA adapter. */
@@ -74,10 +74,10 @@ export type DiscoveryRecord =
 export function placeOf(record: DiscoveryRecord): { bucket: Bucket; key: string } {
   switch (record.type) {
     case 'Endpoint':
-      return { bucket: BUCKETS.instances, key: instanceKey(record.instance) };
+      return { bucket: BUCKETS.instances, key: endpointKey(record.instance) };
     case 'Model': {
       const { suffix } = record.model;
-      const key = instanceKey(record.model);
+      const key = endpointKey(record.model);
       return { bucket: BUCKETS.models, key: suffix === undefined ? key : `${key}/${suffix}` };
     }
     case 'EventChannel':
@@ -87,7 +87,8 @@ export function placeOf(record: DiscoveryRecord): { bucket: Bucket; key: string 
   }
 }
 
-function instanceKey(instance: EndpointName & { instanceId: bigint }): string {
+/** The key of an endpoint's record. */
+export function endpointKey(instance: EndpointName & { instanceId: bigint }): string {
   return `${endpointPath(instance)}/${instance.instanceId.toString(16)}`;
 }
 
@@ -103,17 +104,10 @@ function scopeParts(scope: Scope): [string, string][] {
 }
 
 /** The scope as the beginning of a key. */
-export function scopePath(scope: Scope): string {
+function scopePath(scope: Scope): string {
   return scopeParts(scope)
     .map((part) => part.join('/'))
     .join('/');
-}
-
-/** The scope as the beginning of a NATS subject. */
-export function scopeSubject(scope: Scope): string {
-  return scopeParts(scope)
-    .map((part) => part.join('.'))
-    .join('.');
 }
 
 // ---- Text ----------------------------------------------------------------------------------------------------

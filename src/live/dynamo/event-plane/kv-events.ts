@@ -1,16 +1,16 @@
 import { decodeMsgpack, encodeMsgpack } from '../codec/msgpack.js';
 import { Fields, WireError, type WireValue, type Writable } from '../codec/value.js';
 
-export type StorageTier = 'device' | 'host_pinned' | 'disk' | 'external';
+type StorageTier = 'device' | 'host_pinned' | 'disk' | 'external';
 
 /** A cached block: its identity (a hash of all content up to its end) and the hash of its own tokens. */
-export interface StoredBlock {
+interface StoredBlock {
   blockHash: bigint;
   tokensHash: bigint;
 }
 
 /** Something that happened in the KV cache of a rank. */
-export type KvChange =
+type KvChange =
   | {
       kind: 'stored';
       parentHash: bigint | undefined;
@@ -29,7 +29,7 @@ export interface KvEvent {
   change: KvChange;
 }
 
-export function kvEventValue({ workerId, rank, tier, eventId, change }: KvEvent): Writable {
+function kvEventValue({ workerId, rank, tier, eventId, change }: KvEvent): Writable {
   return {
     worker_id: workerId,
     storage_tier: tier,
@@ -54,7 +54,7 @@ function changeValue(change: KvChange): Writable {
 }
 
 /** @throws {WireError} */
-export function readKvEvent(value: WireValue): KvEvent {
+function readKvEvent(value: WireValue): KvEvent {
   const fields = Fields.of(value, 'router event');
   const event = fields.fields('event');
   return {

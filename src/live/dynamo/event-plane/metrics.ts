@@ -44,13 +44,13 @@ export interface PassReport {
   queued: PrefillLoad & DecodeLoad;
 }
 
-export interface PrefillLoad {
+interface PrefillLoad {
   prefillRequests: number;
   prefillTokens: number;
   prefillVariance: number;
 }
 
-export interface DecodeLoad {
+interface DecodeLoad {
   decodeRequests: number;
   decodeKvTokens: number;
   decodeVariance: number;

@@ -2,7 +2,7 @@ import { decodeMsgpack, encodeMsgpack } from '../codec/msgpack.js';
 import { Float, WireError, type WireValue, type Writable } from '../codec/value.js';
 
 /** A KV event in the layout of vLLM: block hashes, and the tokens themselves instead of their hashes. */
-export type VllmEvent =
+type VllmEvent =
   | {
       kind: 'stored';
       blockHashes: bigint[];

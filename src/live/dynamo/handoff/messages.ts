@@ -12,23 +12,16 @@ export interface HandoffIdentity {
 }
 
 /** Whose side acts first: vLLM computes the prompt before room is made for it, SGLang afterwards. */
-export type HandoffOrder = 'SourceFirst' | 'DestinationFirst';
+type HandoffOrder = 'SourceFirst' | 'DestinationFirst';
 
-export interface TransferTiming {
+interface TransferTiming {
   mode: 'full_prompt' | 'destination_missing';
   fullPromptTokens: number;
   kvBytesPerToken: number | undefined;
   gigabytesPerSecond: number | undefined;
 }
 
-export type ActionName =
-  | 'SubmitSource'
-  | 'ReserveDestination'
-  | 'StartTransfer'
-  | 'ActivateDestination'
-  | 'ReleaseSource';
-
-export type Outcome = 'Submitted' | 'Accepted' | 'Scheduled' | 'Applied' | 'Noop' | { failed: string };
+type Outcome = 'Submitted' | 'Accepted' | 'Scheduled' | 'Applied' | 'Noop' | { failed: string };
 
 export type HandoffMessage =
   | { kind: 'register'; rank: number; order: HandoffOrder; engineType: string }

@@ -13,7 +13,7 @@ export interface GenerateRequest {
 }
 
 /** Where a decode worker finds the prefill worker of its request. */
-export interface Bootstrap {
+interface Bootstrap {
   host: string;
   port: number;
   room: bigint;
@@ -97,7 +97,7 @@ function writable(value: WireValue): Writable {
 }
 
 /** Why a stream of tokens ended, as it is written. */
-export type FinishReason = 'eos' | 'length' | 'stop' | 'cancelled' | 'content_filter' | { error: string };
+type FinishReason = 'eos' | 'length' | 'stop' | 'cancelled' | 'content_filter' | { error: string };
 
 /** What a worker says of one step of a request. */
 export interface WorkerOutput {
@@ -150,6 +150,6 @@ export function readOutput(item: WireValue): WorkerOutput {
 }
 
 /** A worker told of an error, or its stream ended early. */
-export class StreamError extends Error {
+class StreamError extends Error {
   override readonly name = 'StreamError';
 }

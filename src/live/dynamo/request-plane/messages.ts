@@ -68,7 +68,6 @@ export function decodePrologue(header: Buffer): string | undefined {
 /** Control words of a stream, written as JSON strings. */
 export const SENTINEL = Buffer.from('"sentinel"');
 export const KILL = Buffer.from('"kill"');
-export const STOP = Buffer.from('"stop"');
 
 /** One frame of a response, or its end. */
 export function encodeItem(codec: Codec, data: Writable): Buffer {
