@@ -6,6 +6,7 @@ import { mockerCommand } from './mocker.js';
 import { plannerCommand } from './planner.js';
 import { replayCommand } from './replay.js';
 import { reportCommand } from './report.js';
+import { serveCommand } from './serve.js';
 import { timingCommand } from './timing.js';
 import { traceCommand } from './trace.js';
 
@@ -30,6 +31,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .addHelpText('after', EXAMPLES)
     .addCommand(replayCommand())
     .addCommand(reportCommand())
+    .addCommand(serveCommand())
     .addCommand(calibrateCommand())
     .addCommand(mockerCommand())
     .addCommand(traceCommand())

@@ -12,6 +12,8 @@ export interface DestinationHost {
   reserve(slot: number): number;
   /** The prompt has arrived: the request may run. @returns whether that freed blocks */
   activate(slot: number): boolean;
+  /** Gives back the blocks of a prompt that will not arrive. */
+  giveUp(slot: number): void;
 }
 
 /**
@@ -67,6 +69,16 @@ export class Destinations {
     this.reserved--;
     this.promptTokens -= this.host.promptTokens(slot);
     if (this.host.activate(slot)) this.capacityChanged();
+  }
+
+  /** A request that waits here, for room or for its transfer, will not come. */
+  cancel(slot: number): void {
+    if (this.waiting.has(slot)) this.waiting.remove(slot);
+    else {
+      this.reserved--;
+      this.host.giveUp(slot);
+    }
+    this.capacityChanged();
   }
 
   /** Something gave blocks back, so that the head may be tried again. */

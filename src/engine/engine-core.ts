@@ -22,6 +22,11 @@ export interface EngineCore {
   /** What happened to requests in the last settled passes, in order; the owner empties the list. */
   readonly signals: EngineSignal[];
   receive(slot: number): void;
+  /**
+   * Takes a request out, between passes, that waits or runs here.
+   * @returns false for one whose blocks are on their way up from a lower tier: it can be taken out after a later pass
+   */
+  cancel(slot: number): boolean;
   /** Decides one pass that begins now. @returns its end in milliseconds */
   execute(nowMs: number): number;
   settle(endMs: number): void;

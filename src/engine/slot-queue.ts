@@ -31,6 +31,11 @@ export class SlotQueue {
     return slot;
   }
 
+  has(slot: number): boolean {
+    for (let i = 0; i < this.size; i++) if (this.at(i) === slot) return true;
+    return false;
+  }
+
   /** Takes out a slot that is in the queue, keeping the order of the others. */
   remove(slot: number): void {
     const mask = this.ring.length - 1;

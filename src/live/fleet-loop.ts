@@ -6,6 +6,7 @@ import type { RequestOutcome } from '../report/outcome.js';
 import type { ResolvedEngines } from '../setup/engines.js';
 import { fleetRun, splitRun } from '../simulation/fleet-runs.js';
 import type { FleetRun } from '../simulation/run.js';
+import type { StageName, StageView } from '../simulation/views.js';
 import type { LiveSource } from './live-source.js';
 
 /** The event loop of a fleet, stepped by whoever owns the clock. Times in milliseconds. */
@@ -15,6 +16,10 @@ export interface FleetLoop {
   readonly nextMs: number;
   /** Lets everything happen that happens up to and at a time. */
   until(ms: number): void;
+  /** The fleet as it is now. */
+  stages(): readonly StageView[];
+  /** Sets how many workers a stage has; those that go finish what they have. */
+  scale(stage: StageName, workers: number, startupMs: number): void;
 }
 
 export interface FleetListener {
@@ -101,5 +106,7 @@ export function openFleetLoop(
       return run.nextMs;
     },
     until: (ms) => run.until(ms),
+    stages: () => run.stages(),
+    scale: (stage, workers, startupMs) => run.scale(stage, workers, startupMs),
   };
 }

@@ -1,4 +1,5 @@
 import type { RequestOutcome } from '../report/outcome.js';
+import type { StageView } from '../simulation/views.js';
 import type { Clock } from './clock.js';
 import { Deliveries } from './deliveries.js';
 import type { FleetListener, FleetLoop } from './fleet-loop.js';
@@ -8,10 +9,20 @@ import type { EndKind, Prompt, Serving, Ticket, TokenSink } from './serving.js';
 /** The least lag of a timer that is worth another one: an event this near counts as due. */
 const NEAR_MS = 0.5;
 
+/** What a worker can serve at all: tokens. */
+export interface FleetLimits {
+  promptTokens: number;
+  /** Prompt and output together, where an answer ends whatever was asked for; Infinity without such an end. */
+  modelTokens: number;
+  /** Prompt and output that fit into the KV cache. */
+  heldTokens: number;
+}
+
 interface Ending {
   ticket: Ticket;
   why: EndKind;
   atMs: number;
+  outcome: RequestOutcome | undefined;
 }
 
 const ENDS: Record<RequestOutcome['status'], EndKind> = {
@@ -37,12 +48,15 @@ export class FleetServing implements Serving {
   /** @param open builds the fleet around a source of requests */
   constructor(
     private readonly clock: Clock,
+    readonly limits: FleetLimits,
     open: (source: LiveSource, listener: FleetListener) => FleetLoop,
   ) {
     this.loop = open(this.source, {
       token: (ticket, endMs) => this.deliveries.add(ticket, endMs),
-      outcome: ({ row, status, terminalMs }) =>
-        this.endings.push({ ticket: row, why: ENDS[status], atMs: terminalMs }),
+      outcome: (outcome) => {
+        const { row, status, terminalMs } = outcome;
+        this.endings.push({ ticket: row, why: ENDS[status], atMs: terminalMs, outcome: { ...outcome } });
+      },
     });
   }
 
@@ -50,6 +64,10 @@ export class FleetServing implements Serving {
     const { clock, loop, source } = this;
     const ticket = this.nextTicket++;
     this.sinks.set(ticket, sink);
+    if (!this.fits(prompt)) {
+      queueMicrotask(() => this.end({ ticket, why: 'rejected', atMs: clock.nowMs, outcome: undefined }));
+      return ticket;
+    }
     source.push({
       ticket,
       arrivalMs: Math.max(clock.nowMs, loop.nowMs),
@@ -64,9 +82,18 @@ export class FleetServing implements Serving {
     return ticket;
   }
 
+  /** The time of the fleet, in milliseconds since its start. */
+  get nowMs(): number {
+    return this.clock.nowMs;
+  }
+
+  stages(): readonly StageView[] {
+    return this.loop.stages();
+  }
+
   cancel(ticket: Ticket): void {
     if (!this.sinks.has(ticket)) return;
-    this.end({ ticket, why: 'cancelled', atMs: this.clock.nowMs });
+    this.end({ ticket, why: 'cancelled', atMs: this.clock.nowMs, outcome: undefined });
   }
 
   drain(): Promise<void> {
@@ -74,6 +101,12 @@ export class FleetServing implements Serving {
       this.whenIdle.push(resolve);
       this.noteIdle();
     });
+  }
+
+  /** Whether a worker could ever serve it; what cannot be served would wait without an end. */
+  private fits({ tokens, outputTokens }: Prompt): boolean {
+    const { promptTokens, modelTokens, heldTokens } = this.limits;
+    return tokens.length <= promptTokens && Math.min(tokens.length + outputTokens, modelTokens) <= heldTokens;
   }
 
   /** Sets the clock for what happens next. */
@@ -89,11 +122,11 @@ export class FleetServing implements Serving {
     this.arm();
   };
 
-  private end({ ticket, why, atMs }: Ending): void {
+  private end({ ticket, why, atMs, outcome }: Ending): void {
     const sink = this.sinks.get(ticket);
     if (!sink) return;
     this.sinks.delete(ticket);
-    sink.ended(ticket, why, atMs);
+    sink.ended(ticket, why, atMs, outcome);
     this.noteIdle();
   }
 

@@ -1,3 +1,5 @@
+import type { RequestOutcome } from '../report/outcome.js';
+
 /** What is asked of a fleet of simulated workers. */
 export interface Prompt {
   /** Token ids; equal prefixes are found in the workers' caches. */
@@ -22,7 +24,8 @@ export type EndKind = 'completed' | 'rejected' | 'failed' | 'cancelled';
 export interface TokenSink {
   /** @param atMs when the pass ended that generated it; the call comes a little later, by the machine's timers */
   token(ticket: Ticket, atMs: number): void;
-  ended(ticket: Ticket, why: EndKind, atMs: number): void;
+  /** @param outcome how it went, where the fleet has come to an end with it */
+  ended(ticket: Ticket, why: EndKind, atMs: number, outcome?: RequestOutcome | undefined): void;
 }
 
 /** A fleet that serves requests as time goes by. */

@@ -28,7 +28,7 @@ beforeAll(async () => {
   const kv = ['--router-mode', 'kv_router', '--pictures', '--report-json', inFolder('b.json')];
   await run('replay', ...FLEET, ...kv);
   report = JSON.parse(readFileSync(inFolder('a.json'), 'utf8'));
-});
+}, 60_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('pictures', () => {

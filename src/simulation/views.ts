@@ -31,6 +31,8 @@ export interface RankView {
   waitingRequests: number;
   runningRequests: number;
   cache: CacheUse;
+  /** So far. */
+  preemptions: number;
   /** The last pass that has ended; undefined before, and in runs that do not measure passes. */
   lastPass: PassMetrics | undefined;
 }
@@ -62,6 +64,7 @@ function viewRank(core: FleetCore, rank: number): RankView {
     waitingRequests: waitingCount,
     runningRequests: core.requestCount - waitingCount,
     cache: core.cache,
+    preemptions: core.load.preemptions,
     lastPass: meter.endedCount > 0 ? { ...meter.last } : undefined,
   };
 }

@@ -138,6 +138,25 @@ export class SglangScheduler implements FleetCore, DestinationHost {
     return leases.availableTokens > availableBefore;
   }
 
+  giveUp(slot: number): void {
+    this.leases.retract(slot);
+  }
+
+  cancel(slot: number): boolean {
+    const { requests, leases } = this;
+    const isOther = (other: number) => other !== slot;
+    this.stretch.passes = 0;
+    this.waiting = this.waiting.filter(isOther);
+    this.running = this.running.filter(isOther);
+    this.prebuilt = this.prebuilt.filter(isOther);
+    if (requests.computed[slot] > 0) {
+      leases.cachePrefix(slot, requests.computed[slot]);
+      leases.retract(slot);
+    }
+    this.destinations.capacityChanged();
+    return true;
+  }
+
   releaseHeld(slot: number): void {
     this.heldCount--;
     this.leases.finish(slot);

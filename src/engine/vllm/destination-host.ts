@@ -43,6 +43,14 @@ export class VllmDestinationHost implements DestinationHost {
     return (this.promptBlocks(slot) - hits) * options.blockTokens;
   }
 
+  giveUp(slot: number): void {
+    const { requests, holdings, options } = this;
+    requests.computed[slot] = 0;
+    if (options.policy === 'trtllm') holdings.promised -= holdings.growth(slot);
+    holdings.begin(slot);
+    holdings.release(slot);
+  }
+
   activate(slot: number): boolean {
     const { requests, pool, holdings } = this;
     const activeBefore = pool.active;

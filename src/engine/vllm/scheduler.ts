@@ -170,6 +170,25 @@ export class VllmScheduler implements FleetCore {
     return this.running.length + (this.offloading?.parked ?? 0) < this.options.maxSequences;
   }
 
+  cancel(slot: number): boolean {
+    const { waiting, running, holdings } = this;
+    this.stretch.passes = 0;
+    if (waiting.has(slot)) {
+      waiting.remove(slot);
+      if (!this.hasPrompt(slot)) return true;
+      this.keepPromise(slot);
+      holdings.begin(slot);
+    } else {
+      if (!running.includes(slot)) return false;
+      this.groupIsScheduled = false;
+      this.dissolveGroup();
+      running.splice(running.indexOf(slot), 1);
+    }
+    holdings.release(slot);
+    this.released();
+    return true;
+  }
+
   releaseHeld(slot: number): void {
     this.emission.heldCount--;
     this.holdings.release(slot);

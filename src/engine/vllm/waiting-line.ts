@@ -32,6 +32,10 @@ export class WaitingLine {
     return Array.from({ length: this.queue.size }, (_, i) => this.queue.at(i));
   }
 
+  has(slot: number): boolean {
+    return this.queue.has(slot);
+  }
+
   pushBack(slot: number): void {
     if (this.queue.size === 0) this.headWaits = false;
     this.queue.pushBack(slot);

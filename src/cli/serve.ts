@@ -1,0 +1,131 @@
+import { Command, Option } from 'commander';
+import { InputError } from '../config/input-error.js';
+import type { FleetSettings } from '../live/open-serving.js';
+import type { LiveServer } from '../live/openai/server.js';
+import { float, integer, positiveInteger, wholeNumber } from './flags.js';
+import { addFleetFlags, toOptions } from './replay-flags.js';
+
+const EXAMPLES = `
+Examples:
+  dynosim serve --model mock --num-workers 4
+  dynosim serve --model mock --num-workers 4 --router-mode kv_router --port 8000
+  dynosim serve --extra-engine-args '{"engine_type":"sglang","speedup_ratio":10}'
+  dynosim serve --prefill-engine-args '{"worker_type":"prefill"}' --decode-engine-args '{"worker_type":"decode"}'
+  dynosim serve --fault 'latency; ms=200; rate=0.1, cut; after=5; rate=0.01'`;
+
+interface ServeFlags {
+  [flag: string]: unknown;
+  model: string;
+  modelPath?: string;
+  host: string;
+  port: number;
+  speedupRatio?: number;
+  defaultOutputTokens: number;
+  maxWaiting?: number;
+  overloadStatus: string;
+  maxBodyBytes: number;
+  maxConnections: number;
+  reasoning?: string;
+  fault?: string;
+  seed: bigint;
+  quiet?: boolean;
+}
+
+const MOST_PORT = 65_535;
+
+export function serveCommand(): Command {
+  const command = new Command('serve')
+    .description('Serve a simulated fleet in real time behind an OpenAI-compatible endpoint')
+    .addHelpText('after', EXAMPLES)
+    .optionsGroup('Server:')
+    .option('--model <name>', 'name under which the model is served', 'mock')
+    .option('--model-path <folder>', 'Hugging Face tokenizer (default: one token a byte)')
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--port <port>', 'port to listen on; 0 for any that is free', integer, 8000)
+    .option('--default-output-tokens <n>', 'length of answers that no client limits', positiveInteger, 128)
+    .option('--max-waiting <n>', 'refuse requests while so many wait for their first token', positiveInteger)
+    .addOption(
+      new Option('--overload-status <status>', 'status of such refusals')
+        .choices(['529', '503'])
+        .default('529'),
+    )
+    .option('--max-body-bytes <n>', 'largest body of a request', positiveInteger, 16 << 20)
+    .option('--max-connections <n>', 'most connections at once', positiveInteger, 8192)
+    .option(
+      '--speedup-ratio <ratio>',
+      'how much faster than real time engines run that say nothing else',
+      float,
+    )
+    .option(
+      '--reasoning <json>',
+      'tokens of reasoning: {"start_thinking_token_id":..,"end_thinking_token_id":..,"thinking_ratio":..}',
+    )
+    .option('--fault <faults>', 'what goes wrong: kind; setting=value, ... (docs/live.md)')
+    .option('--seed <seed>', 'seed of generated tokens and of faults', wholeNumber, 42n)
+    .option('--quiet', 'say nothing but errors');
+  addFleetFlags(command);
+  return command.action(async (flags: ServeFlags) => {
+    const server = await start(flags);
+    if (!flags.quiet) {
+      for (const warning of server.warnings) process.stderr.write(`dynosim: warning: ${warning}\n`);
+      process.stdout.write(`serving ${flags.model} on ${server.url}\n`);
+    }
+    await stopped();
+    if (!flags.quiet) process.stderr.write('draining; once more to stop at once\n');
+    process.once('SIGINT', () => process.exit(130));
+    process.once('SIGTERM', () => process.exit(143));
+    await server.close();
+  });
+}
+
+async function start(flags: ServeFlags): Promise<LiveServer> {
+  const { port } = flags;
+  if (port < 0 || port > MOST_PORT)
+    throw new InputError(`--port: must be from 0 to ${MOST_PORT}, found ${port}`);
+  const { startServer } = await import('../live/openai/server.js');
+  const { parseFaults } = await import('../live/openai/faults.js');
+  const { parseReasoning } = await import('../live/text/reasoning.js');
+  return startServer({
+    fleet: fleetOf(flags),
+    host: flags.host,
+    port,
+    modelName: flags.model,
+    modelPath: flags.modelPath,
+    defaultOutputTokens: flags.defaultOutputTokens,
+    reasoning: flags.reasoning === undefined ? undefined : parseReasoning(flags.reasoning, '--reasoning'),
+    seed: flags.seed,
+    faults: parseFaults(flags.fault ?? '', '--fault'),
+    mostWaiting: flags.maxWaiting,
+    overloadStatus: flags.overloadStatus === '503' ? 503 : 529,
+    mostBodyBytes: flags.maxBodyBytes,
+    mostConnections: flags.maxConnections,
+  });
+}
+
+/** The fleet of these flags, with the speed that all its engines have that name none. */
+function fleetOf(flags: ServeFlags): FleetSettings {
+  const options = toOptions([], flags);
+  const { speedupRatio } = flags;
+  if (speedupRatio === undefined) return options;
+  const withSpeed = (source: string | undefined): string | undefined => {
+    if (source === undefined) return undefined;
+    const rest = source.trim().replace(/^\{/, '');
+    return source.includes('"speedup_ratio"')
+      ? source
+      : `{"speedup_ratio":${speedupRatio}${rest.trim() === '}' ? '' : ','}${rest}`;
+  };
+  const isSplit = options.prefillEngineArgs !== undefined || options.decodeEngineArgs !== undefined;
+  return {
+    ...options,
+    extraEngineArgs: isSplit ? options.extraEngineArgs : withSpeed(options.extraEngineArgs ?? '{}'),
+    prefillEngineArgs: withSpeed(options.prefillEngineArgs),
+    decodeEngineArgs: withSpeed(options.decodeEngineArgs),
+  };
+}
+
+function stopped(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('SIGINT', () => resolve());
+    process.once('SIGTERM', () => resolve());
+  });
+}

@@ -1,0 +1,139 @@
+import type { ServerResponse } from 'node:http';
+import type { Answer, Dialect } from './answer.js';
+import { ApiError } from './api-error.js';
+import type { Fault, FaultSet } from './faults.js';
+import type { Choice, Piece } from './generation.js';
+
+/** Bytes that may wait for a client that does not read. */
+const MOST_UNREAD_BYTES = 4 << 20;
+
+const HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache',
+  'x-accel-buffering': 'no',
+};
+
+/** Tells an answer as it comes, as server-sent events, and breaks it where that is asked for. */
+export class AnswerStream {
+  private frames = 0;
+  private reasoningFrames = 0;
+  private toolFrames = 0;
+  private isOver = false;
+  private endedChoices = 0;
+  private readonly breaking: Fault | undefined;
+
+  /** @param abandon called when nobody hears the answer any more */
+  constructor(
+    private readonly outgoing: ServerResponse,
+    private readonly answer: Answer,
+    private readonly dialect: Dialect,
+    private readonly faults: FaultSet,
+    private readonly abandon: () => void,
+  ) {
+    this.breaking = faults.breaking;
+    outgoing.on('close', () => {
+      if (this.isOver && outgoing.writableFinished) return;
+      this.isOver = true;
+      abandon();
+    });
+  }
+
+  open(headers: Record<string, string>): void {
+    const { outgoing } = this;
+    outgoing.writeHead(200, { ...HEADERS, ...headers });
+    outgoing.flushHeaders();
+    const opening = this.dialect.opening(this.answer);
+    if (opening !== '') outgoing.write(opening);
+  }
+
+  piece(choice: Choice, piece: Piece): void {
+    if (this.isOver || (piece.text === '' && piece.kind === 'text')) return;
+    if (piece.kind === 'reasoning') this.reasoningFrames++;
+    if (piece.kind === 'tool') this.toolFrames++;
+    const frame = this.dialect.piece(this.answer, choice, piece);
+    if (this.breaking && this.breaks(this.breaking, choice, frame)) return;
+    this.frames++;
+    this.outgoing.write(frame);
+    if (this.outgoing.writableLength > MOST_UNREAD_BYTES) this.cut();
+  }
+
+  ended(choice: Choice): void {
+    if (this.isOver) return;
+    if (choice.finish === 'error' || choice.finish === 'cancelled') {
+      this.fail(new ApiError(500, 'the worker that served this request has failed'));
+      return;
+    }
+    this.outgoing.write(this.dialect.choiceEnded(this.answer, choice));
+    if (++this.endedChoices === this.answer.choices.length) this.close();
+  }
+
+  private close(): void {
+    const { outgoing, dialect, faults, answer } = this;
+    this.isOver = true;
+    const usage = faults.find('no-usage') ? '' : dialect.closing(answer);
+    outgoing.end(usage + (faults.find('no-done') ? '' : dialect.done));
+  }
+
+  /** Tells an error in place of what would come. */
+  fail(error: ApiError): void {
+    this.isOver = true;
+    this.outgoing.end(this.dialect.failure(error.toJSON()));
+    this.abandon();
+  }
+
+  /** Whether the stream breaks at a frame. */
+  private breaks(fault: Fault, choice: Choice, frame: string): boolean {
+    switch (fault.kind) {
+      case 'cut-reasoning':
+        if (this.reasoningFrames <= fault.after) return false;
+        break;
+      case 'cut-tool':
+        if (this.toolFrames <= fault.after) return false;
+        break;
+      default:
+        if (this.frames < fault.after) return false;
+    }
+    this.breakWith(fault, choice, frame);
+    return true;
+  }
+
+  private breakWith(fault: Fault, choice: Choice, frame: string): void {
+    const { outgoing } = this;
+    switch (fault.kind) {
+      case 'error-frame':
+        this.fail(new ApiError(500, 'the engine failed (injected)', { code: 'injected' }));
+        return;
+      case 'stall':
+        this.isOver = true;
+        setTimeout(() => outgoing.destroy(), fault.ms).unref();
+        this.abandon();
+        return;
+      case 'reset':
+        outgoing.socket?.resetAndDestroy();
+        this.cut();
+        return;
+      case 'cut-frame':
+        outgoing.write(frame.slice(0, frame.length / 2), () => this.cut());
+        break;
+      case 'cut-character':
+        outgoing.write(this.halfCharacter(choice), () => this.cut());
+        break;
+      default:
+        this.cut();
+        return;
+    }
+    this.isOver = true;
+  }
+
+  /** A frame up to the first byte of a character of several. */
+  private halfCharacter(choice: Choice): Buffer {
+    const frame = Buffer.from(this.dialect.piece(this.answer, choice, { kind: 'text', text: '漢', id: -1 }));
+    return frame.subarray(0, frame.indexOf('漢') + 1);
+  }
+
+  private cut(): void {
+    this.isOver = true;
+    this.outgoing.destroy();
+    this.abandon();
+  }
+}

@@ -1,0 +1,156 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import { WallClock } from '../clock.js';
+import { type FleetSettings, openFleet } from '../open-serving.js';
+import { FolderTokenizer } from '../text/hf-tokenizer.js';
+import type { ReasoningShape } from '../text/output-ids.js';
+import { ByteTokenizer } from '../text/tokenizer.js';
+import { Answering } from './answering.js';
+import { ApiError } from './api-error.js';
+import { createApp } from './app.js';
+import { type Fault, Faults } from './faults.js';
+import { LiveMetrics } from './metrics.js';
+import { ServedModel } from './model.js';
+
+export interface ServerSettings {
+  fleet: FleetSettings;
+  host: string;
+  /** 0 for any that is free. */
+  port: number;
+  modelName: string;
+  /** Folder of a Hugging Face tokenizer. */
+  modelPath: string | undefined;
+  defaultOutputTokens: number;
+  reasoning: ReasoningShape | undefined;
+  /** Of output ids, and of faults. */
+  seed: bigint;
+  faults: readonly Fault[];
+  /** Requests that may wait for their first token before others are refused. */
+  mostWaiting: number | undefined;
+  overloadStatus: 503 | 529;
+  mostBodyBytes: number;
+  mostConnections: number;
+}
+
+export interface LiveServer {
+  readonly url: string;
+  readonly warnings: readonly string[];
+  /** Takes nothing new, lets what is in service end, then closes. */
+  close(): Promise<void>;
+}
+
+/** Time for the head of a request, for all of it, and for the next one on a connection. */
+const HEADERS_MS = 10_000;
+const REQUEST_MS = 30_000;
+const KEEP_ALIVE_MS = 65_000;
+/** Time that connections get to end once nothing is in service any more. */
+const LINGER_MS = 1000;
+/** How often connections are looked at for those. */
+const CHECK_MS = 1000;
+
+/** Starts a server with a fleet behind it. @throws {InputError} for the first wrong setting */
+export async function startServer(settings: ServerSettings): Promise<LiveServer> {
+  const clock = new WallClock();
+  const warnings: string[] = [];
+  const { serving, engine } = openFleet(settings.fleet, clock, warnings);
+  const nowSeconds = () => Math.floor((clock.epochMs + clock.nowMs) / 1000);
+  const model = new ServedModel(modelSettings(settings, serving.limits), nowSeconds());
+  const metrics = new LiveMetrics({
+    engine: engine.type.name,
+    model,
+    blockTokens: engine.blockTokens,
+    blocks: engine.gpuBlocks,
+    maxSequences: engine.maxSequences,
+    stages: () => serving.stages(),
+    nowSeconds,
+  });
+  let isDraining = false;
+  const app = createApp({
+    answering: new Answering({
+      serving,
+      model,
+      seed: settings.seed,
+      watch: metrics,
+      nowMs: () => serving.nowMs,
+      nowSeconds,
+    }),
+    model,
+    faults: new Faults(settings.faults, settings.seed),
+    mostBodyBytes: settings.mostBodyBytes,
+    admit: () => {
+      if (isDraining) throw new ApiError(503, 'the server is shutting down', { code: 'draining' });
+      if (metrics.waiting >= (settings.mostWaiting ?? Number.POSITIVE_INFINITY))
+        throw new ApiError(
+          settings.overloadStatus,
+          `more than ${settings.mostWaiting} requests are waiting`,
+          {
+            code: 'overloaded',
+            headers: { 'retry-after': '1' },
+          },
+        );
+    },
+    answered: (endpoint, status) => metrics.answered(endpoint, status),
+    isReady: () => !isDraining,
+    metrics: () => metrics.scrape(),
+  });
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    serverOptions: {
+      headersTimeout: HEADERS_MS,
+      requestTimeout: REQUEST_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: CHECK_MS,
+    },
+  }) as Server;
+  server.maxConnections = settings.mostConnections;
+  await listen(server, settings);
+  const { address, port, family } = server.address() as AddressInfo;
+  return {
+    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+    warnings,
+    close: async () => {
+      isDraining = true;
+      await serving.drain();
+      await closed(server);
+      clock.stop();
+    },
+  };
+}
+
+/** Closes a server and the connections that wait for another request; those that stay all the same are cut. */
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const idle = setInterval(() => server.closeIdleConnections(), LINGER_MS / 20);
+    const cut = setTimeout(() => server.closeAllConnections(), LINGER_MS);
+    server.close(() => {
+      clearInterval(idle);
+      clearTimeout(cut);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
+
+function listen(server: Server, { host, port }: ServerSettings): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => resolve());
+  });
+}
+
+function modelSettings(
+  settings: ServerSettings,
+  limits: { promptTokens: number; modelTokens: number; heldTokens: number },
+) {
+  const tokenizer =
+    settings.modelPath === undefined ? new ByteTokenizer() : new FolderTokenizer(settings.modelPath);
+  return {
+    name: settings.modelName,
+    tokenizer,
+    contextTokens: Math.min(limits.modelTokens, limits.heldTokens),
+    promptTokens: limits.promptTokens,
+    defaultOutputTokens: settings.defaultOutputTokens,
+    output: { firstId: tokenizer.firstWord, endId: tokenizer.vocabulary, reasoning: settings.reasoning },
+  };
+}
