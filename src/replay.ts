@@ -1,6 +1,7 @@
 import type { ReplayOptions } from './config/replay-options.js';
 import type { ReplayResult } from './report/result.js';
 import { runThrough, type WatchStage } from './setup/open-run.js';
+import type { Excerpt } from './workload/excerpt.js';
 
 /**
  * Replays a trace, or synthetic load, through a simulated fleet.
@@ -8,6 +9,10 @@ import { runThrough, type WatchStage } from './setup/open-run.js';
  * @throws {InputError} when an option or the trace is wrong
  * @throws {RunError} when the run comes to a dead end
  */
-export async function replay(options: ReplayOptions, watchStage?: WatchStage): Promise<ReplayResult> {
-  return runThrough(options, { watchStage, hostMs: () => performance.now() });
+export async function replay(
+  options: ReplayOptions,
+  watchStage?: WatchStage,
+  excerpt?: Excerpt,
+): Promise<ReplayResult> {
+  return runThrough(options, { watchStage, excerpt, hostMs: () => performance.now() });
 }

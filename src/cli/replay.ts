@@ -74,6 +74,8 @@ function addOutputFlags(command: Command): void {
     .option('--html <path>', 'a page to look at: workers over time, latencies, the slowest requests')
     .option('--pictures', 'keep in the report what `dynosim report` draws')
     .option('--trace-events <path>', 'workers and requests over time, for Perfetto or chrome://tracing')
+    .option('--advise', 'try what would help by running it, however long that takes (small runs do anyway)')
+    .option('--no-advise', 'try nothing: bottlenecks are named without remedies')
     .option('--plot', 'print histograms of the latencies')
     .option('--check', 'check conservation laws after every pass (slow)')
     .option('--quiet', 'print nothing but errors');
@@ -107,6 +109,7 @@ async function runReplay(files: string[], flags: Flags, settings: Record<string,
   } finally {
     bar.stop();
   }
+  await addAdvice(options, result, flags.advise as boolean | undefined);
   await writeOutputs(await replayOutputs(result, path, files, settings, flags));
   if (flags.quiet) return;
   for (const warning of (result.report.warnings as string[] | undefined) ?? [])
@@ -115,6 +118,17 @@ async function runReplay(files: string[], flags: Flags, settings: Record<string,
   if (flags.plot) process.stdout.write(await plots(result));
   process.stdout.write(`Saved full report to: ${path}\n`);
   if (flags.html !== undefined) process.stdout.write(`Saved page to: ${flags.html}\n`);
+}
+
+/** Confirms the verdict and finds remedies, unless that would take long and was not asked for. */
+async function addAdvice(
+  options: ReplayOptions,
+  result: ReplayResult,
+  asked: boolean | undefined,
+): Promise<void> {
+  if (asked === false) return;
+  const { advise, isCheap } = await import('../advice/advise.js');
+  if (asked || isCheap(result.report)) Object.assign(result.report, await advise(options, result));
 }
 
 async function plots({ latencies: { ttftMs, tpotMs, e2eMs } }: ReplayResult): Promise<string> {
@@ -143,6 +157,7 @@ const OUTPUT = new Set([
   'pictures',
   'traceEvents',
   'plot',
+  'advise',
   'quiet',
   'config',
 ]);

@@ -84,6 +84,15 @@ export interface EngineTraits {
   isSplitInReference: boolean;
 }
 
+/** A setting of an engine that costs neither memory nor GPUs. */
+export interface Tunable {
+  /** Its name among the engine's arguments, as in `sglang.schedule_policy`. */
+  path: string;
+  value: number | string | boolean;
+  /** What else it could be; a number can be any other. */
+  instead?: string | boolean;
+}
+
 /** What settings have to know of a type of engine; the engine itself has a folder of its own. */
 export interface EngineType {
   /** As `engine_type` has it. */
@@ -95,6 +104,8 @@ export interface EngineType {
   readonly ignores: readonly string[];
   /** Tokens of a block where the arguments do not say. */
   blockTokens(values: FieldValues): number;
+  /** Settings by which a run can be made better or worse, with their values. */
+  tunables(args: EngineArgs): Tunable[];
   /** Looks for arguments that exclude each other. @param refuse throws, with the name of the arguments before the problem */
   check(args: EngineArgs, refuse: (problem: string) => never): void;
 }

@@ -1,3 +1,6 @@
+/** What a request waits for: KV blocks, one of the sequences allowed at once, or tokens of a pass. */
+export type Lack = 'blocks' | 'sequences' | 'tokens';
+
 /** What a rank is doing and has done so far, for pictures and diagnoses. */
 export class EngineLoad {
   /** Sequences in the last pass, and requests that wait for one. */
@@ -16,6 +19,25 @@ export class EngineLoad {
   waitedForBlocks = 0;
   waitedForSequences = 0;
   waitedForTokens = 0;
+  /** What requests waited in such passes, added up over requests and passes. */
+  blocksWaitMs = 0;
+  sequencesWaitMs = 0;
+  tokensWaitMs = 0;
   /** Passes in which the head of the queue did not fit though one of those behind it would have. */
   blockedHeads = 0;
+
+  /** Charges the waiting during passes to what the head of the queue lacked in them. */
+  noteWait(lack: Lack, passes: number, ms: number): void {
+    const waitMs = this.waiting * ms;
+    if (lack === 'blocks') {
+      this.waitedForBlocks += passes;
+      this.blocksWaitMs += waitMs;
+    } else if (lack === 'sequences') {
+      this.waitedForSequences += passes;
+      this.sequencesWaitMs += waitMs;
+    } else {
+      this.waitedForTokens += passes;
+      this.tokensWaitMs += waitMs;
+    }
+  }
 }

@@ -51,7 +51,7 @@ class OutcomeRelay extends Collector {
   override readonly gaps = new NoGaps();
 
   constructor(private readonly relay: (outcome: RequestOutcome) => void) {
-    super(undefined, false);
+    super(undefined, { ended: false, unfinished: false });
   }
 
   override ended(outcome: RequestOutcome): void {
@@ -79,7 +79,6 @@ export function openFleetLoop(
     onProgress: undefined,
     isOpenLoop: true,
     capMs: Number.POSITIVE_INFINITY,
-    recordsUnfinished: false,
     metersPasses: false,
     scales: true,
     executesAll: true,

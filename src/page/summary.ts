@@ -87,7 +87,7 @@ interface Verdict {
 
 interface Finding {
   text: string;
-  remedy: string;
+  remedies: { text: string }[];
 }
 
 function findings(report: PageRun['report']): HTMLElement {
@@ -95,8 +95,13 @@ function findings(report: PageRun['report']): HTMLElement {
   const bottlenecks = (report.bottlenecks ?? []) as Finding[];
   const anomalies = (report.anomalies ?? []) as Finding[];
   const warnings = (report.warnings ?? []) as string[];
-  const item = ({ text, remedy }: Finding) =>
-    element('li', {}, text, ' ', element('em', {}, `Try: ${remedy}`));
+  const item = ({ text, remedies }: Finding) =>
+    element(
+      'li',
+      {},
+      text,
+      ...remedies.map((remedy) => element('div', {}, element('em', {}, `Helps: ${remedy.text}`))),
+    );
   const list = (title: string, found: readonly Finding[]) =>
     found.length > 0
       ? element('div', {}, element('h3', {}, title), element('ul', {}, ...found.map(item)))

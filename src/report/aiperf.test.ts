@@ -10,6 +10,7 @@ function outcome(row: number, rest: Partial<RequestOutcome>): RequestOutcome {
     row,
     session: null,
     turn: null,
+    turnOrdinal: 0,
     arrivalMs: row * 100,
     firstAdmitMs: row * 100,
     firstTokenMs: row * 100 + 20,

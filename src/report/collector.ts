@@ -1,7 +1,7 @@
+import { FlowSamples } from './flow.js';
 import { GapSamples } from './gap-samples.js';
 import { PartMeans } from './latency-parts.js';
 import type { RequestOutcome } from './outcome.js';
-import { Trend } from './trend.js';
 
 /** Goodput bounds in milliseconds; undefined bounds hold always. */
 export interface ServiceLevel {
@@ -51,7 +51,7 @@ export class Collector {
   readonly e2eMs: Samples = new Samples();
   readonly gaps: GapSamples = new GapSamples();
   readonly latencyParts: PartMeans = new PartMeans();
-  readonly waits: Trend = new Trend();
+  readonly flow: FlowSamples = new FlowSamples();
   arrived = 0;
   completed = 0;
   rejected = 0;
@@ -64,35 +64,62 @@ export class Collector {
   firstReusedTokens = 0;
   durationMs = 0;
   goodRequests = 0;
+  /** Requests that kept each bound, whatever they did about the others. */
+  readonly kept = { ttft: 0, itl: 0, e2e: 0 };
   goodOutputTokens = 0;
   readonly records: RequestOutcome[] = [];
 
   /**
    * @param level bounds for goodput, when asked for
-   * @param keepsRecords whether every outcome is kept for the per-request file
+   * @param records which outcomes are kept for the per-request file
    */
   constructor(
     readonly level: ServiceLevel | undefined,
-    readonly keepsRecords: boolean,
+    private readonly keeps: { ended: boolean; unfinished: boolean },
   ) {}
+
+  get keepsRecords(): boolean {
+    return this.keeps.ended;
+  }
 
   /** What was gathered so far, for a report of a run that goes on. */
   copy(): Collector {
-    const { ttftMs, ttstMs, tpotMs, e2eMs, gaps, latencyParts, waits, records } = this;
-    const parts = { ttftMs, ttstMs, tpotMs, e2eMs, gaps, latencyParts, waits };
+    const { ttftMs, ttstMs, tpotMs, e2eMs, gaps, latencyParts, flow, kept, records } = this;
+    const parts = { ttftMs, ttstMs, tpotMs, e2eMs, gaps, latencyParts, flow };
     const copies = Object.entries(parts).map(([name, part]) => [name, part.copy()]);
-    const copy = new Collector(this.level, this.keepsRecords);
-    return Object.assign(copy, this, Object.fromEntries(copies), { records: [...records] });
+    const copy = new Collector(this.level, this.keeps);
+    return Object.assign(copy, this, Object.fromEntries(copies), {
+      kept: { ...kept },
+      records: [...records],
+    });
   }
 
   /** Takes the outcome of a request; the object may be reused by the caller unless records are kept. */
   ended(outcome: RequestOutcome): void {
-    if (this.keepsRecords) this.records.push({ ...outcome, stages: outcome.stages && { ...outcome.stages } });
+    const { status } = outcome;
+    if (status === 'unfinished') {
+      this.flow.add(outcome, Number.NaN);
+      if (this.keeps.unfinished) this.keep(outcome);
+      return;
+    }
+    if (this.keeps.ended) this.keep(outcome);
     this.preemptions += outcome.preemptions;
     if (outcome.preemptions > 0) this.preemptedRequests++;
-    if (outcome.status === 'rejected') this.rejected++;
-    if (outcome.status === 'failed') this.failed++;
-    if (outcome.status === 'completed') this.count(outcome);
+    if (status === 'rejected') this.rejected++;
+    if (status === 'failed') this.failed++;
+    if (status === 'completed') this.count(outcome);
+  }
+
+  private countGood(outcome: RequestOutcome, level: ServiceLevel): void {
+    const bounds = keptBounds(outcome, level);
+    for (const name of ['ttft', 'itl', 'e2e'] as const) if (bounds[name]) this.kept[name]++;
+    if (!(bounds.ttft && bounds.itl && bounds.e2e)) return;
+    this.goodRequests++;
+    this.goodOutputTokens += outcome.outputTokens;
+  }
+
+  private keep(outcome: RequestOutcome): void {
+    this.records.push({ ...outcome, stages: outcome.stages && { ...outcome.stages } });
   }
 
   private count(outcome: RequestOutcome): void {
@@ -106,31 +133,28 @@ export class Collector {
     if (outputTokens > 0) {
       this.ttftMs.add(Math.max(0, firstTokenMs - arrivalMs));
       this.e2eMs.add(Math.max(0, lastTokenMs - arrivalMs));
-      this.latencyParts.add(outcome);
-      this.waits.add(arrivalMs, outcome.firstAdmitMs - arrivalMs);
+      this.flow.add(outcome, this.latencyParts.add(outcome));
     }
     if (outputTokens > 1) {
       this.ttstMs.add(Math.max(0, outcome.secondTokenMs - firstTokenMs));
       this.tpotMs.add(Math.max(0, lastTokenMs - firstTokenMs) / (outputTokens - 1));
     }
-    if (this.level && isGood(outcome, this.level)) {
-      this.goodRequests++;
-      this.goodOutputTokens += outputTokens;
-    }
+    if (this.level) this.countGood(outcome, this.level);
   }
 }
 
-/** Whether a completed request keeps every bound given. */
-function isGood(outcome: RequestOutcome, level: ServiceLevel): boolean {
-  const { ttftMs, itlMs, e2eMs } = level;
+type Kept = Record<'ttft' | 'itl' | 'e2e', boolean>;
+
+/** Which bounds a completed request keeps; one without a token has a latency at most. */
+function keptBounds(outcome: RequestOutcome, { ttftMs, itlMs, e2eMs }: ServiceLevel): Kept {
   const { arrivalMs, outputTokens } = outcome;
-  if (outputTokens === 0) {
-    if (ttftMs !== undefined || itlMs !== undefined || e2eMs === undefined) return false;
-    return Math.max(0, outcome.terminalMs - arrivalMs) <= e2eMs;
-  }
+  const hasToken = outputTokens > 0;
   const ttft = Math.max(0, outcome.firstTokenMs - arrivalMs);
-  const e2e = Math.max(0, outcome.lastTokenMs - arrivalMs);
-  if (e2eMs !== undefined && e2e > e2eMs) return false;
-  if (ttftMs !== undefined && ttft > ttftMs) return false;
-  return itlMs === undefined || outputTokens <= 1 || (e2e - ttft) / (outputTokens - 1) <= itlMs;
+  const e2e = Math.max(0, (hasToken ? outcome.lastTokenMs : outcome.terminalMs) - arrivalMs);
+  const isSingle = outputTokens <= 1;
+  return {
+    ttft: ttftMs === undefined || (hasToken && ttft <= ttftMs),
+    itl: itlMs === undefined || (hasToken && (isSingle || (e2e - ttft) / (outputTokens - 1) <= itlMs)),
+    e2e: e2eMs === undefined || e2e <= e2eMs,
+  };
 }

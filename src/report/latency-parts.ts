@@ -144,13 +144,19 @@ export function sumOf(parts: LatencyParts): number {
   return sum;
 }
 
+/** Time in queues, whoever's. */
+export function queuedMs(parts: LatencyParts): number {
+  return parts.router_queue + parts.worker_queue + parts.decode_room + parts.decode_queue;
+}
+
 /** Means of the parts over requests. */
 export class PartMeans {
   private count = 0;
   private readonly sums = noParts();
   private readonly parts = noParts();
 
-  add(outcome: RequestOutcome): void {
+  /** @returns the time in queues and out of service, in milliseconds */
+  add(outcome: RequestOutcome): number {
     const { sums, parts } = this;
     split(outcome, parts);
     this.count++;
@@ -165,6 +171,7 @@ export class PartMeans {
     sums.preemption += parts.preemption;
     sums.decode += parts.decode;
     sums.delivery += parts.delivery;
+    return queuedMs(parts) + parts.preemption;
   }
 
   copy(): PartMeans {

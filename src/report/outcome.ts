@@ -3,6 +3,8 @@ export interface RequestOutcome {
   row: number;
   session: string | null;
   turn: number | null;
+  /** Place in its session, from 0; known whether or not records name it. */
+  turnOrdinal: number;
   arrivalMs: number;
   /** When the frontend is done with it: the arrival, where its time is not simulated. */
   readyMs: number;

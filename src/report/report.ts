@@ -1,7 +1,8 @@
-import type { Collector } from './collector.js';
-import { findings } from './findings.js';
+import type { Collector, ServiceLevel } from './collector.js';
+import { courseOf, type Findings, findings } from './findings.js';
 import { occurring, partPercentiles } from './latency-parts.js';
 import { type Distribution, distribution } from './statistics.js';
+import type { Course } from './verdict.js';
 
 /** Simulated worker time, and what a worker costs. */
 export interface WorkerUse {
@@ -52,7 +53,7 @@ export function buildReport(
   wallTimeMs: number,
   warnings: readonly string[],
   isOpenLoop: boolean,
-): Report {
+): { report: Report; course: Course } {
   const seconds = Math.max(collector.durationMs / 1000, MIN_SECONDS);
   const { completed, inputTokens, outputTokens } = collector;
   const perWall = (tokens: number) => (wallTimeMs > 0 ? (tokens / wallTimeMs) * 1000 : 0);
@@ -93,9 +94,27 @@ export function buildReport(
   report.latency_parts_ms = occurring(collector.latencyParts.means);
   if (collector.keepsRecords) report.latency_part_percentiles_ms = partPercentiles(collector.records);
   Object.assign(report, use.sections);
-  Object.assign(report, findings(report, collector, isOpenLoop));
+  if (collector.level) report.sla = attainment(collector, collector.level);
+  const course = courseOf(report, collector, isOpenLoop);
+  Object.assign(report, findings(report, course) satisfies Findings);
   if (warnings.length > 0) report.warnings = [...warnings];
-  return report;
+  return { report, course };
+}
+
+/** Part of all that arrived that kept the goals, and each of them alone. */
+function attainment({ arrived, goodRequests, kept }: Collector, { ttftMs, itlMs, e2eMs }: ServiceLevel) {
+  const share = (count: number) => (arrived > 0 ? count / arrived : 0);
+  return {
+    goals: {
+      ...(ttftMs !== undefined && { ttft_ms: ttftMs }),
+      ...(itlMs !== undefined && { itl_ms: itlMs }),
+      ...(e2eMs !== undefined && { e2e_ms: e2eMs }),
+    },
+    attainment: share(goodRequests),
+    ...(ttftMs !== undefined && { ttft: share(kept.ttft) }),
+    ...(itlMs !== undefined && { itl: share(kept.itl) }),
+    ...(e2eMs !== undefined && { e2e: share(kept.e2e) }),
+  };
 }
 
 function addDistributions(report: Report, collector: Collector): void {

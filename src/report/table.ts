@@ -68,17 +68,24 @@ function notes(report: Report): string[] {
   return [...notes, ...findingNotes(report)];
 }
 
-type Findings = readonly { text: string; remedy: string }[];
+type Found = readonly { text: string; remedies: readonly { text: string }[] }[];
 
 /** What a run comes to, what holds it back and what is wrong with it. */
 function findingNotes(report: Report): string[] {
   const { state, evidence } = report.verdict as { state: string; evidence: readonly string[] };
-  const lines = (title: string, found: Findings) =>
-    found.map(({ text, remedy }) => `${title}: ${text}. Try: ${remedy}`);
+  const lines = (title: string, found: Found) =>
+    found.flatMap(({ text, remedies }) => [
+      `${title}: ${text}`,
+      ...remedies.map((remedy) => `  helps: ${remedy.text}`),
+    ]);
+  const tried = (report.advice as { tried_changes: number } | undefined)?.tried_changes ?? 0;
   return [
     `Verdict: ${state}; ${evidence.join('; ')}`,
-    ...lines('Bottleneck', report.bottlenecks as Findings),
-    ...lines('Anomaly', report.anomalies as Findings),
+    ...lines('Bottleneck', report.bottlenecks as Found),
+    ...lines('Anomaly', report.anomalies as Found),
+    ...(tried > 0
+      ? [`Each remedy was measured by a run with it; ${count.format(tried)} changes were tried`]
+      : []),
   ];
 }
 

@@ -5,6 +5,7 @@ import { Collector } from '../report/collector.js';
 import { buildPictures } from '../report/pictures.js';
 import { buildReport, type WorkerUse } from '../report/report.js';
 import type { ReplayResult } from '../report/result.js';
+import type { Course } from '../report/verdict.js';
 import { WorkerSeries, type WorkerWatch } from '../report/worker-series.js';
 import { fleetRun, splitRun } from '../simulation/fleet-runs.js';
 import { CoupledError } from '../simulation/independent.js';
@@ -13,6 +14,7 @@ import { RunError } from '../simulation/run-error.js';
 import { mayRunApart, runApart } from '../simulation/simulate.js';
 import type { StageName } from '../simulation/views.js';
 import { AicError } from '../timing/aic/aic-error.js';
+import type { Excerpt } from '../workload/excerpt.js';
 import { FrontendSource } from '../workload/frontend.js';
 import { loadWorkload, type Workload } from '../workload/load.js';
 import { type ResolvedEngines, resolveEngines } from './engines.js';
@@ -28,6 +30,8 @@ export interface RunSettings {
   scales?: boolean;
   /** Asked for somebody who hears of every pass; not with `pictures`, which has its own. */
   watchStage?: WatchStage | undefined;
+  /** Part of the workload that is run by itself, in closed loop. */
+  excerpt?: Excerpt | undefined;
   /** The host's clock in milliseconds, for the report's figures on the simulation itself. */
   hostMs?: () => number;
 }
@@ -50,10 +54,10 @@ export async function runThrough(options: ReplayOptions, settings: RunSettings):
   const opening = new Opening(options, settings);
   try {
     try {
-      return opening.runThrough(await loadWorkload(opening.plan));
+      return opening.runThrough(await loadWorkload(opening.plan, settings.excerpt));
     } catch (error) {
       if (!(error instanceof CoupledError)) throw error;
-      return opening.runTogether(await loadWorkload(opening.plan));
+      return opening.runTogether(await loadWorkload(opening.plan, settings.excerpt));
     }
   } catch (error) {
     throw error instanceof AicError ? new RunError(error.message) : error;
@@ -129,8 +133,8 @@ class Opening {
     const resultOf = (collector: Collector, use: WorkerUse) => {
       const wallTimeMs = (settings.hostMs?.() ?? 0) - startMs;
       if (options.overheads !== undefined) use.sections.overheads = overheadsJson(overheads);
-      const report = buildReport(collector, use, wallTimeMs, warnings, isOpenLoop);
-      return resultWith(report, collector, options.pictures ? pools : undefined);
+      const { report, course } = buildReport(collector, use, wallTimeMs, warnings, isOpenLoop);
+      return resultWith(report, collector, course, options.pictures ? pools : undefined);
     };
     return {
       pools,
@@ -141,12 +145,14 @@ class Opening {
         source: isDelayed
           ? new FrontendSource(source, (tokens) => frontendMs + tokenizeMsPerToken * tokens)
           : source,
-        collector: new Collector(serviceLevel(options), keepsRecords(options)),
+        collector: new Collector(serviceLevel(options), {
+          ended: keepsRecords(options),
+          unfinished: options.records === 'all',
+        }),
         isOpenLoop,
         capMs: ignoresCap ? Number.POSITIVE_INFINITY : plan.capMs,
         checks: options.check ?? false,
         namesSessions: workload.namesSessions,
-        recordsUnfinished: options.records === 'all',
         onProgress: onProgress && ((ended: number) => onProgress(ended, source.total)),
         metersPasses: settings.observesPasses ?? false,
         scales: settings.scales ?? false,
@@ -163,6 +169,7 @@ type Pools = ReturnType<typeof poolsOf>;
 function resultWith(
   report: ReplayResult['report'],
   collector: Collector,
+  course: Course,
   drawn: Pools | undefined,
 ): ReplayResult {
   const records = [...collector.records].sort((a, b) => a.arrivalMs - b.arrivalMs || a.row - b.row);
@@ -181,6 +188,7 @@ function resultWith(
   return {
     report,
     records,
+    course,
     latencies: { ttftMs: ttftMs.sorted(), tpotMs: tpotMs.sorted(), e2eMs: e2eMs.sorted() },
   };
 }

@@ -95,7 +95,7 @@ export class FleetFlow implements Flow {
     return this.fleet.deadEnd();
   }
 
-  recordUnfinished(collector: Collector, all: boolean): void {
-    if (all) this.fleet.recordUnfinished(collector);
+  recordUnfinished(collector: Collector): void {
+    this.fleet.recordUnfinished(collector);
   }
 }

@@ -28,6 +28,6 @@ export interface Flow {
   stopAtCap(): void;
   /** The error of a run in which nothing can move any more. */
   deadEnd(): RunError;
-  /** Records requests that have not left, those in flight only where asked. */
-  recordUnfinished(collector: Collector, all: boolean): void;
+  /** Records requests that have not left. */
+  recordUnfinished(collector: Collector): void;
 }

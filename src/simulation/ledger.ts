@@ -147,6 +147,7 @@ export class Ledger {
       outcome.session = source.sessionName(slots.session[slot]);
       outcome.turn = slots.turn[slot];
     }
+    outcome.turnOrdinal = slots.turn[slot];
     outcome.arrivalMs = slots.arrivalMs[slot];
     outcome.readyMs = outcome.arrivalMs;
     outcome.firstAdmitMs = admissions.firstAdmitMs[slot];
@@ -179,6 +180,7 @@ function emptyOutcome(): RequestOutcome {
     row: 0,
     session: null,
     turn: null,
+    turnOrdinal: 0,
     arrivalMs: 0,
     readyMs: 0,
     firstAdmitMs: 0,

@@ -38,7 +38,8 @@ export function poolSections({ workers, router, tiers }: PoolUse, prefix: string
 }
 
 function workerSection({ cache, loads, ...work }: WorkerWork, worker: number): Section {
-  const total = (name: keyof EngineLoad) => loads.reduce((sum, load) => sum + load[name], 0);
+  const total = (name: Exclude<keyof EngineLoad, 'noteWait'>) =>
+    loads.reduce((sum, load) => sum + load[name], 0);
   return {
     worker,
     requests: work.requests,
@@ -54,6 +55,9 @@ function workerSection({ cache, loads, ...work }: WorkerWork, worker: number): S
     passes_short_of_kv_blocks: total('waitedForBlocks'),
     passes_short_of_sequences: total('waitedForSequences'),
     passes_short_of_tokens: total('waitedForTokens'),
+    kv_blocks_wait_ms: total('blocksWaitMs'),
+    sequences_wait_ms: total('sequencesWaitMs'),
+    tokens_wait_ms: total('tokensWaitMs'),
     blocked_heads: total('blockedHeads'),
   };
 }

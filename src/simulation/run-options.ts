@@ -9,8 +9,6 @@ export interface RunOptions {
   isOpenLoop: boolean;
   /** Infinity without a cap. */
   capMs: number;
-  /** Whether requests that are still in flight when the run stops are recorded. */
-  recordsUnfinished: boolean;
   /** Whether the fleet will be scaled, so that no worker counts as alone. */
   scales: boolean;
   /** Whether every pass is executed by itself; otherwise those are foreseen in which nothing else happens. */

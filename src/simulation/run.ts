@@ -60,8 +60,7 @@ export interface Run {
 /** Worker time of a run in which nothing completed, as the reference has it. */
 export const MIN_SECONDS = 1e-9;
 
-interface FleetRunParts
-  extends Pick<RunOptions, 'capMs' | 'recordsUnfinished' | 'executesAll' | 'resultOf' | 'close'> {
+interface FleetRunParts extends Pick<RunOptions, 'capMs' | 'executesAll' | 'resultOf' | 'close'> {
   flow: Flow;
   agenda: Agenda;
   collector: Collector;
@@ -212,9 +211,9 @@ export class FleetRun implements Run {
   result(): ReplayResult {
     if (this.final) return this.final;
     this.catchUp();
-    const { flow, recordsUnfinished, resultOf, useOf, ...options } = this.options;
+    const { flow, resultOf, useOf, ...options } = this.options;
     const collector = this.isDone ? options.collector : options.collector.copy();
-    flow.recordUnfinished(collector, recordsUnfinished);
+    flow.recordUnfinished(collector);
     const untilMs = this.isDone ? this.lastEventMs : this.nowMs;
     const seconds = flow.stages.map(({ group }) => group.secondsAt(untilMs));
     const result = resultOf(collector, useOf(seconds, collector));

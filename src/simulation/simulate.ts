@@ -21,7 +21,7 @@ export function mayRunApart(options: FleetRunOptions): boolean {
  * @throws {CoupledError} when workers must be run together
  */
 export function runApart(options: FleetRunOptions): WorkerUse {
-  const { isOpenLoop, capMs, collector, recordsUnfinished, workers } = options;
+  const { isOpenLoop, capMs, collector, workers } = options;
   const fleet = openFleet(options);
   return guarded(
     () => fleet.deadEnd(),
@@ -31,7 +31,7 @@ export function runApart(options: FleetRunOptions): WorkerUse {
         new SingleWorkerRun(fleet, isOpenLoop, capMs).run();
         seconds = Math.max(collector.durationMs / 1000, MIN_SECONDS);
       } else seconds = (workers * new IndependentRun(fleet).run()) / 1000;
-      if (recordsUnfinished) fleet.recordUnfinished(collector);
+      fleet.recordUnfinished(collector);
       return fleetUse(fleet, seconds);
     },
   );

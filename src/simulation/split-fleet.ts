@@ -185,11 +185,11 @@ export class SplitFleet {
     this.ledger.record(slot, STATUS[this.status[slot]], this.terminalMs[slot], collector);
   }
 
-  /** Records requests that have ended while their handoff goes on, and those left unfinished where asked. */
-  recordUnfinished(collector: Collector, all: boolean): void {
+  /** Records requests that have ended while their handoff goes on, and those left unfinished. */
+  recordUnfinished(collector: Collector): void {
     for (const slot of this.ledger.slots.inUse())
       if (this.status[slot] !== RUNS) this.recordEnd(slot, collector);
-      else if (all) this.ledger.record(slot, 'unfinished', Number.NaN, collector);
+      else this.ledger.record(slot, 'unfinished', Number.NaN, collector);
   }
 
   deadEnd(): RunError {

@@ -124,8 +124,8 @@ export class SplitFlow implements Flow {
     return this.fleet.deadEnd();
   }
 
-  recordUnfinished(collector: Collector, all: boolean): void {
-    this.fleet.recordUnfinished(collector, all);
+  recordUnfinished(collector: Collector): void {
+    this.fleet.recordUnfinished(collector);
   }
 
   private takeArrivals(): boolean {

@@ -3,8 +3,9 @@ import type { ReplayPlan } from '../config/replay-options.js';
 import { AgenticSource, readAgenticRows } from './agentic.js';
 import { AppliedComputeTable } from './applied-compute.js';
 import { readDynamoTrace } from './dynamo.js';
+import { type Excerpt, ExcerptTable } from './excerpt.js';
 import { MooncakeTable } from './mooncake.js';
-import { SessionDriver } from './sessions.js';
+import { SessionDriver, type SessionTable } from './sessions.js';
 import type { RequestSource } from './source.js';
 import { isSessionForm, type SyntheticOptions, SyntheticTable } from './synthetic.js';
 import { TextFile } from './text-file.js';
@@ -20,23 +21,30 @@ export interface Workload {
   close(): void;
 }
 
+/** Makes a table of sessions a source; the concurrency of an open loop is undefined. */
+type Drive = (table: SessionTable, concurrency: number | undefined) => SessionDriver;
+
 /** Opens and checks the workload that a plan asks for. @throws {InputError} for the first problem */
-export async function loadWorkload(plan: ReplayPlan): Promise<Workload> {
-  if (plan.isSynthetic) return loadSynthetic(plan);
+export async function loadWorkload(plan: ReplayPlan, excerpt?: Excerpt): Promise<Workload> {
+  const drive: Drive = (table, concurrency) =>
+    excerpt
+      ? new SessionDriver(new ExcerptTable(table, excerpt), excerpt.inFlight)
+      : new SessionDriver(table, concurrency);
+  if (plan.isSynthetic) return loadSynthetic(plan, drive);
   const files: TextFile[] = [];
   const close = () => {
     for (const file of files) file.close();
   };
   try {
     for (const path of plan.options.traceFiles ?? []) files.push(await TextFile.open(path));
-    return { ...loadTrace(plan, files), plansOutput: true, close };
+    return { ...loadTrace(plan, files, drive), plansOutput: true, close };
   } catch (error) {
     close();
     throw error;
   }
 }
 
-function loadSynthetic({ options, topology, arrivalSpeedup }: ReplayPlan): Workload {
+function loadSynthetic({ options, topology, arrivalSpeedup }: ReplayPlan, drive: Drive): Workload {
   const engine = topology.kind === 'aggregated' ? topology.engine : topology.prefill;
   const { replayConcurrency, requestRate, arrivalIntervalMs } = options;
   const synthetic: SyntheticOptions = {
@@ -56,12 +64,16 @@ function loadSynthetic({ options, topology, arrivalSpeedup }: ReplayPlan): Workl
     arrivalSpeedup,
     blockTokens: engine.blockTokens,
   };
-  const source = new SessionDriver(new SyntheticTable(synthetic), replayConcurrency);
+  const source = drive(new SyntheticTable(synthetic), replayConcurrency);
   const isSessions = isSessionForm(synthetic);
   return { source, namesSessions: isSessions, plansOutput: isSessions, close: () => {} };
 }
 
-function loadTrace(plan: ReplayPlan, files: TextFile[]): Omit<Workload, 'close' | 'plansOutput'> {
+function loadTrace(
+  plan: ReplayPlan,
+  files: TextFile[],
+  drive: Drive,
+): Omit<Workload, 'close' | 'plansOutput'> {
   const { options, traceFormat } = plan;
   const [file] = files;
   const concurrency = options.replayConcurrency;
@@ -76,7 +88,7 @@ function loadTrace(plan: ReplayPlan, files: TextFile[]): Omit<Workload, 'close' 
         isDelta: traceFormat === 'mooncake-delta',
         arrivalSpeedup,
       });
-      return { source: new SessionDriver(table, concurrency), namesSessions: table.hasTurns || !isOpenLoop };
+      return { source: drive(table, concurrency), namesSessions: table.hasTurns || !isOpenLoop };
     }
     case 'agentic_mooncake': {
       const requests = readAgenticRows(file, hashBlockTokens);
@@ -90,12 +102,12 @@ function loadTrace(plan: ReplayPlan, files: TextFile[]): Omit<Workload, 'close' 
         sharedPrefixRatio: options.traceSharedPrefixRatio ?? 0,
         prefixGroups: options.traceNumPrefixGroups ?? 0,
       });
-      return { source: new SessionDriver(table, concurrency), namesSessions: true };
+      return { source: drive(table, concurrency), namesSessions: true };
     }
     case 'dynamo': {
       const trace = readDynamoTrace(files, { hashBlockTokens: options.traceBlockSize, arrivalSpeedup });
       if (trace.kind === 'standard')
-        return { source: new SessionDriver(trace.table, concurrency), namesSessions: !isOpenLoop };
+        return { source: drive(trace.table, concurrency), namesSessions: !isOpenLoop };
       if (!isOpenLoop && !options.beyondReference)
         throw new InputError(
           `${file.path}: a Dynamo trace of agents cannot be used with --replay-concurrency; --beyond-reference allows it`,

@@ -18,6 +18,18 @@ function ownFields(values: FieldValues): SglangFields {
   return (values.sglang ?? {}) as SglangFields;
 }
 
+/** Its own settings, with the defaults of the reference. */
+function settings(values: FieldValues) {
+  const own = ownFields(values);
+  return {
+    longestPrefixFirst: own.schedule_policy === 'lpm',
+    maxPrefillTokens: own.max_prefill_tokens ?? 16384,
+    chunkedPrefillTokens: own.chunked_prefill_size ?? 8192,
+    clipMaxNewTokens: own.clip_max_new_tokens ?? 4096,
+    conservativeness: own.schedule_conservativeness ?? 1,
+  };
+}
+
 export const sglang: EngineKind = {
   name: 'sglang',
   traits: {
@@ -53,8 +65,17 @@ export const sglang: EngineKind = {
     if (chunk !== undefined && chunk % blockTokens !== 0)
       refuse(`sglang.chunked_prefill_size (${chunk}) must be divisible by block_size (${blockTokens})`);
   },
+  tunables({ maxSequences, given }) {
+    const own = settings(given);
+    return [
+      { path: 'max_num_seqs', value: maxSequences },
+      { path: 'sglang.chunked_prefill_size', value: own.chunkedPrefillTokens },
+      { path: 'sglang.max_prefill_tokens', value: own.maxPrefillTokens },
+      { path: 'sglang.schedule_policy', value: own.longestPrefixFirst ? 'lpm' : 'fcfs', instead: 'lpm' },
+    ];
+  },
   maker({ args, clock, requests, blocks, log, gaps, isCapped, listenersOf }) {
-    const own = ownFields(args.given);
+    const own = settings(args.given);
     return {
       tiers: undefined,
       create: (rank) =>
@@ -64,11 +85,7 @@ export const sglang: EngineKind = {
             pageTokens: args.blockTokens,
             pages: args.gpuBlocks,
             maxSequences: args.maxSequences,
-            longestPrefixFirst: own.schedule_policy === 'lpm',
-            maxPrefillTokens: own.max_prefill_tokens ?? 16384,
-            chunkedPrefillTokens: own.chunked_prefill_size ?? 8192,
-            clipMaxNewTokens: own.clip_max_new_tokens ?? 4096,
-            conservativeness: own.schedule_conservativeness ?? 1,
+            ...own,
             acceptRates: args.acceptRates,
             speculationSeed: args.speculationSeed + BigInt(rank),
             plansAhead: !isCapped,

@@ -198,20 +198,21 @@ export class SglangScheduler implements FleetCore, DestinationHost {
     const passes = stretch.commit(running, untilMs);
     if (passes === 0) return 0;
     this.admission.lowerRatio(passes);
-    this.noteStretch(passes);
+    const lastedMs = stretch.startMs - sinceMs;
+    this.noteStretch(passes, lastedMs);
     const starved = this.begunInQueue();
-    if (starved >= 0) log.chunkWaitMs[starved] += stretch.startMs - sinceMs;
+    if (starved >= 0) log.chunkWaitMs[starved] += lastedMs;
     this.madeProgress = true;
     return passes;
   }
 
-  private noteStretch(passes: number): void {
+  private noteStretch(passes: number, lastedMs: number): void {
     const { running, load, meter, stretch } = this;
     load.passes += passes;
     load.sequences = running.length;
     load.decodeSteps += passes * running.length;
     load.sequenceSteps += passes * running.length;
-    if (load.waiting > 0) load.waitedForSequences += passes;
+    if (load.waiting > 0) load.noteWait('sequences', passes, lastedMs);
     if (!meter.isOn) return;
     const { last } = meter;
     meter.addRun(passes, running.length);
@@ -275,7 +276,7 @@ export class SglangScheduler implements FleetCore, DestinationHost {
     this.starved = this.begunInQueue();
     for (const slot of admitted) this.place(slot);
     const end = this.withOverhead(this.prepareDecode(decodeStart), admitted.length);
-    this.notePass(inputTokens - prefixTokens);
+    this.notePass(inputTokens - prefixTokens, end - nowMs);
     this.madeProgress =
       end > nowMs || promoted + admitted.length > 0 || this.tokenless.length > 0 || this.decodes;
     if (this.meter.isOn) this.measure(nowMs, admitted.length, inputTokens, prefixTokens);
@@ -301,7 +302,7 @@ export class SglangScheduler implements FleetCore, DestinationHost {
     return !this.decodes && endMs > this.passStartMs ? endMs + this.clock.overheadMs(sequences) : endMs;
   }
 
-  private notePass(promptTokens: number): void {
+  private notePass(promptTokens: number, lastsMs: number): void {
     const { load, running } = this;
     load.passes++;
     load.sequences = running.length;
@@ -310,9 +311,8 @@ export class SglangScheduler implements FleetCore, DestinationHost {
     load.prefillTokens += promptTokens;
     load.waiting = this.waiting.length;
     if (this.waiting.length === 0) return;
-    if (this.admission.lacksPages) load.waitedForBlocks++;
-    else if (running.length >= this.options.maxSequences) load.waitedForSequences++;
-    else load.waitedForTokens++;
+    const isFull = running.length >= this.options.maxSequences;
+    load.noteWait(this.admission.lacksPages ? 'blocks' : isFull ? 'sequences' : 'tokens', 1, lastsMs);
   }
 
   /** Requests that came with their prompt begin to run. @returns how many */

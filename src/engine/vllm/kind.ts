@@ -1,4 +1,4 @@
-import type { EngineArgs, EngineTraits } from '../../config/engine-type.js';
+import type { EngineArgs, EngineTraits, Tunable } from '../../config/engine-type.js';
 import type { EngineKind, EngineMaker, EngineParts } from '../kind.js';
 import { KvbmPool } from '../kv/kvbm-pool.js';
 import { NativePool } from '../kv/native-pool.js';
@@ -23,6 +23,7 @@ export const vllm: EngineKind = {
   fields: { preemption_mode: { type: 'choice', choices: ['lifo', 'fifo'], anyCase: true } },
   ignores: [],
   blockTokens: () => 64,
+  tunables,
   check: checkBlocks,
   maker: (parts) => new VllmMaker(parts, 'vllm'),
 };
@@ -42,6 +43,7 @@ export const trtllm: EngineKind = {
   },
   ignores: [],
   blockTokens: () => 32,
+  tunables,
   check(args, refuse) {
     checkBlocks(args, refuse);
     if (args.maxModelTokens !== undefined)
@@ -49,6 +51,15 @@ export const trtllm: EngineKind = {
   },
   maker: (parts) => new VllmMaker(parts, 'trtllm'),
 };
+
+function tunables({ maxSequences, maxBatchedTokens, chunkedPrefill, prefixCaching }: EngineArgs): Tunable[] {
+  return [
+    { path: 'max_num_seqs', value: maxSequences },
+    { path: 'max_num_batched_tokens', value: maxBatchedTokens },
+    { path: 'enable_chunked_prefill', value: chunkedPrefill, instead: true },
+    { path: 'enable_prefix_caching', value: prefixCaching, instead: true },
+  ];
+}
 
 function checkBlocks(args: EngineArgs, refuse: (problem: string) => never): void {
   const { blockTokens, pool, type, offload } = args;

@@ -7,7 +7,7 @@ import {
   StallError,
   type StuckRequest,
 } from '../engine-core.js';
-import { EngineLoad } from '../engine-load.js';
+import { EngineLoad, type Lack } from '../engine-load.js';
 import type { BlockPool } from '../kv/block-pool.js';
 import type { PromptBlocks } from '../kv/prompt-blocks.js';
 import { PassMeter } from '../pass-meter.js';
@@ -226,7 +226,7 @@ export class VllmScheduler implements FleetCore {
 
   commit(untilMs: number): number {
     const { stretch, emission, load, group } = this;
-    const { firstEndMs } = stretch;
+    const { firstEndMs, startMs: sinceMs } = stretch;
     const passes = stretch.commit(untilMs);
     if (passes === 0) return 0;
     emission.markSecondTokens(firstEndMs);
@@ -234,7 +234,7 @@ export class VllmScheduler implements FleetCore {
     load.sequences = this.running.length;
     load.decodeSteps += passes * group.size;
     load.sequenceSteps += passes * group.size;
-    if (load.waiting > 0) this.noteWait(passes);
+    if (load.waiting > 0) load.noteWait(this.lackOfHead(passes), passes, stretch.startMs - sinceMs);
     if (this.meter.isOn) this.measureStretch(passes);
     this.madeProgress = true;
     emission.lastEmitMs = stretch.startMs;
@@ -257,16 +257,13 @@ export class VllmScheduler implements FleetCore {
     this.destinations.measure(last, this.requests.receivedMs, last.startMs);
   }
 
-  private noteWait(passes: number): void {
-    const { load } = this;
-    if (!this.hasRoom()) {
-      load.waitedForSequences += passes;
-      return;
-    }
-    load.waitedForBlocks += passes;
+  /** What the head of the queue lacks to run, in some passes. */
+  private lackOfHead(passes: number): Lack {
+    if (!this.hasRoom()) return 'sequences';
     const { options, pool, waiting } = this;
     const freeTokens = (options.gpuBlocks - pool.active) * options.blockTokens;
-    if (waiting.hasShorterThan(freeTokens)) load.blockedHeads += passes;
+    if (waiting.hasShorterThan(freeTokens)) this.load.blockedHeads += passes;
+    return 'blocks';
   }
 
   /** Blocks taken by the group outside `execute`. */
@@ -285,7 +282,7 @@ export class VllmScheduler implements FleetCore {
     this.groupIsScheduled = false;
     if (this.offloading) this.welcomeOnboarded(this.offloading.advance(nowMs));
     const goesOn = this.scheduleRunning();
-    if (goesOn && !this.preemptedAny) this.admitWaiting(nowMs);
+    const lack = goesOn && !this.preemptedAny ? this.admitWaiting(nowMs) : 'blocks';
     const prefillMs = this.pass.prefillMs(this.clock);
     const decodeStart = nowMs + prefillMs;
     const end = this.decodeFrom(decodeStart);
@@ -297,6 +294,7 @@ export class VllmScheduler implements FleetCore {
     load.prefillMs += prefillMs;
     load.prefillTokens += this.pass.newPromptTokens;
     load.waiting = this.waiting.size + (this.offloading?.parked ?? 0);
+    if (lack && this.waiting.size > 0) load.noteWait(lack, 1, end - nowMs);
     this.madeProgress =
       end > nowMs ||
       this.admissions > 0 ||
@@ -368,38 +366,34 @@ export class VllmScheduler implements FleetCore {
     return requests.computed[slot] < requests.promptTokens[slot] && log.emittedTokens[slot] === 0;
   }
 
-  private admitWaiting(nowMs: number): void {
-    const { waiting, load } = this;
+  /** @returns what the first one lacks that has to wait on */
+  private admitWaiting(nowMs: number): Lack | undefined {
+    const { waiting } = this;
     while (!this.preemptedAny && waiting.size > 0) {
       const slot = this.hasRoom() ? this.nextWaiting() : -1;
-      if (slot < 0) {
-        this.noteWait(1);
-        return;
-      }
+      if (slot < 0) return this.lackOfHead(1);
       const decision = this.admission.decide(slot);
       if (decision === REJECT) {
         this.reject(slot);
         continue;
       }
       if (decision === WAIT) {
-        this.noteWait(1);
+        const lack = this.lackOfHead(1);
         waiting.makeHeadWait();
-        return;
+        return lack;
       }
       const onboarding = this.onboard(slot);
-      if (onboarding === BLOCKED_BY_OFFLOAD) return;
+      if (onboarding === BLOCKED_BY_OFFLOAD) return 'blocks';
       if (onboarding === PARKED) continue;
       const cached = this.admission.hitTokens;
       const before = this.pass.budget;
       const outcome = this.schedule(slot, true, cached);
-      if (outcome !== SCHEDULED) {
-        load.waitedForTokens++;
-        return;
-      }
+      if (outcome !== SCHEDULED) return 'tokens';
       this.admissions++;
       this.log.admitted(slot, nowMs, cached);
-      if (this.pass.budget === before && this.pass.budget === 0) return;
+      if (this.pass.budget === before && this.pass.budget === 0) return 'tokens';
     }
+    return this.preemptedAny ? 'blocks' : undefined;
   }
 
   /** Brings up what lower tiers have of a request that has not run yet. */
