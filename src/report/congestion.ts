@@ -153,11 +153,10 @@ export function congestion(
   };
 }
 
-/** Goings a millisecond of the requests of a stretch, once what was in flight before it has had its effect. */
-function servedRate({ goneMs }: Passage, { first, last }: Stretch): number {
-  const from = first + Math.floor((last - first) / 3);
-  const took = goneMs[last] - goneMs[from];
-  return took > 0 ? (last - from) / took : Number.POSITIVE_INFINITY;
+/** As many goings as a stretch has arrivals, over the time from its first arrival to the last of them. */
+function servedRate({ comingMs, goneMs, ended }: Passage, { first, last }: Stretch): number {
+  if (last >= ended) return 0;
+  return (last - first) / (goneMs[last] - comingMs[first]);
 }
 
 /** Where arrivals run furthest ahead of what is served at a pace. */
