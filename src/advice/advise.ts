@@ -3,7 +3,8 @@ import { planReplay, type ReplayOptions, type ReplayPlan } from '../config/repla
 import { replay } from '../replay.js';
 import { type Anomaly, cacheChurn, mayChurn } from '../report/anomalies.js';
 import { type Bottleneck, bottleneckMs, type Remedy } from '../report/bottlenecks.js';
-import { type Findings, type Pool, poolsOf, sumOf } from '../report/findings.js';
+import type { Findings } from '../report/findings.js';
+import { type Pool, poolsOf, sumOf } from '../report/numbers.js';
 import type { Report } from '../report/report.js';
 import type { ReplayResult } from '../report/result.js';
 import { type Verdict, verdictOf } from '../report/verdict.js';

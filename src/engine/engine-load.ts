@@ -26,9 +26,13 @@ export class EngineLoad {
   /** Passes in which the head of the queue did not fit though one of those behind it would have. */
   blockedHeads = 0;
 
-  /** Charges the waiting during passes to what the head of the queue lacked in them. */
-  noteWait(lack: Lack, passes: number, ms: number): void {
-    const waitMs = this.waiting * ms;
+  /**
+   * Charges the waiting during passes to what the head of the queue lacked in them.
+   * @param waiting how many wait by the end of them; their number is taken to have changed evenly
+   */
+  noteWait(lack: Lack, passes: number, ms: number, waiting: number): void {
+    const waitMs = ((this.waiting + waiting) / 2) * ms;
+    this.waiting = waiting;
     if (lack === 'blocks') {
       this.waitedForBlocks += passes;
       this.blocksWaitMs += waitMs;

@@ -1,5 +1,5 @@
 import type { Remedy } from './bottlenecks.js';
-import type { Numbers, Pool } from './findings.js';
+import { type Numbers, type Pool, sumOf } from './numbers.js';
 import { counted, percent } from './words.js';
 
 /** Something that should not be. */
@@ -50,10 +50,6 @@ export function anomaliesOf(report: Numbers, pools: readonly Pool[]): Anomaly[] 
   return found;
 }
 
-function total({ workers }: Pool, key: string): number {
-  return workers.reduce((sum, worker) => sum + worker[key], 0);
-}
-
 function named({ stage }: Pool): { stage?: 'prefill' | 'decode' } {
   return stage === '' ? {} : { stage };
 }
@@ -63,8 +59,8 @@ function whose({ stage }: Pool): string {
 }
 
 function headOfLine(pool: Pool): Anomaly[] {
-  const blocked = total(pool, 'blocked_heads');
-  if (blocked <= BLOCKED_PART * total(pool, 'passes')) return [];
+  const blocked = sumOf(pool.workers, 'blocked_heads');
+  if (blocked <= BLOCKED_PART * sumOf(pool.workers, 'passes')) return [];
   return [
     {
       name: 'head_of_line_blocking',
@@ -98,12 +94,14 @@ function imbalance(pool: Pool, report: Numbers): Anomaly[] {
 
 /** Pools that evict so much that a larger one might hold more of what comes again. */
 export function mayChurn(pools: readonly Pool[]): Pool[] {
-  return pools.filter((pool) => total(pool, 'kv_evicted_blocks') > CHURNED_POOLS * total(pool, 'kv_blocks'));
+  return pools.filter(
+    (pool) => sumOf(pool.workers, 'kv_evicted_blocks') > CHURNED_POOLS * sumOf(pool.workers, 'kv_blocks'),
+  );
 }
 
 /** The cache of a pool holds too little: a larger one was tried. */
 export function cacheChurn(pool: Pool, reuse: number, largerReuse: number, times: number): Anomaly {
-  const evicted = total(pool, 'kv_evicted_blocks');
+  const evicted = sumOf(pool.workers, 'kv_evicted_blocks');
   return {
     name: 'cache_churn',
     ...named(pool),

@@ -1,5 +1,5 @@
-import type { Numbers, Pool } from './findings.js';
 import type { LatencyParts } from './latency-parts.js';
+import { type Numbers, type Pool, sumOf } from './numbers.js';
 import { duration, percent } from './words.js';
 
 /** Something to change, and what a run with the change measured. */
@@ -104,7 +104,7 @@ function waits(ms: (part: Part) => number, pools: readonly Pool[], report: Numbe
 
 /** What the head of a queue lacked while requests waited in it, each weighed by the time that they waited. */
 function queue(ms: number, { workers }: Pool, report: Numbers): Found[] {
-  const waited = (key: string) => workers.reduce((sum, worker) => sum + worker[key], 0);
+  const waited = (key: string) => sumOf(workers, key);
   const lacks = [
     { limit: 'num_gpu_blocks', waited: waited('kv_blocks_wait_ms'), text: 'waiting for KV blocks' },
     {

@@ -24,6 +24,8 @@ export interface Congestion {
 
 /** Growth of the delay below which a stage counts as keeping up. */
 const DRIFT = 0.02;
+/** Excess from which on a stage counts as overloaded: a capacity is not known better. */
+const LEAST_EXCESS = 0.05;
 const LEAST_ARRIVALS = 10;
 /** Standard deviations of the number of arrivals that chance is given. */
 const CHANCE = 3;
@@ -136,7 +138,7 @@ export function congestion(
   const surplus = count * (1 - 1 / (1 + Math.max(excess, climb.growthMs / (climb.toMs - climb.fromMs))));
   const chance = CHANCE * gapVariation(arrivals, window) * Math.sqrt(count / weight);
   const isOverload =
-    excess >= DRIFT &&
+    excess >= LEAST_EXCESS &&
     surplus >= chance &&
     (lastsMs >= LASTS * serviceMs ||
       (lastsMs >= LASTS_AT_LEAST * serviceMs && pileMs >= LASTS * serviceMs)) &&

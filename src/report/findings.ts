@@ -1,20 +1,9 @@
 import { type Anomaly, anomaliesOf } from './anomalies.js';
 import { type Bottleneck, bottlenecksOf } from './bottlenecks.js';
 import type { Collector } from './collector.js';
+import { type Numbers, poolsOf, sumOf } from './numbers.js';
 import { type Course, type Verdict, verdictOf } from './verdict.js';
 import { duration, percent } from './words.js';
-
-/** The report so far, by key. */
-export type Numbers = Readonly<Record<string, unknown>>;
-
-/** What a worker did, as the report tells it. */
-export type WorkerNumbers = Record<string, number>;
-
-/** The workers of a fleet, or of one of its stages. */
-export interface Pool {
-  stage: '' | 'prefill' | 'decode';
-  workers: readonly WorkerNumbers[];
-}
 
 export interface Findings {
   verdict: Verdict;
@@ -68,16 +57,4 @@ function goalsText(sla: Attainment | undefined): string | undefined {
     return `${name.toUpperCase()} of ${duration(ms)}: ${percent(sla[name] as number)}`;
   });
   return `${percent(sla.attainment)} of the requests kept the goals${goals.length > 1 ? ` (${goals.join(', ')})` : ` (${goals[0].split(':')[0]})`}`;
-}
-
-/** The workers of a run, by stage. */
-export function poolsOf(report: Numbers): Pool[] {
-  return (['', 'prefill', 'decode'] as const).flatMap((stage): Pool[] => {
-    const workers = report[stage === '' ? 'workers' : `${stage}_workers`] as WorkerNumbers[] | undefined;
-    return workers ? [{ stage, workers }] : [];
-  });
-}
-
-export function sumOf(workers: readonly WorkerNumbers[], key: string): number {
-  return workers.reduce((total, worker) => total + worker[key], 0);
 }

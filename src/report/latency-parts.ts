@@ -145,7 +145,7 @@ export function sumOf(parts: LatencyParts): number {
 }
 
 /** Time in queues, whoever's. */
-export function queuedMs(parts: LatencyParts): number {
+function queuedMs(parts: LatencyParts): number {
   return parts.router_queue + parts.worker_queue + parts.decode_room + parts.decode_queue;
 }
 

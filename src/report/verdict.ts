@@ -53,7 +53,8 @@ export function verdictOf(course: Course, capacity?: Capacity): Verdict {
   if (requests.length === 0)
     return { state: 'idle', evidence: [rejected > 0 ? 'every request was rejected' : 'no request came'] };
   const waits = waitingShares(requests);
-  const evidence = course.goals === undefined ? [] : [course.goals];
+  const goals = course.goals === undefined ? [] : [course.goals];
+  const evidence: string[] = [];
   for (const { stage, share } of course.busy)
     evidence.push(`${stage === '' ? '' : `${stage} `}workers busy ${percent(share)} of the time`);
   evidence.push(`requests spend ${percent(waits.overall)} of their latency waiting`);
@@ -62,8 +63,9 @@ export function verdictOf(course: Course, capacity?: Capacity): Verdict {
       `${counted(unfinished, 'request was', 'requests were')} unfinished at the end, and not all that they will wait is known`,
     );
   const worst = worstStage(course, capacity);
-  if (worst?.found.isOverload) return overloaded(worst, evidence);
-  if (waits.overall < BACKLOG && waits.worst < WORST_BACKLOG) return { state: 'stable', evidence };
+  if (worst?.found.isOverload) return overloaded(worst, goals, evidence);
+  if (waits.overall < BACKLOG && waits.worst < WORST_BACKLOG)
+    return { state: 'stable', evidence: [...goals, ...evidence] };
   evidence.unshift(
     waits.overall < BACKLOG
       ? `at the worst time ${percent(waits.worst)} of the latency was waiting`
@@ -71,7 +73,7 @@ export function verdictOf(course: Course, capacity?: Capacity): Verdict {
         ? 'queues form but do not keep growing'
         : 'more is in flight than is served at once',
   );
-  return { state: 'backlogged', evidence };
+  return { state: 'backlogged', evidence: [...goals, ...evidence] };
 }
 
 type Stage = 'prefill' | 'decode';
@@ -105,7 +107,7 @@ function worstStage(course: Course, capacity?: Capacity): Worst | undefined {
   return worst;
 }
 
-function overloaded({ stage, found }: Worst, evidence: readonly string[]): Verdict {
+function overloaded({ stage, found }: Worst, goals: readonly string[], evidence: readonly string[]): Verdict {
   const { fromMs, toMs, excess, growthMs } = found;
   const whose = stage === undefined ? 'the workers' : `the ${stage} workers`;
   return {
@@ -114,6 +116,7 @@ function overloaded({ stage, found }: Worst, evidence: readonly string[]): Verdi
     window_ms: [fromMs, toMs],
     excess,
     evidence: [
+      ...goals,
       `${span(fromMs, toMs)} ${percent(excess)} more came than ${whose} could take`,
       `latency grew by ${duration(growthMs)} meanwhile`,
       ...evidence,

@@ -69,7 +69,7 @@ const fleet = fc.record({
 /** Passes of a stretch do not look at the queue again, so that what they count of it may lag behind. */
 function withoutWaits({ bottlenecks: _, anomalies: __, ...report }: Report): Report {
   const workers = report.workers as Record<string, number>[];
-  const isWait = (key: string) => key.startsWith('passes_short') || key === 'blocked_heads';
+  const isWait = (key: string) => /^passes_short|_wait_ms$|^blocked_heads$/.test(key);
   return {
     ...report,
     workers: workers.map((worker) =>

@@ -212,7 +212,8 @@ export class SglangScheduler implements FleetCore, DestinationHost {
     load.sequences = running.length;
     load.decodeSteps += passes * running.length;
     load.sequenceSteps += passes * running.length;
-    if (load.waiting > 0) load.noteWait('sequences', passes, lastedMs);
+    const { length } = this.waiting;
+    if (load.waiting + length > 0) load.noteWait('sequences', passes, lastedMs, length);
     if (!meter.isOn) return;
     const { last } = meter;
     meter.addRun(passes, running.length);
@@ -312,7 +313,12 @@ export class SglangScheduler implements FleetCore, DestinationHost {
     load.waiting = this.waiting.length;
     if (this.waiting.length === 0) return;
     const isFull = running.length >= this.options.maxSequences;
-    load.noteWait(this.admission.lacksPages ? 'blocks' : isFull ? 'sequences' : 'tokens', 1, lastsMs);
+    load.noteWait(
+      this.admission.lacksPages ? 'blocks' : isFull ? 'sequences' : 'tokens',
+      1,
+      lastsMs,
+      load.waiting,
+    );
   }
 
   /** Requests that came with their prompt begin to run. @returns how many */

@@ -234,7 +234,9 @@ export class VllmScheduler implements FleetCore {
     load.sequences = this.running.length;
     load.decodeSteps += passes * group.size;
     load.sequenceSteps += passes * group.size;
-    if (load.waiting > 0) load.noteWait(this.lackOfHead(passes), passes, stretch.startMs - sinceMs);
+    const waiting = this.waitingCount;
+    if (load.waiting + waiting > 0)
+      load.noteWait(this.lackOfHead(passes), passes, stretch.startMs - sinceMs, waiting);
     if (this.meter.isOn) this.measureStretch(passes);
     this.madeProgress = true;
     emission.lastEmitMs = stretch.startMs;
@@ -293,8 +295,8 @@ export class VllmScheduler implements FleetCore {
     load.sequenceSteps += this.running.length;
     load.prefillMs += prefillMs;
     load.prefillTokens += this.pass.newPromptTokens;
-    load.waiting = this.waiting.size + (this.offloading?.parked ?? 0);
-    if (lack && this.waiting.size > 0) load.noteWait(lack, 1, end - nowMs);
+    load.waiting = this.waitingCount;
+    if (lack && this.waiting.size > 0) load.noteWait(lack, 1, end - nowMs, load.waiting);
     this.madeProgress =
       end > nowMs ||
       this.admissions > 0 ||

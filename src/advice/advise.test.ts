@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import type { ReplayOptions } from '../config/replay-options.js';
+import { replay } from '../replay.js';
+import { advise } from './advise.js';
+import { changed } from './change.js';
+import { gainsOf, harms } from './trial.js';
+
+const LOAD: ReplayOptions = { inputTokens: 600, outputTokens: 80, requestCount: 300 };
+
+async function advised(options: ReplayOptions) {
+  const result = await replay(options);
+  return { base: result.report, advice: await advise(options, result) };
+}
+
+const STARVED: ReplayOptions = { ...LOAD, requestRate: 12, extraEngineArgs: '{"max_num_seqs":4}' };
+
+describe('advice', () => {
+  it('finds the setting that holds a fleet back, and claims what a run with it measures', async () => {
+    const { base, advice } = await advised(STARVED);
+    expect(advice.verdict.state).toBe('overloaded');
+    expect(advice.bottlenecks[0]).toMatchObject({ limit: 'max_num_seqs', latency: 'ttft' });
+    const [remedy] = advice.bottlenecks[0].remedies;
+    expect(Object.keys(remedy.change)).toEqual(['extra_engine_args.max_num_seqs']);
+    const { report } = await replay(changed(STARVED, remedy.change));
+    const gains = gainsOf(base, report);
+    expect(gains.mean_ttft).toBeGreaterThan(0.2);
+    for (const [name, gain] of Object.entries(remedy.gain)) expect(gains[name]).toBeCloseTo(gain, 3);
+    expect(harms(gains)).toBe(false);
+  });
+
+  it('is the same every time', async () => {
+    const [first, second] = [await advised(STARVED), await advised(STARVED)];
+    expect(second.advice).toEqual(first.advice);
+  });
+
+  it('tries nothing where nothing waits', async () => {
+    const { advice } = await advised({ ...LOAD, requestRate: 1 });
+    expect(advice.verdict.state).toBe('stable');
+    expect(advice.advice.tried_changes).toBe(0);
+  });
+
+  it('calls a fleet overloaded by what it can serve at most, not by how long requests take when many are in flight', async () => {
+    // Passes grow longer with what runs: latency climbs to a plateau, which is no overload.
+    const { verdict } = (await advised({ ...LOAD, requestCount: 600, requestRate: 15 })).advice;
+    expect(verdict.state).toBe('stable');
+    const over = (await advised({ ...LOAD, requestCount: 2000, requestRate: 120 })).advice.verdict;
+    expect(over).toMatchObject({ state: 'overloaded' });
+  });
+
+  it('names the longer context that serves requests which are refused', async () => {
+    const options = { ...LOAD, requestRate: 1, requestCount: 20, extraEngineArgs: '{"max_model_len":400}' };
+    const { advice } = await advised(options);
+    const [anomaly] = advice.anomalies;
+    expect(anomaly).toMatchObject({ name: 'unservable_requests', count: 20 });
+    expect(anomaly.remedies[0].change).toEqual({ 'extra_engine_args.max_model_len': 1600 });
+  });
+});
+
+describe('a change', () => {
+  it('is made inside an object, beside it, and taken out again', () => {
+    const options: ReplayOptions = { numWorkers: 2, extraEngineArgs: '{"block_size":16,"sglang":{"a":1}}' };
+    expect(changed(options, { num_workers: 4, 'extra_engine_args.sglang.b': 2 })).toMatchObject({
+      numWorkers: 4,
+      extraEngineArgs: '{"block_size":16,"sglang":{"a":1,"b":2}}',
+    });
+    expect(changed(options, { 'extra_engine_args.block_size': null, num_workers: null })).toEqual({
+      numWorkers: undefined,
+      extraEngineArgs: '{"sglang":{"a":1}}',
+    });
+    expect(options.numWorkers).toBe(2);
+  });
+});
