@@ -14,8 +14,10 @@ export interface FleetLoop {
   readonly nowMs: number;
   /** When something happens next; Infinity when nothing will unless a request comes. */
   readonly nextMs: number;
-  /** Lets everything happen that happens up to and at a time. */
+  /** Lets everything happen that happens up to and at a time, if that is still to come. */
   until(ms: number): void;
+  /** Takes a request out, wherever it is. */
+  cancel(ticket: number): void;
   /** The fleet as it is now. */
   stages(): readonly StageView[];
   /** Sets how many workers a stage has; those that go finish what they have. */
@@ -104,7 +106,8 @@ export function openFleetLoop(
     get nextMs() {
       return run.nextMs;
     },
-    until: (ms) => run.until(ms),
+    until: (ms) => run.until(Math.max(ms, run.nowMs)),
+    cancel: (ticket) => run.cancel(ticket),
     stages: () => run.stages(),
     scale: (stage, workers, startupMs) => run.scale(stage, workers, startupMs),
   };

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { replay } from '../replay.js';
 import { FakeClock } from '../testing/fake-clock.js';
@@ -19,13 +20,15 @@ interface TimedRequest {
 }
 
 /** A fleet on a clock of the test, and what each of its requests has got so far. */
-function openFleet(settings: FleetSettings) {
+function openTestFleet(settings: FleetSettings) {
   const clock = new FakeClock();
   const serving = openServing({ ...settings, check: true }, clock);
-  let content = 0;
-  const submit = (inputTokens: number, outputTokens: number) => {
+  let content = 1_000_000;
+  const submit = (inputTokens: number, outputTokens: number, group?: number) => {
     const seen: Seen = { tokensMs: [], why: undefined };
-    const tokens = Uint32Array.from({ length: inputTokens }, () => content++);
+    const tokens = Uint32Array.from({ length: inputTokens }, (_, i) =>
+      group === undefined || i > 200 ? content++ : group * 1000 + i,
+    );
     const ticket = serving.submit(
       { tokens, outputTokens },
       {
@@ -45,7 +48,7 @@ function openFleet(settings: FleetSettings) {
 }
 
 function serveAll(settings: FleetSettings, requests: readonly TimedRequest[], lagMs: number): Seen[] {
-  const { clock, submit } = openFleet(settings);
+  const { clock, submit } = openTestFleet(settings);
   const seen = requests.map(({ atMs, inputTokens, outputTokens }) => {
     clock.advanceTo(atMs, lagMs);
     return submit(inputTokens, outputTokens).seen;
@@ -89,6 +92,42 @@ const REQUESTS: readonly TimedRequest[] = [
   { atMs: 4000, inputTokens: 2000, outputTokens: 12 },
 ];
 
+/** Small enough for queues, preemptions and full caches. */
+const TIGHT = { block_size: 16, num_gpu_blocks: 120, max_num_seqs: 8, max_num_batched_tokens: 512 };
+const tight = (more: object) => JSON.stringify({ ...TIGHT, ...more });
+const STAGES = (engine_type: string) => ({
+  prefillEngineArgs: tight({ engine_type, worker_type: 'prefill', kv_bytes_per_token: 100_000 }),
+  decodeEngineArgs: tight({ engine_type, worker_type: 'decode', kv_bytes_per_token: 100_000 }),
+  numPrefillWorkers: 2,
+  numDecodeWorkers: 2,
+});
+const BUSY_FLEETS: Record<string, FleetSettings> = {
+  vLLM: { numWorkers: 2, extraEngineArgs: tight({}) },
+  'vLLM with speculation': {
+    extraEngineArgs: tight({ aic_nextn: 2, aic_nextn_accept_rates: '0.7,0.5' }),
+  },
+  'TensorRT-LLM': { numWorkers: 2, extraEngineArgs: tight({ engine_type: 'trtllm' }) },
+  SGLang: { numWorkers: 2, extraEngineArgs: tight({ engine_type: 'sglang' }) },
+  'the KV router with a queue': {
+    numWorkers: 3,
+    routerMode: 'kv_router',
+    routerConfig: '{"router_queue_threshold": 0.2}',
+    extraEngineArgs: tight({}),
+  },
+  'two ranks': { extraEngineArgs: tight({ dp_size: 2 }) },
+  'tiers below': {
+    kvOffload: true,
+    extraEngineArgs: tight({ num_g2_blocks: 400, kv_bytes_per_token: 100_000 }),
+  },
+  'vLLM in two stages': STAGES('vllm'),
+  'SGLang in two stages': STAGES('sglang'),
+  'two stages behind KV routers': {
+    ...STAGES('vllm'),
+    routerMode: 'kv_router',
+    routerConfig: '{"router_queue_threshold": 0.2}',
+  },
+};
+
 const FLEETS: Record<string, FleetSettings> = {
   'two vLLM workers': {
     numWorkers: 2,
@@ -120,7 +159,7 @@ describe.each(Object.entries(FLEETS))('%s', (_, settings) => {
 
 describe('a fleet in service', () => {
   it('tells a cancelled request its end and nothing more', () => {
-    const { clock, serving, submit } = openFleet({});
+    const { clock, serving, submit } = openTestFleet({});
     const { ticket, seen } = submit(100, 50);
     clock.advanceTo(60);
     const before = seen.tokensMs.length;
@@ -133,7 +172,7 @@ describe('a fleet in service', () => {
   });
 
   it('is drained when the last request has ended', async () => {
-    const { clock, serving, submit } = openFleet({});
+    const { clock, serving, submit } = openTestFleet({});
     const { seen } = submit(100, 50);
     let drained = false;
     const draining = serving.drain().then(() => {
@@ -144,5 +183,61 @@ describe('a fleet in service', () => {
     clock.advanceTo(1e6);
     await draining;
     expect(seen.why).toBe('completed');
+  });
+});
+
+describe.each(Object.entries(BUSY_FLEETS))('%s under load, with cancellations and scaling', (_, settings) => {
+  const request = fc.record({
+    afterMs: fc.nat({ max: 60 }),
+    inputTokens: fc.integer({ min: 1, max: 700 }),
+    outputTokens: fc.integer({ min: 1, max: 90 }),
+    group: fc.nat({ max: 3 }),
+    cancelAfterMs: fc.option(fc.nat({ max: 400 }), { freq: 2 }),
+    workers: fc.option(fc.integer({ min: 1, max: 4 }), { freq: 8 }),
+  });
+
+  it('loses nothing that was not cancelled, and holds nothing in the end', () => {
+    fc.assert(
+      fc.property(fc.array(request, { minLength: 1, maxLength: 40 }), (requests) => {
+        const { clock, serving, submit } = openTestFleet(settings);
+        const cancels: { atMs: number; ticket: number; seen: Seen }[] = [];
+        const served: { seen: Seen; outputTokens: number }[] = [];
+        let nowMs = 0;
+        const advance = (ms: number) => {
+          for (const { atMs, ticket } of cancels.filter(
+            (cancel) => cancel.atMs > nowMs && cancel.atMs <= ms,
+          )) {
+            clock.advanceTo(atMs);
+            serving.cancel(ticket);
+          }
+          clock.advanceTo(ms);
+          nowMs = ms;
+        };
+        for (const { afterMs, inputTokens, outputTokens, group, cancelAfterMs, workers } of requests) {
+          advance(nowMs + afterMs);
+          if (workers !== null) for (const { name } of serving.stages()) serving.scale(name, workers);
+          const { ticket, seen } = submit(inputTokens, outputTokens, group);
+          if (cancelAfterMs === null) served.push({ seen, outputTokens });
+          else cancels.push({ atMs: nowMs + cancelAfterMs + 0.5, ticket, seen });
+          cancels.sort((a, b) => a.atMs - b.atMs);
+        }
+        advance(1e6);
+        for (const { seen, outputTokens } of served) {
+          expect(seen.why).toBe('completed');
+          expect(seen.tokensMs).toHaveLength(outputTokens);
+        }
+        for (const { seen } of cancels) expect(['completed', 'cancelled']).toContain(seen.why);
+        for (const { heldRequests, workers } of serving.stages()) {
+          expect(heldRequests).toBe(0);
+          for (const rank of workers.flatMap(({ ranks }) => ranks))
+            expect(rank).toMatchObject({
+              waitingRequests: 0,
+              runningRequests: 0,
+              cache: { activeBlocks: 0 },
+            });
+        }
+      }),
+      { numRuns: 40 },
+    );
   });
 });

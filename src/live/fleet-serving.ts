@@ -1,5 +1,5 @@
 import type { RequestOutcome } from '../report/outcome.js';
-import type { StageView } from '../simulation/views.js';
+import type { StageName, StageView } from '../simulation/views.js';
 import type { Clock } from './clock.js';
 import { Deliveries } from './deliveries.js';
 import type { FleetListener, FleetLoop } from './fleet-loop.js';
@@ -87,12 +87,23 @@ export class FleetServing implements Serving {
     return this.clock.nowMs;
   }
 
+  /** Sets how many workers a stage has; those that go finish what they have, and new ones start at once. */
+  scale(stage: StageName, workers: number): void {
+    this.loop.until(this.clock.nowMs);
+    this.loop.scale(stage, workers, 0);
+    this.arm();
+  }
+
   stages(): readonly StageView[] {
     return this.loop.stages();
   }
 
   cancel(ticket: Ticket): void {
     if (!this.sinks.has(ticket)) return;
+    if (!this.source.remove(ticket)) {
+      this.loop.cancel(ticket);
+      this.arm();
+    }
     this.end({ ticket, why: 'cancelled', atMs: this.clock.nowMs, outcome: undefined });
   }
 
@@ -116,7 +127,8 @@ export class FleetServing implements Serving {
 
   private readonly wake = (): void => {
     const { loop } = this;
-    loop.until(this.clock.nowMs + NEAR_MS);
+    const { nowMs } = this.clock;
+    while (loop.nextMs <= nowMs + NEAR_MS) loop.until(Math.max(nowMs, loop.nextMs));
     this.deliveries.deliver(loop.nowMs, (ticket, atMs) => this.sinks.get(ticket)?.token(ticket, atMs));
     for (const ending of this.endings.splice(0)) this.end(ending);
     this.arm();

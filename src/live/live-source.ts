@@ -28,6 +28,13 @@ export class LiveSource implements RequestSource {
     this.arrivals.push(arrival);
   }
 
+  /** Takes back a request that nobody has taken in. @returns whether there was one */
+  remove(ticket: number): boolean {
+    const at = this.arrivals.findIndex((arrival) => arrival.ticket === ticket);
+    if (at >= 0) this.arrivals.splice(at, 1);
+    return at >= 0;
+  }
+
   nextReadyMs(): number {
     return this.arrivals.length > 0 ? this.arrivals[0].arrivalMs : Number.POSITIVE_INFINITY;
   }

@@ -15,6 +15,8 @@ export class FleetFlow implements Flow {
   readonly stages: readonly Stage[];
   private readonly group: WorkerGroup;
   private readonly draft = new RequestDraft();
+  /** Requests that are to leave, with the worker that has them in a pass or with the router. */
+  private readonly cancelled = new Set<number>();
 
   /** @param lone the rules of a worker that is alone, in their place */
   constructor(
@@ -34,6 +36,7 @@ export class FleetFlow implements Flow {
     () => this.agenda.takeAll(PASS_END, this.endPass),
     () => this.agenda.takeAll(WORKER_READY, this.welcome),
     () => this.takeArrivals(),
+    () => this.takeOut(),
     () => this.group.drive(),
     () => this.group.removeDrained(),
   ];
@@ -71,6 +74,31 @@ export class FleetFlow implements Flow {
     while (fleet.options.source.take(nowMs, draft)) {
       fleet.place(fleet.accept(draft), draft, nowMs);
       any = true;
+    }
+    return any;
+  }
+
+  cancel(row: number): void {
+    const slot = this.fleet.slots.find(row);
+    if (slot >= 0) this.cancelled.add(slot);
+  }
+
+  /** Takes cancelled requests out of workers that are between passes. @returns whether there were any */
+  private takeOut(): boolean {
+    const { fleet, group, cancelled } = this;
+    if (cancelled.size === 0) return false;
+    let any = false;
+    for (const slot of cancelled) {
+      const rank = fleet.slots.rank[slot];
+      if (!fleet.slots.isFree(slot)) {
+        if (rank < 0) continue;
+        const worker = group.workerOfRank(rank);
+        group.cutShort(worker);
+        if (group.isBusy(worker) || !fleet.cancel(slot, this.agenda.nowMs)) continue;
+        group.wake(worker);
+        any = true;
+      }
+      cancelled.delete(slot);
     }
     return any;
   }

@@ -1,6 +1,7 @@
 import type { EngineCore, EngineSignal } from '../engine/engine-core.js';
 import type { GapSink } from '../engine/request-log.js';
 import type { Collector } from '../report/collector.js';
+import type { RequestOutcome } from '../report/outcome.js';
 import type { Placement } from '../router/router.js';
 import type { RequestDraft } from '../workload/source.js';
 import { EnginePool, type EnginePoolOptions } from './engine-pool.js';
@@ -102,14 +103,28 @@ export class Fleet {
   }
 
   private endOne(slot: number, rejected: boolean, nowMs: number): void {
+    if (!rejected) this.ledger.noteTraffic(slot);
+    this.leave(slot, rejected ? 'rejected' : 'completed', nowMs);
+  }
+
+  private leave(slot: number, status: RequestOutcome['status'], nowMs: number): void {
     const { ledger, pool } = this;
-    ledger.record(slot, rejected ? 'rejected' : 'completed', nowMs);
-    if (!rejected) ledger.noteTraffic(slot);
+    ledger.record(slot, status, nowMs);
     const released = pool.ended(slot, nowMs);
-    ledger.tell(slot, rejected, nowMs);
+    ledger.tell(slot, status === 'rejected', nowMs);
     this.dispatchAll(released, nowMs);
     pool.leave(slot);
     this.slots.give(slot);
+  }
+
+  /** Takes a request out of its rank, between passes. @returns false when it must stay until a later pass */
+  cancel(slot: number, nowMs: number): boolean {
+    const core = this.pool.cores[this.slots.rank[slot]];
+    if (!core.cancel(slot)) return false;
+    core.publishEvents();
+    this.leave(slot, 'unfinished', nowMs);
+    if (this.options.checks) core.check();
+    return true;
   }
 
   /** Records what is unfinished. */

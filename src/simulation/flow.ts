@@ -22,6 +22,8 @@ export interface Flow {
   nextArrivalMs(): number;
   /** Workers of a stage have come or gone. */
   topologyChanged(stage: Stage): void;
+  /** The request of a row is to leave, as soon as whoever has it can let it go. */
+  cancel(row: number): void;
   /** The fleet is scaled from now on. */
   willScale(): void;
   /** The time cap has come. */

@@ -73,7 +73,7 @@ export class Handoffs {
     return (this.state[slot] & fact) !== 0;
   }
 
-  private hasIssued(slot: number, action: number): boolean {
+  hasIssued(slot: number, action: number): boolean {
     return (this.state[slot] & (ISSUED << action)) !== 0;
   }
 

@@ -98,6 +98,7 @@ export class FleetRun implements Run {
   /** When something happens next; Infinity when nothing will unless a request comes or the fleet is scaled. */
   get nextMs(): number {
     const { flow, agenda } = this.options;
+    if (this.hasBegun && !this.isSettled) return agenda.nowMs;
     return Math.min(flow.nextArrivalMs(), agenda.nextMs);
   }
 
@@ -194,6 +195,20 @@ export class FleetRun implements Run {
       scaled.group.scaleTo(workers, startupMs);
       scaled.group.removeDrained();
       flow.topologyChanged(scaled);
+    });
+    this.isSettled = false;
+  }
+
+  /**
+   * Takes the request of a row out of the fleet, wherever it is; a worker lets go of it at the end of its pass. Nothing
+   * happens to one that is not in flight.
+   */
+  cancel(row: number): void {
+    const { flow, agenda } = this.options;
+    if (this.isDone) return;
+    this.guarded(() => {
+      if (this.nowMs > agenda.nowMs) this.enter(this.nowMs);
+      flow.cancel(row);
     });
     this.isSettled = false;
   }

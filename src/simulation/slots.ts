@@ -1,5 +1,8 @@
 import { grownFloats, grownInts } from '../engine/request-log.js';
 
+/** Row of a slot that nobody uses. */
+const NOBODY = -1;
+
 /** The requests in flight, by slot; slots are used again, so tables grow with what is in flight. */
 export class RequestSlots {
   capacity = 0;
@@ -24,7 +27,17 @@ export class RequestSlots {
 
   give(slot: number): void {
     this.inFlight--;
+    this.row[slot] = NOBODY;
     this.free.push(slot);
+  }
+
+  /** The slot of a request by its row, or -1 when it is not in flight. */
+  find(row: number): number {
+    return this.row.indexOf(row);
+  }
+
+  isFree(slot: number): boolean {
+    return this.row[slot] === NOBODY;
   }
 
   private grow(): void {
@@ -37,6 +50,7 @@ export class RequestSlots {
     this.inputTokens = grownInts(this.inputTokens, slots);
     this.requestedTokens = grownInts(this.requestedTokens, slots);
     this.rank = grownInts(this.rank, slots);
+    this.row.fill(NOBODY, before);
     for (let slot = slots - 1; slot >= before; slot--) this.free.push(slot);
     this.capacity = slots;
     this.onGrow(slots);

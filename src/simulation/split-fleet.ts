@@ -149,11 +149,16 @@ export class SplitFleet {
   }
 
   /** A request has left its decode worker; the workload takes it as completed, even when rejected, as in the reference. */
-  end(slot: number, status: 'completed' | 'rejected', nowMs: number): void {
+  end(slot: number, status: 'completed' | 'rejected' | 'failed', nowMs: number): void {
     this.close(slot, status, nowMs);
     if (status === 'completed') this.ledger.noteTraffic(slot);
     this.ledger.tell(slot, false, nowMs);
     if (this.handoffs.has(slot, OVER)) this.leave(slot);
+  }
+
+  /** Whether a request has not ended. */
+  runs(slot: number): boolean {
+    return this.status[slot] === RUNS;
   }
 
   /** A request cannot go on; the workload hears of it when its handoff has been cleaned up. */

@@ -10,7 +10,9 @@ import {
   ACTIVATED,
   CANCEL_DESTINATION,
   CANCEL_SOURCE,
+  FAILED,
   HELD,
+  OVER,
   RELEASE_SOURCE,
   RESERVE_DESTINATION,
   RESERVED,
@@ -42,6 +44,8 @@ export class SplitFlow implements Flow {
   private readonly deferredOnPrefill = new Map<number, Action[]>();
   private readonly deferredOnDecode = new Map<number, Action[]>();
   private readonly draft = new RequestDraft();
+  /** Requests that are to leave. */
+  private readonly cancelled = new Set<number>();
   private readonly bypass: Bypass | undefined;
 
   constructor(
@@ -75,6 +79,7 @@ export class SplitFlow implements Flow {
     () => this.agenda.takeAll(TRANSFER_END, this.endTransfer),
     () => this.takeArrivals(),
     () => this.runActions(),
+    () => this.takeOut(),
     () => this.prefill.drive(),
     () => this.decode.drive(),
     () => this.prefill.removeDrained(),
@@ -110,6 +115,54 @@ export class SplitFlow implements Flow {
     const placements = group.pool.topologySettled(this.agenda.nowMs);
     if (group === this.prefill) this.dispatchAll(placements);
     else for (const placement of placements) this.acceptDestination(placement);
+  }
+
+  cancel(row: number): void {
+    const slot = this.fleet.ledger.slots.find(row);
+    if (slot >= 0) this.cancelled.add(slot);
+  }
+
+  /** Lets cancelled requests go as far as they can now. @returns whether there were any that could */
+  private takeOut(): boolean {
+    let any = false;
+    for (const slot of this.cancelled) {
+      if (this.fleet.ledger.slots.isFree(slot)) this.cancelled.delete(slot);
+      else if (this.fleet.runs(slot) && this.letGo(slot)) any = true;
+    }
+    return any;
+  }
+
+  private letGo(slot: number): boolean {
+    const { handoffs } = this.fleet;
+    if (handoffs.has(slot, ACTIVATED) || handoffs.has(slot, OVER)) return this.letGoOfDecode(slot);
+    if (handoffs.has(slot, FAILED)) return false;
+    const isOnItsWay = handoffs.hasIssued(slot, START_TRANSFER) && !handoffs.has(slot, TRANSFERRED);
+    const isHeld =
+      (handoffs.hasIssued(slot, SUBMIT_PREFILL) && handoffs.prefillRank[slot] < 0) ||
+      (handoffs.hasIssued(slot, RESERVE_DESTINATION) && handoffs.decodeRank[slot] < 0);
+    if (isOnItsWay || isHeld) return false;
+    const chosen = this.bypass?.placementOf(slot);
+    if (chosen) this.leaveDecode(slot);
+    this.fail(slot, 'failed', this.agenda.nowMs);
+    return true;
+  }
+
+  /** Takes a request out of its decode worker, between passes. */
+  private letGoOfDecode(slot: number): boolean {
+    const { fleet, decode } = this;
+    const rank = fleet.handoffs.decodeRank[slot];
+    const worker = decode.workerOfRank(rank);
+    if (this.mustWait(decode, worker) || !fleet.decode.cores[rank].cancel(slot)) return false;
+    this.leaveDecode(slot);
+    fleet.end(slot, 'failed', this.agenda.nowMs);
+    decode.wake(worker);
+    this.retry(worker);
+    return true;
+  }
+
+  private leaveDecode(slot: number): void {
+    for (const placement of this.fleet.decode.ended(slot, this.agenda.nowMs))
+      this.acceptDestination(placement);
   }
 
   willScale(): void {
@@ -155,7 +208,8 @@ export class SplitFlow implements Flow {
 
   private hearPrefill({ slot, kind }: EngineSignal, nowMs: number): void {
     if (kind === 'held') this.dispatchAll(this.fleet.prefill.prefillCompleted(slot, nowMs));
-    else if (kind === 'rejected') this.fail(slot, 'rejected', nowMs);
+    else if (kind === 'rejected' && !this.fleet.handoffs.has(slot, FAILED))
+      this.fail(slot, 'rejected', nowMs);
   }
 
   private sourceHeld(slot: number, nowMs: number): void {
@@ -218,8 +272,10 @@ export class SplitFlow implements Flow {
   }
 
   private runAction(action: Action): boolean {
-    const { slot } = action;
-    switch (action.kind) {
+    const { slot, kind } = action;
+    const isCleanup = kind === CANCEL_DESTINATION || kind === CANCEL_SOURCE;
+    if (!isCleanup && this.cancelled.has(slot) && this.fleet.handoffs.has(slot, FAILED)) return true;
+    switch (kind) {
       case SUBMIT_PREFILL:
         return this.submit(slot);
       case RESERVE_DESTINATION:
@@ -233,7 +289,7 @@ export class SplitFlow implements Flow {
       case CANCEL_SOURCE:
         return this.runOnPrefill(action);
       default:
-        throw new Error(`no such action: ${action.kind}`);
+        throw new Error(`no such action: ${kind}`);
     }
   }
 
@@ -315,13 +371,18 @@ export class SplitFlow implements Flow {
     const { slot, kind } = action;
     const rank = fleet.handoffs.decodeRank[slot];
     if (rank < 0) {
-      this.cancelled(slot);
+      this.cleanedUp(slot);
       return true;
     }
     const worker = decode.workerOfRank(rank);
     if (this.mustWait(decode, worker)) return defer(this.deferredOnDecode, worker, action);
-    if (kind === CANCEL_DESTINATION) this.cancelled(slot);
-    else {
+    if (kind === CANCEL_DESTINATION) {
+      if (this.cancelled.has(slot)) {
+        worker.cores[0].destinations.cancel(slot);
+        this.leaveDecode(slot);
+      }
+      this.cleanedUp(slot);
+    } else {
       worker.cores[0].destinations.activate(slot);
       fleet.handoffs.destinationActivatedMs[slot] = agenda.nowMs;
       this.happened(slot, ACTIVATED);
@@ -342,8 +403,11 @@ export class SplitFlow implements Flow {
       core.releaseHeld(slot);
       core.publishEvents();
       prefill.wake(worker);
+    } else if (kind === CANCEL_SOURCE && this.cancelled.has(slot)) {
+      core.cancel(slot);
+      prefill.wake(worker);
     }
-    if (kind === CANCEL_SOURCE) this.cancelled(slot);
+    if (kind === CANCEL_SOURCE) this.cleanedUp(slot);
     else {
       handoffs.sourceReleasedMs[slot] = agenda.nowMs;
       this.complete(slot);
@@ -356,7 +420,7 @@ export class SplitFlow implements Flow {
     return group.isBusy(worker);
   }
 
-  private cancelled(slot: number): void {
+  private cleanedUp(slot: number): void {
     if (this.fleet.handoffs.cancelled(slot)) this.complete(slot);
   }
 
