@@ -18,6 +18,10 @@ export interface FleetLoop {
   until(ms: number): void;
   /** Takes a request out, wherever it is. */
   cancel(ticket: number): void;
+  /** Requests on the worker that serves one of them. */
+  neighbours(ticket: number): readonly number[];
+  /** The worker of a request breaks down with all that it has; a new one takes its place. */
+  loseWorkerOf(ticket: number): void;
   /** The fleet as it is now. */
   stages(): readonly StageView[];
   /** Sets how many workers a stage has; those that go finish what they have. */
@@ -108,6 +112,8 @@ export function openFleetLoop(
     },
     until: (ms) => run.until(Math.max(ms, run.nowMs)),
     cancel: (ticket) => run.cancel(ticket),
+    neighbours: (ticket) => run.neighbours(ticket),
+    loseWorkerOf: (ticket) => run.loseWorkerOf(ticket),
     stages: () => run.stages(),
     scale: (stage, workers, startupMs) => run.scale(stage, workers, startupMs),
   };

@@ -3,6 +3,7 @@ import type { StageName, StageView } from '../simulation/views.js';
 import type { Clock } from './clock.js';
 import { Deliveries } from './deliveries.js';
 import type { FleetListener, FleetLoop } from './fleet-loop.js';
+import { HangingSink } from './hanging-sink.js';
 import { LiveSource } from './live-source.js';
 import type { EndKind, Prompt, Serving, Ticket, TokenSink } from './serving.js';
 
@@ -85,6 +86,24 @@ export class FleetServing implements Serving {
   /** The time of the fleet, in milliseconds since its start. */
   get nowMs(): number {
     return this.clock.nowMs;
+  }
+
+  /** The worker of a request breaks down: all requests that it has fail, and a new worker takes its place. */
+  loseWorkerOf(ticket: Ticket): void {
+    const { loop, clock } = this;
+    const lost = [...loop.neighbours(ticket)];
+    loop.loseWorkerOf(ticket);
+    for (const other of lost)
+      this.end({ ticket: other, why: 'failed', atMs: clock.nowMs, outcome: undefined });
+    this.arm();
+  }
+
+  /** The worker of a request hangs: nothing of all that it has comes out before a time has gone by. */
+  hangWorkerOf(ticket: Ticket, ms: number): void {
+    for (const other of this.loop.neighbours(ticket)) {
+      const sink = this.sinks.get(other);
+      if (sink) this.sinks.set(other, new HangingSink(sink, ms));
+    }
   }
 
   /** Sets how many workers a stage has; those that go finish what they have, and new ones start at once. */

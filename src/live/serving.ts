@@ -25,7 +25,7 @@ export interface TokenSink {
   /** @param atMs when the pass ended that generated it; the call comes a little later, by the machine's timers */
   token(ticket: Ticket, atMs: number): void;
   /** @param outcome how it went, where the fleet has come to an end with it */
-  ended(ticket: Ticket, why: EndKind, atMs: number, outcome?: RequestOutcome | undefined): void;
+  ended(ticket: Ticket, why: EndKind, atMs: number, outcome?: RequestOutcome): void;
 }
 
 /** A fleet that serves requests as time goes by. */

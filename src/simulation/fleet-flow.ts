@@ -5,7 +5,7 @@ import type { Fleet } from './fleet.js';
 import type { Flow, Stage } from './flow.js';
 import type { LoneRules } from './lone-rules.js';
 import type { RunError } from './run-error.js';
-import { WorkerGroup } from './workers.js';
+import { type Worker, WorkerGroup } from './workers.js';
 
 /**
  * Many workers that serve requests from prompt to last token (`replay/offline/agg.rs` of the reference). At each time:
@@ -81,6 +81,22 @@ export class FleetFlow implements Flow {
   cancel(row: number): void {
     const slot = this.fleet.slots.find(row);
     if (slot >= 0) this.cancelled.add(slot);
+  }
+
+  workerOfRow(row: number) {
+    const slot = this.fleet.slots.find(row);
+    const rank = slot < 0 ? -1 : this.fleet.slots.rank[slot];
+    return rank < 0 ? undefined : { stage: this.stages[0], worker: this.group.workerOfRank(rank) };
+  }
+
+  rowsOf(_stage: Stage, worker: Worker): number[] {
+    const { slots } = this.fleet;
+    const isHere = (slot: number) =>
+      slots.rank[slot] >= 0 && this.group.workerOfRank(slots.rank[slot]) === worker;
+    return slots
+      .inUse()
+      .filter(isHere)
+      .map((slot) => slots.row[slot]);
   }
 
   /** Takes cancelled requests out of workers that are between passes. @returns whether there were any */

@@ -1,7 +1,7 @@
 import type { Collector } from '../report/collector.js';
 import type { RunError } from './run-error.js';
 import type { StageName } from './views.js';
-import type { WorkerGroup } from './workers.js';
+import type { Worker, WorkerGroup } from './workers.js';
 
 export interface Stage {
   readonly name: StageName;
@@ -24,6 +24,10 @@ export interface Flow {
   topologyChanged(stage: Stage): void;
   /** The request of a row is to leave, as soon as whoever has it can let it go. */
   cancel(row: number): void;
+  /** The worker that has, or last had, the request of a row; undefined where none was given it. */
+  workerOfRow(row: number): { stage: Stage; worker: Worker } | undefined;
+  /** Rows of the requests that a worker has. */
+  rowsOf(stage: Stage, worker: Worker): number[];
   /** The fleet is scaled from now on. */
   willScale(): void;
   /** The time cap has come. */

@@ -213,6 +213,28 @@ export class FleetRun implements Run {
     this.isSettled = false;
   }
 
+  /** Rows of the requests on the worker that serves one of them, that one included; none where no worker does. */
+  neighbours(row: number): number[] {
+    const { flow } = this.options;
+    const place = flow.workerOfRow(row);
+    return place ? flow.rowsOf(place.stage, place.worker) : [];
+  }
+
+  /** The worker that serves a request breaks down: all that it has leaves, and a new worker takes its place. */
+  loseWorkerOf(row: number): void {
+    const { flow, agenda } = this.options;
+    const place = flow.workerOfRow(row);
+    if (!place || this.isDone) return;
+    for (const other of flow.rowsOf(place.stage, place.worker)) this.cancel(other);
+    this.guarded(() => {
+      if (this.nowMs > agenda.nowMs) this.enter(this.nowMs);
+      flow.willScale();
+      place.stage.group.replace(place.worker);
+      flow.topologyChanged(place.stage);
+    });
+    this.isSettled = false;
+  }
+
   /** When something happened last. */
   get lastEventMs(): number {
     return this.options.agenda.nowMs;

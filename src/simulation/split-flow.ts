@@ -122,6 +122,26 @@ export class SplitFlow implements Flow {
     if (slot >= 0) this.cancelled.add(slot);
   }
 
+  workerOfRow(row: number) {
+    const slot = this.fleet.ledger.slots.find(row);
+    if (slot < 0) return undefined;
+    const { prefillRank, decodeRank } = this.fleet.handoffs;
+    if (decodeRank[slot] >= 0)
+      return { stage: this.stages[1], worker: this.decode.workerOfRank(decodeRank[slot]) };
+    if (prefillRank[slot] < 0) return undefined;
+    return { stage: this.stages[0], worker: this.prefill.workerOfRank(prefillRank[slot]) };
+  }
+
+  rowsOf({ group }: Stage, worker: Worker): number[] {
+    const { slots } = this.fleet.ledger;
+    const ranks = this.fleet.handoffs[group === this.prefill ? 'prefillRank' : 'decodeRank'];
+    const isHere = (slot: number) => ranks[slot] >= 0 && group.workerOfRank(ranks[slot]) === worker;
+    return slots
+      .inUse()
+      .filter(isHere)
+      .map((slot) => slots.row[slot]);
+  }
+
   /** Lets cancelled requests go as far as they can now. @returns whether there were any that could */
   private takeOut(): boolean {
     let any = false;

@@ -129,6 +129,13 @@ export class WorkerGroup {
     }
   }
 
+  /** A worker takes nothing new any more, and another one takes its place. */
+  replace(worker: Worker): void {
+    if (worker.phase !== 'active') return;
+    this.drain(worker);
+    this.addWorker(0);
+  }
+
   private drain(worker: Worker): void {
     worker.phase = 'draining';
     this.draining++;

@@ -20,7 +20,7 @@ export class AnswerStream {
   private toolFrames = 0;
   private isOver = false;
   private endedChoices = 0;
-  private readonly breaking: Fault | undefined;
+  private breaking: Fault | undefined;
 
   /** @param abandon called when nobody hears the answer any more */
   constructor(
@@ -28,9 +28,11 @@ export class AnswerStream {
     private readonly answer: Answer,
     private readonly dialect: Dialect,
     private readonly faults: FaultSet,
+    private readonly breakWorker: (choice: Choice, fault: Fault) => void,
     private readonly abandon: () => void,
   ) {
     this.breaking = faults.breaking;
+    outgoing.on('error', () => undefined);
     outgoing.on('close', () => {
       if (this.isOver && outgoing.writableFinished) return;
       this.isOver = true;
@@ -100,6 +102,12 @@ export class AnswerStream {
   private breakWith(fault: Fault, choice: Choice, frame: string): void {
     const { outgoing } = this;
     switch (fault.kind) {
+      case 'worker-death':
+      case 'worker-hang':
+        outgoing.write(frame);
+        this.breaking = undefined;
+        this.breakWorker(choice, fault);
+        return;
       case 'error-frame':
         this.fail(new ApiError(500, 'the engine failed (injected)', { code: 'injected' }));
         return;
@@ -133,7 +141,8 @@ export class AnswerStream {
 
   private cut(): void {
     this.isOver = true;
-    this.outgoing.destroy();
+    // What has been written leaves in this turn.
+    setImmediate(() => this.outgoing.destroy());
     this.abandon();
   }
 }

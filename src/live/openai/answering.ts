@@ -5,7 +5,7 @@ import { drawOutput, type OutputShape } from '../text/output-ids.js';
 import type { Answer } from './answer.js';
 import { AnswerStream } from './answer-stream.js';
 import { ApiError, badRequest } from './api-error.js';
-import type { FaultSet } from './faults.js';
+import type { Fault, FaultSet } from './faults.js';
 import { Choice, type ChoiceListener, type Finish, type GenerationRequest } from './generation.js';
 import type { ServedModel } from './model.js';
 import type { Asked } from './requests.js';
@@ -23,6 +23,8 @@ export interface AnsweringParts {
   /** Of output ids of requests that name no seed. */
   seed: bigint;
   watch: AnswerWatch;
+  /** Lets the worker of a choice fail as a fault has it. */
+  breakWorker(choice: Choice, fault: Fault): void;
   /** Time of the fleet, in milliseconds. */
   nowMs(): number;
   /** Seconds since 1970. */
@@ -88,7 +90,9 @@ export class Answering {
       piece: (choice, piece) => stream?.piece(choice, piece),
       ended: (choice) => stream?.ended(choice),
     });
-    stream = new AnswerStream(outgoing, answer, asked.dialect, faults, () => cancelAll(answer));
+    stream = new AnswerStream(outgoing, answer, asked.dialect, faults, this.parts.breakWorker, () =>
+      cancelAll(answer),
+    );
     stream.open(headers);
     this.start(answer);
   }

@@ -5,15 +5,20 @@ import { bodyLimit } from 'hono/body-limit';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Answering } from './answering.js';
 import { ApiError } from './api-error.js';
+import { type Capacity, capacityOf, setCapacity } from './capacity.js';
 import { embed } from './embeddings.js';
 import { FAULT_HEADER, type FaultSet, type Faults } from './faults.js';
 import { anthropicError } from './messages.js';
 import type { ServedModel } from './model.js';
 import { type ReadRequest, readChat, readCompletion, readMessage, readResponse } from './requests.js';
+import { capacitySchema, loadAdapterSchema, readBody, unloadAdapterSchema } from './schemas.js';
 
 export interface AppParts {
   answering: Answering;
   model: ServedModel;
+  /** The fleet, to look at and to scale. */
+  capacity: Capacity;
+  nowSeconds(): number;
   faults: Faults;
   mostBodyBytes: number;
   /** Refuses a request while the fleet takes no more. @throws {ApiError} */
@@ -45,6 +50,7 @@ export function createApp(parts: AppParts): Hono<Env> {
   app.onError((error, c) => refuse(c, error));
   app.notFound((c) => refuse(c, new ApiError(404, `no such path: ${c.req.method} ${c.req.path}`)));
   addModelRoutes(app, parts);
+  addControlRoutes(app, parts);
   const generating: [string, ReadRequest][] = [
     ['/v1/chat/completions', readChat],
     ['/v1/completions', readCompletion],
@@ -74,6 +80,25 @@ function addModelRoutes(app: Hono<Env>, { model, isReady, metrics }: AppParts): 
   app.get('/metrics', async (c) => {
     const { type, text } = await metrics();
     return c.body(text, 200, { 'content-type': type });
+  });
+}
+
+function addControlRoutes(app: Hono<Env>, { model, capacity, nowSeconds }: AppParts): void {
+  app.get('/control/capacity', (c) => c.json(capacityOf(capacity)));
+  app.post('/control/capacity', async (c) => {
+    const asked = readBody(capacitySchema, await c.req.text());
+    setCapacity(capacity, asked);
+    return c.json(capacityOf(capacity));
+  });
+  app.post('/v1/load_lora_adapter', async (c) => {
+    const { lora_name, lora_path } = readBody(loadAdapterSchema, await c.req.text());
+    model.loadAdapter(lora_name, lora_path, nowSeconds());
+    return c.text(`Success: LoRA adapter '${lora_name}' added successfully.`);
+  });
+  app.post('/v1/unload_lora_adapter', async (c) => {
+    const { lora_name } = readBody(unloadAdapterSchema, await c.req.text());
+    model.unloadAdapter(lora_name);
+    return c.text(`Success: LoRA adapter '${lora_name}' removed successfully.`);
   });
 }
 

@@ -146,4 +146,6 @@ const BREAKING: readonly FaultKind[] = [
   'cut-tool',
   'reset',
   'stall',
+  'worker-hang',
+  'worker-death',
 ];

@@ -103,6 +103,11 @@ export class Choice implements TokenSink {
     );
   }
 
+  /** Its number in the fleet. */
+  get number(): Ticket {
+    return this.ticket;
+  }
+
   cancel(): void {
     if (this.finish === undefined) this.serving?.cancel(this.ticket);
   }

@@ -119,6 +119,15 @@ export const embeddingSchema = z.object({
   encoding_format: z.enum(['float', 'base64']).nullish(),
 });
 
+const workers = z.int().min(0).max(1024);
+export const capacitySchema = z.strictObject({
+  workers: workers.nullish(),
+  prefill_workers: workers.nullish(),
+  decode_workers: workers.nullish(),
+});
+export const loadAdapterSchema = z.object({ lora_name: z.string().min(1), lora_path: z.string() });
+export const unloadAdapterSchema = z.object({ lora_name: z.string().min(1) });
+
 /** Reads the body of a request. @throws {ApiError} 400 naming the field */
 export function readBody<Schema extends z.ZodType>(schema: Schema, body: string): z.output<Schema> {
   let json: unknown;

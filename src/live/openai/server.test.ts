@@ -229,3 +229,41 @@ describe('a server', () => {
     await server.close();
   });
 });
+
+describe('control', () => {
+  const post = (server: LiveServer, path: string, body: object) =>
+    fetch(`${server.url}${path}`, { method: 'POST', body: JSON.stringify(body) });
+  const jsonOf = async (answer: Response) => (await answer.json()) as Record<string, never>;
+
+  it('scales the fleet while it serves', async () => {
+    const server = await startTestServer();
+    const answers = Array.from({ length: 40 }, (_, i) =>
+      post(server, '/v1/completions', { model: 'mock', prompt: `prompt ${i}`, max_tokens: 50 }),
+    );
+    for (const workers of [5, 1, 3]) {
+      const answer = await post(server, '/control/capacity', { workers });
+      expect(await jsonOf(answer)).toMatchObject({ stages: [{ active: workers }] });
+    }
+    for (const answer of await Promise.all(answers))
+      expect(await jsonOf(answer)).toMatchObject({ usage: { completion_tokens: 50 } });
+    await expect
+      .poll(async () => jsonOf(await fetch(`${server.url}/control/capacity`)))
+      .toMatchObject({ stages: [{ active: 3, draining: 0 }] });
+    expect((await post(server, '/control/capacity', { prefill_workers: 1 })).status).toBe(400);
+    expect((await post(server, '/control/capacity', { workers: -1 })).status).toBe(400);
+    await server.close();
+  });
+
+  it('loads adapters and unloads them', async () => {
+    const server = await startTestServer();
+    const ask = () => post(server, '/v1/completions', { model: 'fine', prompt: 'x', max_tokens: 1 });
+    expect((await ask()).status).toBe(404);
+    const load = { lora_name: 'fine', lora_path: '/adapters/fine' };
+    expect((await post(server, '/v1/load_lora_adapter', load)).status).toBe(200);
+    expect((await post(server, '/v1/load_lora_adapter', load)).status).toBe(400);
+    expect(await jsonOf(await ask())).toMatchObject({ model: 'fine' });
+    expect((await post(server, '/v1/unload_lora_adapter', load)).status).toBe(200);
+    expect((await ask()).status).toBe(404);
+    await server.close();
+  });
+});

@@ -72,10 +72,16 @@ export async function startServer(settings: ServerSettings): Promise<LiveServer>
       model,
       seed: settings.seed,
       watch: metrics,
+      breakWorker: ({ number }, { kind, ms }) => {
+        if (kind === 'worker-hang') serving.hangWorkerOf(number, ms);
+        else serving.loseWorkerOf(number);
+      },
       nowMs: () => serving.nowMs,
       nowSeconds,
     }),
     model,
+    capacity: serving,
+    nowSeconds,
     faults: new Faults(settings.faults, settings.seed),
     mostBodyBytes: settings.mostBodyBytes,
     admit: () => {

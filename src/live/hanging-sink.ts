@@ -1,0 +1,31 @@
+import type { RequestOutcome } from '../report/outcome.js';
+import type { EndKind, Ticket, TokenSink } from './serving.js';
+
+/** Keeps from a sink what it should hear, for a time, as if the worker hung; then it hears all of it at once. */
+export class HangingSink implements TokenSink {
+  private kept: (() => void)[] | undefined = [];
+
+  constructor(
+    private readonly sink: TokenSink,
+    ms: number,
+  ) {
+    setTimeout(() => {
+      const kept = this.kept ?? [];
+      this.kept = undefined;
+      for (const tell of kept) tell();
+    }, ms);
+  }
+
+  private tell(what: () => void): void {
+    if (this.kept) this.kept.push(what);
+    else what();
+  }
+
+  token(ticket: Ticket, atMs: number): void {
+    this.tell(() => this.sink.token(ticket, atMs));
+  }
+
+  ended(ticket: Ticket, why: EndKind, atMs: number, outcome?: RequestOutcome): void {
+    this.tell(() => this.sink.ended(ticket, why, atMs, outcome));
+  }
+}
