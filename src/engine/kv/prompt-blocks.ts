@@ -23,6 +23,11 @@ export interface PromptBlockOptions {
   pools: number;
 }
 
+/** Told of each block that is named after its tokens, in the order of a prompt; the parent of a first block is the root. */
+export interface BlockNamer {
+  named(node: number, parent: number, tokens: Uint32Array): void;
+}
+
 const MAX_ID = 2147483647;
 /** Tree nodes that all pools together may keep in arrays, at four bytes each. */
 const NEAR_NODES = 1 << 23;
@@ -48,10 +53,11 @@ export class PromptBlocks {
   private readonly lastNode: number[] = [];
   private readonly contents: (Uint32Array | undefined)[] = [];
 
-  /** @param tree of other blocks that are named alike */
+  /** @param tree of other blocks that are named alike @param namer told of blocks that come with tokens */
   constructor(
     private readonly options: PromptBlockOptions,
     readonly tree = new PrefixTree(),
+    private readonly namer?: BlockNamer,
   ) {
     const { hashBlockTokens, blockTokens, hasTokens } = options;
     this.stride = hasTokens ? 1 : Math.ceil(hashBlockTokens / blockTokens);
@@ -155,9 +161,11 @@ export class PromptBlocks {
       high = Math.imul(high + content[p], 0x85ebca6b);
       high ^= high >>> 13;
     }
-    const node = tree.child(this.lastNode[slot], low >>> 0, high >>> 0);
+    const parent = this.lastNode[slot];
+    const node = tree.child(parent, low >>> 0, high >>> 0);
+    this.namer?.named(node, parent, content.subarray(index * blockTokens, (index + 1) * blockTokens));
     tree.retain(node);
-    tree.release(this.lastNode[slot]);
+    tree.release(parent);
     this.lastNode[slot] = node;
     this.append(slot, node);
     return node;

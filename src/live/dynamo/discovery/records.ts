@@ -25,18 +25,18 @@ export interface Instance extends EndpointName {
 }
 
 /** What the events of a channel or source are about. */
-type Scope =
+export type Scope =
   | { kind: 'namespace'; namespace: string }
   | { kind: 'component'; namespace: string; component: string }
   | ({ kind: 'endpoint' } & EndpointName);
 
-type EventTransport =
+export type EventTransport =
   | { kind: 'zmq'; endpoint: string }
   | { kind: 'nats'; subjectPrefix: string }
   | { kind: 'broker'; config: WireMap };
 
 /** Where the messages of a publisher are to be had. */
-interface EventChannel {
+export interface EventChannel {
   scope: Scope;
   topic: string;
   publisherId: bigint;
@@ -108,6 +108,13 @@ function scopePath(scope: Scope): string {
   return scopeParts(scope)
     .map((part) => part.join('/'))
     .join('/');
+}
+
+/** The scope as the beginning of a NATS subject. */
+export function scopeSubject(scope: Scope): string {
+  return scopeParts(scope)
+    .map((part) => part.join('.'))
+    .join('.');
 }
 
 // ---- Text ----------------------------------------------------------------------------------------------------

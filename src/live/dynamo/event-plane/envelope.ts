@@ -15,7 +15,7 @@ export interface Envelope {
   payload: Uint8Array;
 }
 
-function encodeEnvelope(envelope: Envelope): Buffer {
+export function encodeEnvelope(envelope: Envelope): Buffer {
   return encodeMsgpack({
     publisher_id: envelope.publisherId,
     sequence: envelope.sequence,
@@ -26,7 +26,7 @@ function encodeEnvelope(envelope: Envelope): Buffer {
 }
 
 /** @throws {WireError} */
-function decodeEnvelope(bytes: Uint8Array): Envelope {
+export function decodeEnvelope(bytes: Uint8Array): Envelope {
   const fields = Fields.of(decodeMsgpack(bytes), 'envelope');
   const payload = fields.get('payload');
   if (!(payload instanceof Uint8Array)) throw new WireError('envelope.payload: expected bytes');
@@ -71,7 +71,7 @@ export function decodeZmqMessage(frames: readonly Buffer[]): Envelope {
 }
 
 /** An unsigned integer of eight bytes, big-endian. */
-function u64(value: bigint): Buffer {
+export function u64(value: bigint): Buffer {
   const bytes = Buffer.allocUnsafe(8);
   bytes.writeBigUInt64BE(value, 0);
   return bytes;

@@ -4,13 +4,13 @@ import { Fields, WireError, type WireValue, type Writable } from '../codec/value
 type StorageTier = 'device' | 'host_pinned' | 'disk' | 'external';
 
 /** A cached block: its identity (a hash of all content up to its end) and the hash of its own tokens. */
-interface StoredBlock {
+export interface StoredBlock {
   blockHash: bigint;
   tokensHash: bigint;
 }
 
 /** Something that happened in the KV cache of a rank. */
-type KvChange =
+export type KvChange =
   | {
       kind: 'stored';
       parentHash: bigint | undefined;
@@ -29,7 +29,7 @@ export interface KvEvent {
   change: KvChange;
 }
 
-function kvEventValue({ workerId, rank, tier, eventId, change }: KvEvent): Writable {
+export function kvEventValue({ workerId, rank, tier, eventId, change }: KvEvent): Writable {
   return {
     worker_id: workerId,
     storage_tier: tier,

@@ -2,12 +2,12 @@ import { decodeMsgpack, encodeMsgpack } from '../codec/msgpack.js';
 import { Float, WireError, type WireValue, type Writable } from '../codec/value.js';
 
 /** A KV event in the layout of vLLM: block hashes, and the tokens themselves instead of their hashes. */
-type VllmEvent =
+export type VllmEvent =
   | {
       kind: 'stored';
       blockHashes: bigint[];
       parentHash: bigint | undefined;
-      tokens: readonly number[];
+      tokens: number[];
       blockTokens: number;
     }
   | { kind: 'removed'; blockHashes: bigint[] }

@@ -12,9 +12,9 @@ export interface HandoffIdentity {
 }
 
 /** Whose side acts first: vLLM computes the prompt before room is made for it, SGLang afterwards. */
-type HandoffOrder = 'SourceFirst' | 'DestinationFirst';
+export type HandoffOrder = 'SourceFirst' | 'DestinationFirst';
 
-interface TransferTiming {
+export interface TransferTiming {
   mode: 'full_prompt' | 'destination_missing';
   fullPromptTokens: number;
   kvBytesPerToken: number | undefined;

@@ -13,7 +13,7 @@ export interface GenerateRequest {
 }
 
 /** Where a decode worker finds the prefill worker of its request. */
-interface Bootstrap {
+export interface Bootstrap {
   host: string;
   port: number;
   room: bigint;

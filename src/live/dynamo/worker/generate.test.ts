@@ -1,14 +1,18 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { Prompt, Serving, TokenSink } from '../../serving.js';
+import type { Prompt, TokenSink } from '../../serving.js';
 import { decodeMsgpack, encodeMsgpack } from '../codec/msgpack.js';
 import type { WireValue, Writable } from '../codec/value.js';
 import type { Call } from '../request-plane/call-home.js';
 import { type GenerateCall, generateRequest, readOutput } from '../request-plane/generate.js';
 import { GenerateEndpoint, type GenerateOptions } from './generate.js';
+import type { HandoverServing } from './rank.js';
 import { TokenIds, thinkingTokens } from './token-ids.js';
 
 /** A fleet that does what the test says. */
-class Rank implements Serving {
+class Rank implements HandoverServing {
+  readonly reserve = vi.fn();
+  readonly activate = vi.fn();
+  readonly release = vi.fn();
   readonly served: { prompt: Prompt; sink: TokenSink }[] = [];
   readonly cancel = vi.fn();
 
@@ -56,6 +60,13 @@ function endpoint(options: Partial<GenerateOptions> = {}) {
     role: 'aggregated',
     ranks,
     ids,
+    recorded: new Map(),
+    handoff: {
+      order: 'SourceFirst',
+      engineType: 'vllm',
+      timing: { mode: 'full_prompt', kvBytesPerToken: 1, gigabytesPerSecond: 1 },
+    },
+    bootstrap: undefined,
     cachesAnswers: false,
     tellsErrors: false,
     ...options,

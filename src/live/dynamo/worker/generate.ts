@@ -1,24 +1,42 @@
-import type { Prompt, Serving, Ticket } from '../../serving.js';
+import { randomUUID } from 'node:crypto';
+import type { Prompt } from '../../serving.js';
 import { WireError } from '../codec/value.js';
 import type { WorkerRole } from '../discovery/card.js';
+import type { BootstrapServer } from '../handoff/bootstrap-server.js';
+import { DestinationSession } from '../handoff/destination.js';
+import type { HandoffIdentity, HandoffOrder, TransferTiming } from '../handoff/messages.js';
+import { PREFILL_RESULT, SourceSession, transferMs } from '../handoff/source.js';
 import type { Call } from '../request-plane/call-home.js';
 import {
+  type Bootstrap,
   errorItem,
   type GenerateRequest,
   outputItem,
   readGenerateRequest,
 } from '../request-plane/generate.js';
+import type { HandoverServing } from './rank.js';
 import type { TokenIds } from './token-ids.js';
 
 const REJECTED = 'request rejected: request exceeds worker admission limits';
-/** What a prefill worker leaves for the decode worker: the reference's frontend only hands it on. */
-const PREFILL_RESULT = 'dummy';
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** What is the same for all handoffs of a worker. */
+export interface HandoffOptions {
+  order: HandoffOrder;
+  engineType: string;
+  timing: Omit<TransferTiming, 'fullPromptTokens'>;
+}
 
 export interface GenerateOptions {
   role: WorkerRole;
   /** One for each data-parallel rank. */
-  ranks: readonly Serving[];
+  ranks: readonly HandoverServing[];
   ids: TokenIds;
+  /** Answers of a recording, by the `output_replay_id` of requests. */
+  recorded: ReadonlyMap<string, Uint32Array>;
+  handoff: HandoffOptions;
+  /** Where a prefill worker meets decode workers. */
+  bootstrap: BootstrapServer | undefined;
   /** Whether blocks of an answer are cached as what was said, so that a next turn finds them. */
   cachesAnswers: boolean;
   /** Whether errors in a stream are told as errors; the reference writes them as reasons to finish, which get lost. */
@@ -46,25 +64,37 @@ export class GenerateEndpoint {
 
   /** @throws {WireError} for what this worker does not serve */
   private checked(request: GenerateRequest): GenerateRequest {
-    const { role, ranks } = this.options;
-    const { bootstrap, maxTokens, rank } = request;
+    const { role, ranks, handoff } = this.options;
+    const { bootstrap, rank } = request;
     if (rank !== undefined && rank >= ranks.length)
       throw new WireError(`dp_rank ${rank} is out of bounds for dp_size ${ranks.length}`);
     if (role === 'aggregated' && bootstrap?.handoffId !== undefined)
       throw new WireError('aggregated mocker request cannot carry handoff metadata');
-    if (role !== 'aggregated' && bootstrap !== undefined && bootstrap.handoffId === undefined)
-      throw new WireError('disaggregated mocker requires a handoff ID');
-    if (role !== 'prefill' && maxTokens === undefined)
+    if (role !== 'aggregated' && bootstrap !== undefined) {
+      if (bootstrap.handoffId === undefined)
+        throw new WireError('disaggregated mocker requires a handoff ID');
+      if (handoff.engineType === 'trtllm') throw new WireError('mocker handoff does not support TRT-LLM');
+    }
+    if (role !== 'prefill' && request.maxTokens === undefined && !this.recordingOf(request))
       throw new WireError('max_output_tokens must be specified for mocker');
     return request;
   }
 
+  private recordingOf({ annotations }: GenerateRequest): Uint32Array | undefined {
+    const note = annotations.find((text) => text.startsWith(REPLAY_NOTE));
+    return note === undefined ? undefined : this.options.recorded.get(note.slice(REPLAY_NOTE.length));
+  }
+
   private serve(call: Call, request: GenerateRequest): void {
-    const { role, ranks } = this.options;
+    const { role, ranks, ids, bootstrap } = this.options;
     const rank = request.rank ?? this.nextRank++ % ranks.length;
-    const budget = role === 'prefill' ? 1 : Math.max(1, request.maxTokens!);
-    const answer = this.options.ids.answer(budget);
-    this.submit(call, ranks[rank], this.prompt(request, answer), answer);
+    const recorded = role === 'prefill' ? undefined : this.recordingOf(request);
+    const answer = recorded ?? ids.answer(role === 'prefill' ? 1 : Math.max(1, request.maxTokens!));
+    const prompt = this.prompt(request, answer);
+    const meeting = role === 'aggregated' ? undefined : request.bootstrap;
+    if (meeting && role === 'decode') this.receivePrompt(call, rank, prompt, answer, meeting);
+    else if (meeting && bootstrap) this.handPromptOver(bootstrap, call, rank, prompt, answer[0], meeting);
+    else this.submit(call, ranks[rank], prompt, answer);
   }
 
   private prompt({ tokens }: GenerateRequest, answer: Uint32Array): Prompt {
@@ -76,19 +106,69 @@ export class GenerateEndpoint {
     };
   }
 
-  private submit(call: Call, serving: Serving, prompt: Prompt, answer: Uint32Array): void {
-    const disaggregatedParams = this.options.role === 'prefill' ? PREFILL_RESULT : undefined;
+  private identity(call: Call, { room, handoffId }: Bootstrap): HandoffIdentity {
+    return { handoffId: handoffId!, room, requestId: UUID.test(call.id) ? call.id : randomUUID() };
+  }
+
+  private receivePrompt(call: Call, rank: number, prompt: Prompt, answer: Uint32Array, bootstrap: Bootstrap) {
+    const { handoff, ranks } = this.options;
+    const identity = this.identity(call, bootstrap);
+    new DestinationSession({
+      ...{ call, prompt, answer, bootstrap, identity },
+      ...handoff,
+      rank: ranks[rank],
+      rankNumber: rank,
+    });
+  }
+
+  private handPromptOver(
+    server: BootstrapServer,
+    call: Call,
+    rank: number,
+    prompt: Prompt,
+    token: number,
+    bootstrap: Bootstrap,
+  ): void {
+    const { handoff, ranks } = this.options;
+    const timing = this.timing(prompt);
+    const identity = this.identity(call, bootstrap);
+    new SourceSession(server, {
+      ...handoff,
+      ...{ call, prompt, token, timing, identity },
+      rank: ranks[rank],
+    });
+  }
+
+  private timing({ tokens }: Prompt): TransferTiming {
+    const { mode, kvBytesPerToken, gigabytesPerSecond } = this.options.handoff.timing;
+    return { mode, fullPromptTokens: tokens.length, kvBytesPerToken, gigabytesPerSecond };
+  }
+
+  private submit(call: Call, rank: HandoverServing, prompt: Prompt, answer: Uint32Array): void {
+    const isPrefill = this.options.role === 'prefill';
+    const disaggregatedParams = isPrefill ? PREFILL_RESULT : undefined;
     let emitted = 0;
-    const ticket: Ticket = serving.submit(prompt, {
+    const finish = () => {
+      call.send(outputItem({ tokens: [], finish: 'length' }));
+      call.end();
+    };
+    const ticket = rank.submit(prompt, {
       token: () => call.send(outputItem({ tokens: [answer[emitted++]], disaggregatedParams })),
       ended: (_ticket, why) => {
         if (why === 'cancelled') return;
-        if (why === 'completed') call.send(outputItem({ tokens: [], finish: 'length' }));
-        else if (this.options.tellsErrors) call.send(errorItem(REJECTED, 'InvalidArgument'));
-        else call.send(outputItem({ tokens: [], finish: { error: REJECTED } }));
-        call.end();
+        if (why !== 'completed') this.reject(call);
+        else if (isPrefill) setTimeout(finish, transferMs(this.timing(prompt), prompt.tokens.length));
+        else finish();
       },
     });
-    call.onCancel = () => serving.cancel(ticket);
+    call.onCancel = () => rank.cancel(ticket);
+  }
+
+  private reject(call: Call): void {
+    if (this.options.tellsErrors) call.send(errorItem(REJECTED, 'InvalidArgument'));
+    else call.send(outputItem({ tokens: [], finish: { error: REJECTED } }));
+    call.end();
   }
 }
+
+const REPLAY_NOTE = 'output_replay_id:';

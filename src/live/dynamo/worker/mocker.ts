@@ -1,23 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EngineArgs } from '../../../config/engine-type.js';
 import { InputError } from '../../../config/input-error.js';
-import { planReplay } from '../../../config/replay-options.js';
-import { resolveEngines } from '../../../setup/engines.js';
-import { ENGINES } from '../../../setup/kinds.js';
 import { WallClock } from '../../clock.js';
-import { type FleetSettings, openServing } from '../../open-serving.js';
 import { decodeJson, encodeJson } from '../codec/json.js';
-import { Fields, type WireMap } from '../codec/value.js';
+import { Fields, Float, type WireMap, type Writable } from '../codec/value.js';
 import { type ModelFolder, modelCard, readModelFolder, type WorkerRole } from '../discovery/card.js';
 import { parseEndpoint } from '../discovery/names.js';
+import { defaultEndpoint, type Environment, ownAddress, randomId } from '../environment.js';
+import type { EventPlane } from '../event-plane/plane.js';
 import {
-  defaultEndpoint,
-  type Environment,
+  disconnectNats,
+  openEventPlane,
   openRegistry,
   openRequestPlane,
   type PlaneChoices,
-  randomId,
-} from '../environment.js';
+} from '../planes.js';
 import type { RequestPlane } from '../request-plane/plane.js';
 import {
   type EngineFlags,
@@ -26,6 +23,9 @@ import {
   rankArguments,
   readEngineFile,
 } from './engine-settings.js';
+import type { RankParts } from './rank.js';
+import { handoffOf, rankParts } from './rank-parts.js';
+import { readRecording } from './recording.js';
 import { type Reasoning, TokenIds } from './token-ids.js';
 import { Worker } from './worker.js';
 
@@ -155,6 +155,7 @@ class Launch implements Mocker {
   readonly workers: Worker[] = [];
   private readonly clock = new WallClock();
   private requests: RequestPlane | undefined;
+  private events: EventPlane | undefined;
 
   private constructor(
     private readonly flags: MockerFlags,
@@ -164,7 +165,8 @@ class Launch implements Mocker {
     private readonly folder: ModelFolder | undefined,
     private readonly engine: Members,
     private readonly ids: TokenIds,
-    private readonly args: EngineArgs,
+    private readonly recorded: ReadonlyMap<string, Uint32Array>,
+    private readonly warn: (line: string) => void,
   ) {}
 
   static async prepare(
@@ -183,39 +185,58 @@ class Launch implements Mocker {
           }
         : readEngineFile(flags.extraEngineArgs);
     const ids = new TokenIds(flags.seed ?? randomId(), readReasoning(flags.reasoning));
-    const args = engineOf(settingsOf(engine, flags, 0), warn);
-    return new Launch(flags, environment, planesOf(flags, environment), role, folder, engine, ids, args);
+    const trace = flags.responseReplayTracePath;
+    const recorded = trace === undefined ? new Map<string, Uint32Array>() : readRecording(trace);
+    const planes = planesOf(flags, environment);
+    return new Launch(flags, environment, planes, role, folder, engine, ids, recorded, warn);
   }
 
   async run(): Promise<void> {
-    const { flags, planes, environment } = this;
+    const { flags, planes, environment, warn } = this;
     const { numWorkers } = flags;
+    // Every engine is made before anything is opened: wrong arguments leave nothing behind.
+    const parts = Array.from({ length: numWorkers }, (_, worker) =>
+      rankParts(rankArguments(this.engine, worker), this.role, flags, worker === 0 ? warn : () => {}),
+    );
     this.requests = await openRequestPlane(planes.requestPlane, environment);
+    this.events = await openEventPlane(planes.eventPlane, environment);
     const seconds =
       flags.staggerDelay >= 0
         ? flags.staggerDelay
         : STAGGER.find(({ workers }) => numWorkers <= workers)!.seconds;
     for (let worker = 0; worker < numWorkers; worker++) {
-      this.workers.push(await this.startWorker(worker, this.requests));
+      this.workers.push(await this.startWorker(worker, parts[worker], this.requests, this.events));
       if (seconds === 0 || worker === numWorkers - 1) continue;
       const pause = (worker + 1) % BATCH_WORKERS === 0 ? BATCH_PAUSE_SECONDS : 0;
       await sleep((seconds + pause) * 1000);
     }
   }
 
-  private async startWorker(worker: number, requests: RequestPlane): Promise<Worker> {
-    const { flags, environment, planes, role } = this;
+  private async startWorker(
+    worker: number,
+    parts: RankParts,
+    requests: RequestPlane,
+    events: EventPlane,
+  ): Promise<Worker> {
+    const { flags, environment, planes, role, engine } = this;
     const registry = await openRegistry(planes.discovery, environment, this.clock);
-    const settings = settingsOf(this.engine, flags, worker);
-    const rankCount = typeof this.engine.dp_size === 'number' ? this.engine.dp_size : 1;
-    const ranks = Array.from({ length: rankCount }, () => openServing(settings, new WallClock()));
+    const rankCount = typeof engine.dp_size === 'number' ? engine.dp_size : 1;
+    const publishesKv = parts.args.prefixCaching && role !== 'decode';
     return Worker.start(
-      { registry, requests },
+      { registry, requests, events },
       {
         name: parseEndpoint(flags.endpoint ?? '', defaultEndpoint(environment, role === 'prefill')),
-        card: this.card(rankCount),
+        card: this.card(parts.args, rankCount, publishesKv, worker),
         role,
-        ranks,
+        parts,
+        rankCount,
+        publishesKv,
+        rawPort: flags.zmqKvEventsPorts?.[worker],
+        replayPort: flags.zmqReplayPorts?.[worker],
+        bootstrapPort: this.bootstrapPort(worker),
+        handoff: handoffOf(parts),
+        recorded: this.recorded,
+        startupMs: secondsOf(engine.startup_time) * 1000,
         ids: this.ids,
         cachesAnswers: flags.cacheAnswers === true,
         tellsErrors: flags.tellErrors === true,
@@ -223,8 +244,14 @@ class Launch implements Mocker {
     );
   }
 
-  private card(ranks: number): WireMap {
-    const { args, flags, folder, role } = this;
+  /** Decode workers and aggregated ones listen nowhere. */
+  private bootstrapPort(worker: number): number | undefined {
+    return this.role === 'prefill' ? this.flags.bootstrapPorts?.[worker] : undefined;
+  }
+
+  private card(args: EngineArgs, ranks: number, publishesKv: boolean, worker: number): WireMap {
+    const { flags, folder, role } = this;
+    const port = this.bootstrapPort(worker);
     const card = modelCard({
       modelName: flags.modelName ?? flags.modelPath ?? 'dynamo',
       folder,
@@ -238,8 +265,9 @@ class Launch implements Mocker {
         : flags.maxNumBatchedTokens,
       maxModelTokens: args.maxModelTokens,
       ranks,
-      publishesKv: args.prefixCaching && role !== 'decode',
-      bootstrap: undefined,
+      publishesKv,
+      bootstrap:
+        port === undefined ? undefined : { host: this.environment.DYN_HTTP_RPC_HOST || ownAddress(), port },
     });
     return decodeJson(encodeJson(card)) as WireMap;
   }
@@ -247,27 +275,12 @@ class Launch implements Mocker {
   async stop(): Promise<void> {
     await Promise.all(this.workers.map((worker) => worker.stop()));
     await this.requests?.close();
+    await this.events?.close();
+    await disconnectNats();
   }
 }
 
-function settingsOf(engine: Members, flags: MockerFlags, worker: number): FleetSettings {
-  return {
-    extraEngineArgs: rankArguments(engine, worker),
-    timing: flags.timing,
-    aicSystems: flags.aicSystems,
-    numWorkers: 1,
-    routerMode: 'round_robin',
-  };
-}
-
-/** The engine that settings describe, with the size of its KV pool. @throws {InputError} */
-function engineOf(settings: FleetSettings, warn: (line: string) => void): EngineArgs {
-  const plan = planReplay(
-    { ...settings, inputTokens: 1, outputTokens: 1, requestCount: 1, replayConcurrency: 1 },
-    ENGINES,
-  );
-  const warnings: string[] = [];
-  const { stages } = resolveEngines(plan, warnings);
-  for (const line of warnings) warn(line);
-  return stages[0].args;
+function secondsOf(value: Writable | undefined): number {
+  if (value instanceof Float) return value.value;
+  return typeof value === 'number' ? value : 0;
 }
