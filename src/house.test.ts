@@ -13,7 +13,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   'timing/aic': ['timing'],
   'timing/roofline': ['timing', 'timing/aic'],
   workload: ['config', 'random'],
-  traces: ['config', 'workload'],
+  traces: ['config', 'random', 'workload'],
   'engine/kv': [],
   'engine/tiers': ['engine/kv'],
   engine: ['config', 'engine/kv', 'engine/tiers', 'timing', 'random'],

@@ -13,6 +13,7 @@ interface SliceFlags extends OutputFlags {
   fromSeconds: number;
   toSeconds: number;
   first?: number;
+  maxGap: number;
 }
 
 interface ScaleFlags extends OutputFlags {
@@ -28,6 +29,7 @@ export function sliceCommand(): Command {
     .argument('<file>', 'trace to read; .gz and .zst are unpacked')
     .option('--from-seconds <s>', 'requests from this time on', float, 0)
     .option('--to-seconds <s>', 'requests before this time', float, Number.POSITIVE_INFINITY)
+    .option('--max-gap <s>', 'cut times without a request down to this', float, Number.POSITIVE_INFINITY)
     .option('--first <n>', 'at most so many requests (or sessions)', positiveInteger)
     .addHelpText(
       'after',
@@ -40,7 +42,8 @@ Examples:
       withSource(file, async (source) => {
         const { slice } = await import('../traces/edit.js');
         const span = { fromMs: flags.fromSeconds * 1000, toMs: flags.toSeconds * 1000 };
-        const rows = slice(source, { ...span, most: flags.first ?? Number.POSITIVE_INFINITY });
+        const most = flags.first ?? Number.POSITIVE_INFINITY;
+        const rows = slice(source, { ...span, most, maxGapMs: 1000 * flags.maxGap });
         return writeRows(rows, flags.output, flags.force === true);
       }),
     );

@@ -1,46 +1,38 @@
 import { Command } from 'commander';
-import type { FormatName } from '../traces/formats.js';
 import type { Bin, Spread, TraceFacts } from '../traces/inspect.js';
 import { bar, barChart } from './bars.js';
-import { float, positiveInteger } from './flags.js';
-import { FORMATS_HELP, formatOption, withSource } from './trace-source.js';
+import { positiveInteger } from './flags.js';
+import { addReadFlags, type ReadFlags, withTrace } from './trace-source.js';
 
 const EXAMPLES = `
 Examples:
   dynosim trace inspect chat.jsonl
-  dynosim trace inspect BurstGPT_1.csv --format burstgpt
-  dynosim trace inspect qwen_traceA_blksz_16.jsonl --format bailian --json`;
+  dynosim trace inspect BurstGPT_1.csv 
+  dynosim trace inspect qwen_traceA_blksz_16.jsonl --json`;
 
-interface Flags {
-  format: FormatName;
-  blockSize: number;
-  charactersPerToken: number;
+interface Flags extends ReadFlags {
   json?: boolean;
+  bytesPerToken?: number;
 }
 
 export function inspectCommand(): Command {
-  return new Command('inspect')
-    .description('Lengths, arrivals and prefix sharing of a trace')
-    .argument('<file>', 'trace to read; .gz and .zst are unpacked')
-    .addOption(formatOption().default('mooncake'))
-    .option('--block-size <tokens>', 'tokens per hash id, where the format has none', positiveInteger, 512)
-    .option('--characters-per-token <n>', 'for formats that hold text', float, 4)
+  return addReadFlags(new Command('inspect'), EXAMPLES)
+    .description('Lengths, arrivals, sessions and prefix sharing of a trace')
+    .option(
+      '--bytes-per-token <n>',
+      'KV bytes of a token, to show cache sizes in GB (131072 for an 8B model)',
+      positiveInteger,
+    )
     .option('--json', 'as JSON')
-    .addHelpText('after', `${FORMATS_HELP}\n${EXAMPLES}`)
     .action((file: string, flags: Flags) => runInspect(file, flags));
 }
 
 async function runInspect(path: string, flags: Flags): Promise<void> {
-  const [{ IMPORTERS }, { inspect }] = await Promise.all([
-    import('../traces/importers.js'),
-    import('../traces/inspect.js'),
-  ]);
-  const importer = IMPORTERS[flags.format];
-  const { blockSize: blockTokens, charactersPerToken } = flags;
-  const facts = await withSource(path, async (source) =>
-    inspect(importer.read(source, { blockTokens, charactersPerToken })),
+  const { inspectFile } = await import('../traces/inspect-file.js');
+  const facts = await withTrace(path, flags, async (trace) => inspectFile(trace));
+  process.stdout.write(
+    flags.json ? `${JSON.stringify(facts, null, 2)}\n` : summary(facts, flags.bytesPerToken),
   );
-  process.stdout.write(flags.json ? `${JSON.stringify(facts, null, 2)}\n` : summary(facts));
 }
 
 // Made when they are used, since making one takes longer than starting the program.
@@ -49,13 +41,16 @@ const amount = {
   format: (value: number) => value.toLocaleString('en-US', { maximumFractionDigits: 2 }),
 };
 
-function summary(facts: TraceFacts): string {
-  const sessions = facts.sessions > 0 ? ` in ${count.format(facts.sessions)} sessions` : '';
+function summary(facts: TraceFacts, bytesPerToken: number | undefined): string {
+  const { peakPerSecond, sessions, thinkMs } = facts;
+  const inSessions = sessions > 0 ? ` in ${count.format(sessions)} sessions` : '';
   const lines = [
-    `Requests: ${count.format(facts.requests)}${sessions} over ${amount.format(facts.durationMs / 1000)} s, ${amount.format(facts.requestsPerSecond)} a second`,
+    `Requests: ${count.format(facts.requests)}${inSessions} over ${amount.format(facts.durationMs / 1000)} s, ${amount.format(facts.requestsPerSecond)} a second; at most ${count.format(peakPerSecond.over1s)} within a second, ${amount.format(peakPerSecond.over10s)} a second over ten`,
+    `Tokens: ${count.format(facts.inputTokens)} in, ${count.format(facts.outputTokens)} out`,
   ];
   if (facts.burstiness !== undefined)
     lines.push(`Burstiness (spread of gaps over their mean; Poisson 1): ${amount.format(facts.burstiness)}`);
+  if (thinkMs) lines.push(`Think time (ms): ${spreadText(thinkMs)}`);
   lines.push(
     '',
     `Input tokens: ${spreadText(facts.input)}`,
@@ -65,34 +60,44 @@ function summary(facts: TraceFacts): string {
     ...bars(facts.outputHistogram),
   );
   if (facts.overTime.binMs > 0) lines.push('', ...traffic(facts));
-  if (facts.blockRefs > 0) lines.push('', ...sharing(facts));
+  if (facts.blockRefs > 0) lines.push('', ...sharing(facts, bytesPerToken));
+  for (const warning of facts.warnings) lines.push('', `Warning: ${warning}`);
   return `${lines.join('\n')}\n`;
 }
 
-function traffic({
-  overTime: { binMs, requestsPerSecond, sessions },
-  sessions: known,
-}: TraceFacts): string[] {
+function traffic({ overTime, sessions: known }: TraceFacts): string[] {
+  const { binMs, requestsPerSecond, inputTokensPerSecond, sessions } = overTime;
   const labelOf = (bin: number) =>
     `${amount.format((bin * binMs) / 1000)} to ${amount.format(((bin + 1) * binMs) / 1000)} s`;
   const lines = ['Requests a second, over time:', ...barChart(requestsPerSecond, labelOf)];
+  lines.push('', 'Input tokens a second, over time:', ...barChart(inputTokensPerSecond, labelOf));
   if (known > 0) lines.push('', 'Sessions under way, over time:', ...barChart(sessions, labelOf));
   return lines;
 }
 
-function sharing({ blockRefs, distinctBlocks, idealHitRatio, cache }: TraceFacts): string[] {
-  const rows = cache.map(({ blocks, hitRatio }) => ({ label: count.format(blocks), part: hitRatio }));
+function sharing(facts: TraceFacts, bytesPerToken: number | undefined): string[] {
+  const { blockRefs, distinctBlocks, idealHitRatio, cache, blockTokens, prefixGroups } = facts;
+  const sizeOf = (blocks: number) => {
+    const tokens = blocks * blockTokens;
+    const bytes = bytesPerToken === undefined ? '' : `, ${amount.format((tokens * bytesPerToken) / 1e9)} GB`;
+    return `${count.format(blocks)} blocks (${count.format(tokens)} tokens${bytes})`;
+  };
+  const width = Math.max(...cache.map(({ blocks }) => sizeOf(blocks).length));
   return [
-    `Prompt blocks: ${count.format(blockRefs)}, ${count.format(distinctBlocks)} distinct; in a prefix seen before: ${percent(idealHitRatio)}`,
-    'Found again by a cache of so many blocks that forgets what was used longest ago:',
-    ...rows.map(({ label, part }) => bar(label, part, percent(part))),
+    `Prompt blocks: ${count.format(blockRefs)} of ${count.format(blockTokens)} tokens, ${count.format(distinctBlocks)} distinct; in a prefix seen before: ${percent(idealHitRatio)}`,
+    `Beginnings that several prompts share: ${count.format(prefixGroups.groups)}, of ${percent(prefixGroups.requestPart)} of the requests`,
+    ...(facts.hitRatio ? [`Part of a prompt seen before (%): ${spreadText(facts.hitRatio, 100)}`] : []),
+    ...(facts.uniqueTokens ? [`Tokens of a prompt not seen before: ${spreadText(facts.uniqueTokens)}`] : []),
+    'Found again by a cache that forgets what was used longest ago, by its size:',
+    ...cache.map(({ blocks, hitRatio }) => bar(sizeOf(blocks).padStart(width), hitRatio, percent(hitRatio))),
   ];
 }
 
-function spreadText({ min, mean, median, p90, p99, max }: Spread): string {
+function spreadText(spread: Spread, times = 1): string {
+  const { min, mean, median, p90, p99, max } = spread;
   const parts = { min, mean, median, p90, p99, max };
   return Object.entries(parts)
-    .map(([name, value]) => `${name} ${amount.format(value)}`)
+    .map(([name, value]) => `${name} ${amount.format(times * value)}`)
     .join(', ');
 }
 

@@ -1,28 +1,99 @@
-import { Option } from 'commander';
-import type { TraceSource } from '../traces/form.js';
-import { FORMATS } from '../traces/formats.js';
+import { type Command, Option } from 'commander';
+import { InputError } from '../config/input-error.js';
+import type { Importer, ImportOptions, TraceSource } from '../traces/form.js';
+import { FORMATS, type FormatName } from '../traces/formats.js';
 import type { TextFile } from '../workload/text-file.js';
+import { float, positiveInteger, wholeNumber } from './flags.js';
 
-/** Formats that can be read, a line each, for help. */
-export const FORMATS_HELP = `
-Formats:
-${Object.entries(FORMATS)
-  .map(([name, title]) => `  ${name.padEnd(16)} ${title}`)
-  .join('\n')}`;
-
-export function formatOption(): Option {
-  return new Option('--format <name>', 'what the file is').choices(Object.keys(FORMATS));
+/** Flags on how a trace is to be read. */
+export interface ReadFlags {
+  format?: FormatName;
+  blockSize: number;
+  charactersPerToken: number;
+  rate?: number;
+  seed?: bigint;
 }
 
-/** Reads a trace file, packed or not, while `use` needs it. */
+/** A trace with what reads it. */
+export interface OpenTrace {
+  file: TextFile;
+  source: TraceSource;
+  format: FormatName;
+  importer: Importer;
+  options: ImportOptions;
+}
+
+/** Formats that can be read, a line each, for help. */
+const FORMATS_HELP = `
+Formats:
+${Object.entries(FORMATS)
+  .map(([name, title]) => `  ${name.padEnd(22)} ${title}`)
+  .join('\n')}`;
+
+export function addReadFlags(command: Command, examples: string): Command {
+  return command
+    .argument('<file>', 'trace to read, - for standard input; .gz and .zst are unpacked')
+    .addOption(
+      new Option('--format <name>', 'what the file is (default: told by its content)').choices(
+        Object.keys(FORMATS),
+      ),
+    )
+    .option('--block-size <tokens>', 'tokens per hash id, where the format has none', positiveInteger, 512)
+    .option('--characters-per-token <n>', 'for formats that hold text', float, 4)
+    .option('--rate <rps>', 'Poisson arrivals per second in place of the times of the trace', float)
+    .option('--seed <seed>', 'seed of those arrivals (default: 42)', wholeNumber)
+    .addHelpText('after', `${FORMATS_HELP}\n${examples}`);
+}
+
+/** Opens a trace, packed or not, while `use` needs it. @throws {InputError} for what is no trace */
+export async function withTrace<T>(
+  path: string,
+  flags: ReadFlags,
+  use: (trace: OpenTrace) => Promise<T>,
+): Promise<T> {
+  if (flags.rate !== undefined && !(flags.rate > 0 && Number.isFinite(flags.rate)))
+    throw new InputError(`--rate: must be a positive number, found ${flags.rate}`);
+  const { IMPORTERS } = await import('../traces/importers.js');
+  return withFile(path, async (file) => {
+    const format = flags.format ?? (await formatOf(file));
+    const importer = IMPORTERS[format];
+    const { blockSize: blockTokens, charactersPerToken, rate: requestsPerSecond, seed } = flags;
+    const options = {
+      blockTokens: importer.blockTokens ?? blockTokens,
+      charactersPerToken,
+      requestsPerSecond,
+      seed,
+    };
+    return use({ file, source: sourceOf(file), format, importer, options });
+  });
+}
+
+/** Opens a file of lines while `use` needs it. */
 export async function withSource<T>(path: string, use: (source: TraceSource) => Promise<T>): Promise<T> {
+  return withFile(path, (file) => use(sourceOf(file)));
+}
+
+async function withFile<T>(path: string, use: (file: TextFile) => Promise<T>): Promise<T> {
   const { TextFile } = await import('../workload/text-file.js');
   const file = await TextFile.open(path);
   try {
-    return await use({ path, lines: () => linesOf(file) });
+    return await use(file);
   } finally {
     file.close();
   }
+}
+
+async function formatOf(file: TextFile): Promise<FormatName> {
+  const { recognise } = await import('../traces/recognise.js');
+  const found = recognise(file.head());
+  if (found?.format) return found.format;
+  throw new InputError(
+    `${file.path}: ${found?.isNot ? `is ${found.isNot}` : `no known format; name it with --format (${Object.keys(FORMATS).join(', ')})`}`,
+  );
+}
+
+function sourceOf(file: TextFile): TraceSource {
+  return { path: file.path, lines: () => linesOf(file), chunks: () => file.chunks() };
 }
 
 function* linesOf(file: TextFile): Generator<{ line: number; text: string }> {

@@ -113,6 +113,7 @@ describe("AIPerf's files", () => {
     const { records: ran } = await replay(load);
     const source = {
       path: 'profile_export.jsonl',
+      chunks: () => [],
       *lines() {
         let line = 0;
         for (const row of aiperfFiles(ran, 'm').get('profile_export.jsonl')!)

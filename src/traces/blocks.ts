@@ -6,12 +6,31 @@
 export class BlockMint {
   private next = 0;
   private readonly full = new Map<string, number[]>();
+  /** By the block before and the tokens. */
+  private readonly byContent = new Map<string, string>();
 
   constructor(private readonly blockTokens: number) {}
 
   /** Blocks of a prompt that nothing else shares. */
   fresh(tokens: number): string[] {
     return Array.from({ length: Math.ceil(tokens / this.blockTokens) }, () => String(this.next++));
+  }
+
+  /** Blocks of a prompt whose tokens are known: equal beginnings have equal blocks. */
+  ofTokens(tokens: readonly string[]): string[] {
+    const blocks: string[] = [];
+    let before = '';
+    for (let at = 0; at < tokens.length; at += this.blockTokens) {
+      const content = `${before}:${tokens.slice(at, at + this.blockTokens).join(',')}`;
+      let block = this.byContent.get(content);
+      if (block === undefined) {
+        block = String(this.next++);
+        this.byContent.set(content, block);
+      }
+      blocks.push(block);
+      before = block;
+    }
+    return blocks;
   }
 
   /** Blocks of a prompt whose first `keptTokens` are those of an earlier prompt of its session. */

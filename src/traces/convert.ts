@@ -1,20 +1,30 @@
 import { InputError } from '../config/input-error.js';
+import { SeededRandom } from '../random/std-rng.js';
 import { BlockMint } from './blocks.js';
 import type { Importer, ImportOptions, TraceRequest, TraceSource } from './form.js';
 
 /** What a conversion made of a trace. */
 export interface Conversion {
   rows: number;
+  sessions: number;
   inputTokens: number;
   outputTokens: number;
-  /** Requests without a prompt, which a replay cannot take. */
-  leftOut: number;
+  /** Requests that a replay cannot take, by the reason. */
+  leftOut: Map<string, number>;
   blockTokens: number;
 }
+
+const DEFAULT_SEED = 42n;
+
+/** How turns of a session come: each after the one before, or at the times of the trace whatever happens. */
+export type Arrivals = 'sessions' | 'open-loop';
 
 /**
  * Mooncake rows of a foreign trace, in file order, times from its first request on; rows of `agentic_mooncake` for
  * graphs. The file is read twice, so that memory does not grow with it.
+ *
+ * A later turn of a session starts its delay after the turn before has ended: the time from the end of the answer before,
+ * or from the start of that turn where the trace does not say when it ended.
  * @param done filled in as rows are made
  */
 export function* convert(
@@ -22,73 +32,117 @@ export function* convert(
   source: TraceSource,
   options: ImportOptions,
   done: Conversion,
+  arrivals: Arrivals = 'sessions',
 ): Generator<string> {
   let firstMs = Number.POSITIVE_INFINITY;
-  for (const { startMs, blockTokens } of importer.read(source, options)) {
+  for (const { startMs, blockTokens, line } of readTimed(importer, source, options)) {
     if (startMs !== undefined && startMs < firstMs) firstMs = startMs;
+    if (startMs === undefined && firstMs === Number.POSITIVE_INFINITY && !importer.isGraph)
+      throw new InputError(`${source.path}:${line}: the trace has no times; --rate makes some up`);
     if (blockTokens !== undefined) done.blockTokens = blockTokens;
   }
   const mint = new BlockMint(done.blockTokens);
-  for (const request of importer.read(source, options)) {
+  const writer = new RowWriter(firstMs, importer.isGraph === true, arrivals);
+  const leaveOut = (reason: string) => done.leftOut.set(reason, (done.leftOut.get(reason) ?? 0) + 1);
+  for (const request of readTimed(importer, source, { ...options, leaveOut })) {
     if (request.inputTokens === 0) {
-      done.leftOut++;
+      leaveOut('no prompt');
       continue;
     }
     done.rows++;
     done.inputTokens += request.inputTokens;
     done.outputTokens += request.outputTokens;
-    yield rowText(
-      request,
-      firstMs,
-      blocksOf(request, done.blockTokens, mint, source),
-      importer.isGraph === true,
-    );
+    const blocks = blocksOf(request, done.blockTokens, mint, source);
+    yield request.verbatim ?? writer.rowText(request, blocks);
+    done.sessions = writer.sessionCount;
   }
   if (done.rows === 0) throw new InputError(`${source.path}: holds no request`);
 }
 
 export function emptyConversion(blockTokens: number): Conversion {
-  return { rows: 0, inputTokens: 0, outputTokens: 0, leftOut: 0, blockTokens };
+  return { rows: 0, sessions: 0, inputTokens: 0, outputTokens: 0, leftOut: new Map(), blockTokens };
+}
+
+/** Requests with times: those of the trace, or made up where it has none and a rate is given. */
+export function* readTimed(
+  importer: Importer,
+  source: TraceSource,
+  options: ImportOptions,
+): Generator<TraceRequest> {
+  const { requestsPerSecond, seed } = options;
+  if (requestsPerSecond === undefined) {
+    yield* importer.read(source, options);
+    return;
+  }
+  const random = new SeededRandom(seed ?? DEFAULT_SEED);
+  const begun = new Set<string>();
+  let atMs = 0;
+  for (const { startMs: _, ...request } of importer.read(source, options)) {
+    const { session, waitFor = [] } = request;
+    const follows = waitFor.length > 0 || (session !== undefined && begun.has(session));
+    if (session !== undefined) begun.add(session);
+    yield { ...request, startMs: follows ? undefined : atMs };
+    if (!follows) atMs += random.nextExponential(1000 / requestsPerSecond);
+  }
 }
 
 /** As many blocks as the prompt needs; those that the trace does not tell are made up. */
 function blocksOf(
-  { line, blocks, inputTokens }: TraceRequest,
+  { line, blocks, inputTokens, verbatim }: TraceRequest,
   blockTokens: number,
   mint: BlockMint,
   { path }: TraceSource,
 ): readonly string[] {
   const count = Math.ceil(inputTokens / blockTokens);
   if (blocks === undefined) return mint.fresh(inputTokens);
-  if (blocks.length < count)
+  if (blocks.length < count && verbatim === undefined)
     throw new InputError(
       `${path}:${line}: ${blocks.length} blocks of ${blockTokens} tokens cannot hold a prompt of ${inputTokens} tokens`,
     );
   return blocks.slice(0, count);
 }
 
-function rowText(
-  request: TraceRequest,
-  firstMs: number,
-  blocks: readonly string[],
-  isGraph: boolean,
-): string {
-  const { startMs, inputTokens, outputTokens, session, id, waitFor = [], delayMs = 0 } = request;
-  const fields: string[] = [];
-  const add = (name: string, text: string) => fields.push(`"${name}":${text}`);
-  if (isGraph) {
-    add('request_id', JSON.stringify(id));
-    if (session !== undefined) add('session_id', JSON.stringify(session));
+/** Makes rows, and knows of each session when its last turn was. */
+class RowWriter {
+  private readonly lastMs = new Map<string, number>();
+
+  constructor(
+    private readonly firstMs: number,
+    private readonly isGraph: boolean,
+    private readonly arrivals: Arrivals,
+  ) {}
+
+  get sessionCount(): number {
+    return this.lastMs.size;
   }
-  if (startMs !== undefined) add('timestamp', numberText(startMs - firstMs));
-  add('input_length', String(inputTokens));
-  add('output_length', String(outputTokens));
-  add('hash_ids', `[${blocks.join(',')}]`);
-  if (waitFor.length > 0) {
-    add('wait_for', JSON.stringify(waitFor));
-    add('delay', numberText(delayMs));
+
+  rowText(request: TraceRequest, blocks: readonly string[]): string {
+    const { inputTokens, outputTokens, session, id, waitFor = [], delayMs = 0 } = request;
+    const fields: string[] = [];
+    const add = (name: string, text: string) => fields.push(`"${name}":${text}`);
+    if (this.isGraph) add('request_id', JSON.stringify(id));
+    const keepsSession = session !== undefined && (this.isGraph || this.arrivals === 'sessions');
+    if (keepsSession) add('session_id', JSON.stringify(session));
+    for (const [name, ms] of this.times(request)) add(name, numberText(ms));
+    add('input_length', String(inputTokens));
+    add('output_length', String(outputTokens));
+    add('hash_ids', `[${blocks.join(',')}]`);
+    if (waitFor.length > 0) {
+      add('wait_for', JSON.stringify(waitFor));
+      add('delay', numberText(delayMs));
+    }
+    return `{${fields.join(',')}}`;
   }
-  return `{${fields.join(',')}}`;
+
+  /** When a request starts: at a time, or some time after the turn before. */
+  private times({ startMs, endMs, session, delayMs }: TraceRequest): [string, number][] {
+    if (this.isGraph || session === undefined || this.arrivals === 'open-loop')
+      return startMs === undefined ? [] : [['timestamp', startMs - this.firstMs]];
+    const before = this.lastMs.get(session);
+    this.lastMs.set(session, endMs ?? startMs ?? before ?? this.firstMs);
+    if (before === undefined) return [['timestamp', (startMs ?? this.firstMs) - this.firstMs]];
+    return [['delay', Math.max(0, delayMs ?? (startMs === undefined ? 0 : startMs - before))]];
+  }
 }
 
 /** Milliseconds to the nanosecond. */

@@ -24,24 +24,30 @@ export const azure: Importer = {
   },
 };
 
-/** A date and time without zone: whole seconds since 1970, and the rest to the tenth of a microsecond. */
+/** A date and time: whole seconds since 1970, and the rest to the tenth of a microsecond. */
 function timestamp(row: Fields, field: string): { wholeMs: number; restMs: number } {
   const text = row.text(field);
-  const parts = /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(\.\d+)?(?:Z|\+00:00)?$/.exec(text);
-  if (!parts) row.fail(field, `expected a time such as 2023-11-16 18:15:46.6805900, found "${text}"`);
-  const [year, month, day, hour, minute, second] = parts.slice(1, 7).map(Number);
-  return {
-    wholeMs: Date.UTC(year, month - 1, day, hour, minute, second),
-    restMs: Number(parts[7] ?? 0) * 1000,
-  };
+  const fraction = /\.\d+/.exec(text)?.[0] ?? '';
+  const whole = new Map([[field, text.replace(fraction, '')]]);
+  return { wholeMs: row.with(whole).time(field), restMs: Number(fraction === '' ? 0 : fraction) * 1000 };
 }
 
 /** By its header; rows without response tokens are requests that failed, and are left out. */
 export const burstgpt: Importer = {
-  *read(source) {
+  *read(source, { leaveOut }) {
     for (const row of csvRows(source, ['Timestamp', 'Request tokens', 'Response tokens'])) {
-      const made = request(row, row.number('Timestamp') * 1000, 'Request tokens', 'Response tokens');
-      if (made.outputTokens > 0) yield made;
+      const startMs = row.number('Timestamp') * 1000;
+      const made = request(row, startMs, 'Request tokens', 'Response tokens');
+      if (made.outputTokens === 0) {
+        leaveOut?.('failed');
+        continue;
+      }
+      const named = (field: string) => row.has(field) && row.text(field) !== '';
+      yield {
+        ...made,
+        ...(named('Session ID') && { session: row.text('Session ID') }),
+        ...(named('Elapsed time') && { endMs: startMs + row.number('Elapsed time') * 1000 }),
+      };
     }
   },
 };

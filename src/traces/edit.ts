@@ -1,6 +1,6 @@
 import { InputError } from '../config/input-error.js';
-import { JsonNumber, type JsonObject, type JsonValue } from '../config/json.js';
-import { type Fields, jsonRows } from './fields.js';
+import { JsonNumber, type JsonObject } from '../config/json.js';
+import { type Fields, jsonRows, jsonText } from './fields.js';
 import type { TraceSource } from './form.js';
 
 /** Which requests stay: those that begin in a span of time, and at most so many. */
@@ -8,6 +8,8 @@ export interface Slice {
   fromMs: number;
   toMs: number;
   most: number;
+  /** The longest time without a request that is kept; what is longer is cut to it. */
+  maxGapMs: number;
 }
 
 /** Factors; 1 leaves things as they are. */
@@ -23,9 +25,11 @@ export interface Scale {
  * with the first row of their session. Everything else about a row is kept.
  * @throws {InputError} for rows of graphs, whose dependencies a slice would cut
  */
-export function* slice(source: TraceSource, { fromMs, toMs, most }: Slice): Generator<string> {
+export function* slice(source: TraceSource, { fromMs, toMs, most, maxGapMs }: Slice): Generator<string> {
   const kept = new Set<string>();
   let made = 0;
+  let lastMs = fromMs;
+  let cutMs = 0;
   for (const row of jsonRows(source)) {
     if (row.has('wait_for') || row.has('request_id'))
       throw new InputError(`${source.path}:${row.line}: rows of a graph cannot be sliced`);
@@ -39,8 +43,10 @@ export function* slice(source: TraceSource, { fromMs, toMs, most }: Slice): Gene
     const startMs = row.number(field);
     if (startMs < fromMs || startMs >= toMs || made === most) continue;
     made++;
+    cutMs += Math.max(0, startMs - lastMs - maxGapMs);
+    lastMs = Math.max(lastMs, startMs);
     if (session !== undefined) kept.add(session);
-    yield jsonText(new Map([...(row.values as JsonObject), [field, numberOf(startMs - fromMs)]]));
+    yield jsonText(new Map([...(row.values as JsonObject), [field, numberOf(startMs - fromMs - cutMs)]]));
   }
   if (made === 0) throw new InputError(`${source.path}: no request begins in the span`);
 }
@@ -81,12 +87,4 @@ function scaled(tokens: number, factor: number): number {
 
 function numberOf(value: number): JsonNumber {
   return new JsonNumber(String(value));
-}
-
-/** JSON text of a value, numbers as they were written. */
-function jsonText(value: JsonValue): string {
-  if (value instanceof JsonNumber) return value.text;
-  if (Array.isArray(value)) return `[${value.map(jsonText).join(',')}]`;
-  if (!(value instanceof Map)) return JSON.stringify(value);
-  return `{${[...value].map(([name, member]) => `${JSON.stringify(name)}:${jsonText(member)}`).join(',')}}`;
 }

@@ -1,6 +1,7 @@
 import { InputError } from '../config/input-error.js';
 import { JsonNumber, type JsonObject, JsonSyntaxError, type JsonValue, parseJson } from '../config/json.js';
 import type { TraceSource } from './form.js';
+import { objectTexts } from './object-texts.js';
 
 const MAX_TOKENS = 2147483647;
 
@@ -16,6 +17,11 @@ export class Fields {
   /** @throws {InputError} */
   fail(field: string, problem: string): never {
     throw new InputError(`${this.path}:${this.line}: ${this.within}${field}: ${problem}`);
+  }
+
+  /** The same row with other values. */
+  with(values: ReadonlyMap<string, JsonValue | undefined>): Fields {
+    return new Fields(this.path, this.line, values, this.within);
   }
 
   has(field: string): boolean {
@@ -46,6 +52,30 @@ export class Fields {
     return value;
   }
 
+  /** Milliseconds since 1970 of an ISO 8601 time; one without a zone is UTC. */
+  time(field: string): number {
+    const text = this.text(field);
+    const parts = /^(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?)?(Z|[+-]\d\d:?\d\d)?$/.exec(
+      text,
+    );
+    if (!parts) return this.fail(field, `expected an ISO 8601 time, found ${shown(text)}`);
+    const [year, month, day, hour = 0, minute = 0, second = 0] = parts
+      .slice(1, 7)
+      .map((part) => Number(part ?? 0));
+    const isDate = new Date(Date.UTC(year, month - 1, day)).getUTCDate() === day && month >= 1 && month <= 12;
+    if (!isDate || hour > 23 || minute > 59 || second > 60)
+      return this.fail(field, `expected a time that exists, found ${shown(text)}`);
+    const [, sign, hours, minutes] = /([+-])(\d\d):?(\d\d)$/.exec(parts[8] ?? '') ?? [];
+    const zoneMs =
+      sign === undefined ? 0 : Number(`${sign}1`) * (Number(hours) * 60 + Number(minutes)) * 60_000;
+    return Date.UTC(year, month - 1, day, hour, minute, second) + Number(parts[7] ?? 0) * 1000 - zoneMs;
+  }
+
+  /** The whole as JSON, numbers as they were written. */
+  get json(): string {
+    return jsonText(this.values as JsonObject);
+  }
+
   list(field: string): JsonValue[] {
     const value = this.values.get(field);
     if (!Array.isArray(value)) this.fail(field, `expected a list, found ${shown(value)}`);
@@ -73,6 +103,14 @@ export class Fields {
     if (!(value instanceof Map)) this.fail(field, `expected an object, found ${shown(value)}`);
     return new Fields(this.path, this.line, value, `${this.within}${field}.`);
   }
+}
+
+/** JSON text of a value, numbers as they were written. */
+export function jsonText(value: JsonValue): string {
+  if (value instanceof JsonNumber) return value.text;
+  if (Array.isArray(value)) return `[${value.map(jsonText).join(',')}]`;
+  if (!(value instanceof Map)) return JSON.stringify(value);
+  return `{${[...value].map(([name, member]) => `${JSON.stringify(name)}:${jsonText(member)}`).join(',')}}`;
 }
 
 /** A text that is nothing but a decimal number; NaN for any other. */
@@ -110,28 +148,30 @@ function parse(source: TraceSource, line: number, text: string): JsonValue {
   }
 }
 
-/** Elements of a file that is one JSON list, or an object with one; they are counted as lines. */
+/**
+ * Objects of a file: one after the other however they are laid out, elements of one JSON list, or of the list that an
+ * object has under `field`. They are counted as lines.
+ * @throws {InputError} for a file that holds none
+ */
 export function* jsonElements(source: TraceSource, field?: string): Generator<Fields> {
-  let text = '';
-  for (const { text: line } of source.lines()) text += `${line}\n`;
-  const whole = parse(source, 1, text);
-  const list = field !== undefined && whole instanceof Map ? whole.get(field) : whole;
-  if (!Array.isArray(list))
-    throw new InputError(
-      `${source.path}: expected a JSON list${field ? `, or an object with "${field}"` : ''}`,
-    );
-  for (const [index, element] of list.entries()) {
-    if (!(element instanceof Map))
-      throw new InputError(`${source.path}: element ${index + 1}: expected an object`);
-    yield new Fields(source.path, index + 1, element);
+  let line = 0;
+  for (const text of objectTexts(source.chunks(), field)) {
+    line++;
+    const value = parse(source, line, text);
+    if (!(value instanceof Map)) throw new InputError(`${source.path}: element ${line}: expected an object`);
+    yield new Fields(source.path, line, value);
   }
+  if (line === 0)
+    throw new InputError(
+      `${source.path}: expected a JSON list${field ? `, or an object with "${field}"` : ' of objects'}`,
+    );
 }
 
 /** Rows of a CSV file by the names of its header, which must have `required`. */
 export function* csvRows(source: TraceSource, required: readonly string[]): Generator<Fields> {
   let names: string[] | undefined;
   for (const { line, text } of source.lines()) {
-    const cells = splitCsv(text.replace(/^\uFEFF/, ''));
+    const cells = splitCsv(text);
     if (!names) {
       names = cells.map((cell) => cell.trim());
       const missing = required.filter((name) => !names!.includes(name));

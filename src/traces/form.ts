@@ -11,6 +11,10 @@ export interface TraceRequest {
   /** Tokens of a block, where the trace itself says so. */
   blockTokens?: number | undefined;
   session: string | undefined;
+  /** When its answer ended, on the trace's own clock, where the trace says so. */
+  endMs?: number | undefined;
+  /** The row itself, of a trace that is in the form already. */
+  verbatim?: string;
   /** Name that others refer to, requests that must end before, and the wait after that; in graphs only. */
   id?: string;
   waitFor?: readonly string[];
@@ -32,6 +36,11 @@ export interface ImportOptions {
   blockTokens: number;
   /** Characters for a token, for formats that hold text. */
   charactersPerToken: number;
+  /** Poisson arrivals in place of the times of the trace, and their seed. */
+  requestsPerSecond?: number | undefined;
+  seed?: bigint | undefined;
+  /** Hears why a request of the trace is left out. */
+  leaveOut?: (reason: string) => void;
 }
 
 /** A file as importers see it: its lines, or all of it. */
@@ -39,4 +48,6 @@ export interface TraceSource {
   path: string;
   /** Lines that are not blank, with their numbers from 1. */
   lines(): Iterable<{ line: number; text: string }>;
+  /** The same bytes in pieces of some size. */
+  chunks(): Iterable<Uint8Array>;
 }

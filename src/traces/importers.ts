@@ -1,3 +1,4 @@
+import { claudeCode, codex } from './coding-agents.js';
 import { azure, burstgpt, splitwise, vidur } from './csv.js';
 import type { Importer } from './form.js';
 import type { FormatName } from './formats.js';
@@ -11,6 +12,8 @@ import {
   sharegpt,
   tracelab,
 } from './jsonl.js';
+import { bench, lengths } from './lengths.js';
+import { otel } from './otel.js';
 import { aiperfInputs, llmservingsimSessions } from './sessions.js';
 import { weka } from './weka.js';
 
@@ -20,11 +23,16 @@ export const IMPORTERS: Readonly<Record<FormatName, Importer>> = {
   'aiperf-inputs': aiperfInputs,
   azure,
   bailian,
+  bench,
   burstgpt,
+  'claude-code': claudeCode,
+  codex,
   'dynamo-requests': dynamoRequests,
   llmservingsim,
+  lengths,
   'llmservingsim-sessions': llmservingsimSessions,
   mooncake,
+  otel,
   requests: requestLog,
   sharegpt,
   splitwise,

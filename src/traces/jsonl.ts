@@ -14,8 +14,12 @@ export const mooncake: Importer = {
   *read(source) {
     for (const row of jsonRows(source)) {
       const either = (a: string, b: string) => (row.has(a) ? a : b);
+      const isTurn = row.has('delay') || row.has('delay_ms');
+      const time = either('timestamp', 'created_time');
       yield request(row, {
-        startMs: row.number(either('timestamp', 'created_time')),
+        startMs: isTurn && !row.has(time) ? undefined : row.number(time),
+        ...(isTurn && { delayMs: row.number(either('delay', 'delay_ms')) }),
+        verbatim: row.json,
         inputTokens: row.tokens(either('input_length', 'input_tokens')),
         outputTokens: row.tokens(either('output_length', 'output_tokens')),
         blocks: row.blocks('hash_ids'),
@@ -46,9 +50,10 @@ export const bailian: Importer = {
   },
 };
 
-/** Flat rows only; times in nanoseconds. */
+/** Flat rows only; times in nanoseconds. Where rows list the tokens of their prompts, equal beginnings are shared. */
 export const llmservingsim: Importer = {
-  *read(source) {
+  *read(source, { blockTokens }) {
+    const mint = new BlockMint(blockTokens);
     for (const row of jsonRows(source)) {
       if (row.has('sub_requests'))
         row.fail(
@@ -59,6 +64,7 @@ export const llmservingsim: Importer = {
         startMs: row.number('arrival_time_ns') / 1e6,
         inputTokens: row.tokens('input_toks'),
         outputTokens: row.tokens('output_toks'),
+        blocks: row.has('input_tok_ids') ? mint.ofTokens(row.blocks('input_tok_ids')) : undefined,
       });
     }
   },
@@ -82,6 +88,9 @@ export const dynamoRequests: Importer = {
       }
       yield request(row, {
         startMs: fields.number('request_received_ms'),
+        endMs: fields.has('total_time_ms')
+          ? fields.number('request_received_ms') + fields.number('total_time_ms')
+          : undefined,
         inputTokens: fields.tokens('input_tokens'),
         outputTokens: fields.tokens('output_tokens'),
         blocks: replay?.blocks('input_sequence_hashes'),
@@ -94,20 +103,35 @@ export const dynamoRequests: Importer = {
 
 /** A record a request: `metadata` with its start in nanoseconds, `metrics` with lengths. */
 export const aiperfRecords: Importer = {
-  *read(source) {
+  *read(source, { leaveOut }) {
     for (const row of jsonRows(source)) {
       const metadata = row.object('metadata');
-      if (metadata.has('benchmark_phase') && metadata.text('benchmark_phase') !== 'profiling') continue;
+      if (metadata.has('benchmark_phase') && metadata.text('benchmark_phase') !== 'profiling') {
+        leaveOut?.('sent before or after the profiling phase');
+        continue;
+      }
+      if (row.has('error') || row.values.get('error_details') instanceof Map) {
+        leaveOut?.('failed');
+        continue;
+      }
       const metrics = row.object('metrics');
       yield request(row, {
         startMs: metadata.number('request_start_ns') / 1e6,
         inputTokens: metrics.object('input_sequence_length').tokens('value'),
         outputTokens: metrics.object('output_sequence_length').tokens('value'),
-        session: metadata.has('conversation_id') ? metadata.text('conversation_id') : undefined,
+        endMs: metadata.has('request_end_ns') ? metadata.number('request_end_ns') / 1e6 : undefined,
+        session: conversationOf(metadata),
       });
     }
   },
 };
+
+/** A conversation that is held several times has one id, and a correlation id for each time. */
+function conversationOf(metadata: Fields): string | undefined {
+  if (!metadata.has('conversation_id')) return undefined;
+  const id = metadata.text('conversation_id');
+  return metadata.has('x_correlation_id') ? `${id}/${metadata.text('x_correlation_id')}` : id;
+}
 
 /** A row a request with its lengths and its start in milliseconds, as logs of vLLM and SGLang can be brought to. */
 export const requestLog: Importer = {
@@ -121,20 +145,33 @@ export const requestLog: Importer = {
   },
 };
 
-/** A line a round of a coding agent; a round keeps `prefix_tokens` of the round before it. */
+/** Events of a round that are given to the model. */
+const INPUT_EVENTS = new Set(['user_message', 'tool_result']);
+
+/**
+ * A line a round of a coding agent, which starts when the last of what it is given is there; it keeps `prefix_tokens` of
+ * the round before it. Rounds without events have no time and are left out.
+ */
 export const tracelab: Importer = {
-  *read(source, { blockTokens }) {
+  *read(source, { blockTokens, leaveOut }) {
     const mint = new BlockMint(blockTokens);
     for (const row of jsonRows(source)) {
       const session = row.text('session_id');
       const inputTokens = row.tokens('input_tokens_total');
-      const [first] = row.objects('timing_events');
-      if (!first) row.fail('timing_events', 'is empty, so that the round has no start');
-      const at = first.text('timestamp');
-      const startMs = Date.parse(at);
-      if (Number.isNaN(startMs)) first.fail('timestamp', `expected an ISO 8601 time, found "${at}"`);
+      const events = row.objects('timing_events').map((event) => ({
+        isInput: INPUT_EVENTS.has(event.has('type') ? event.text('type') : ''),
+        atMs: event.time('timestamp'),
+      }));
+      if (events.length === 0) {
+        leaveOut?.('a round without events');
+        continue;
+      }
+      const given = events.filter(({ isInput }) => isInput);
+      const latest = (times: readonly { atMs: number }[]) => Math.max(...times.map(({ atMs }) => atMs));
+      const startMs = given.length > 0 ? latest(given) : events[0].atMs;
       yield request(row, {
         startMs,
+        endMs: Math.max(startMs, latest(events)),
         inputTokens,
         outputTokens: row.tokens('output_tokens'),
         blocks: mint.grown(session, inputTokens, row.tokens('prefix_tokens')),

@@ -1,15 +1,25 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { convert, emptyConversion } from './convert.js';
+import { afterAll, describe, expect, it } from 'vitest';
+import { TextFile } from '../workload/text-file.js';
+import { type Arrivals, convert, emptyConversion } from './convert.js';
 import { scale, slice } from './edit.js';
-import type { TraceSource } from './form.js';
+import type { ImportOptions, TraceSource } from './form.js';
 import type { FormatName } from './formats.js';
 import { IMPORTERS } from './importers.js';
-import { inspect } from './inspect.js';
+import { inspectFile } from './inspect-file.js';
+import { recognise } from './recognise.js';
 
 function source(text: string): TraceSource {
   return {
     path: 'trace.txt',
+    // In small pieces, so that objects and characters are cut apart.
+    *chunks() {
+      const bytes = new TextEncoder().encode(text);
+      for (let at = 0; at < bytes.length; at += 7) yield bytes.subarray(at, at + 7);
+    },
     *lines() {
       let line = 0;
       for (const row of text.split('\n')) {
@@ -22,10 +32,10 @@ function source(text: string): TraceSource {
 
 const OPTIONS = { blockTokens: 512, charactersPerToken: 4 };
 
-function rowsOf(format: string, text: string, options = OPTIONS) {
+function rowsOf(format: string, text: string, options: ImportOptions = OPTIONS, arrivals?: Arrivals) {
   const importer = IMPORTERS[format as FormatName];
   const done = emptyConversion(importer.blockTokens ?? options.blockTokens);
-  const rows = [...convert(importer, source(text), options, done)].map((row) => JSON.parse(row));
+  const rows = [...convert(importer, source(text), options, done, arrivals)].map((row) => JSON.parse(row));
   return { rows, done };
 }
 
@@ -41,7 +51,8 @@ describe('importers', () => {
       { timestamp: 0, input_length: 374, output_length: 44, hash_ids: [0] },
       { timestamp: 4314.579, input_length: 1396, output_length: 109, hash_ids: [1, 2, 3] },
     ]);
-    expect(done).toMatchObject({ rows: 2, inputTokens: 1770, outputTokens: 153, leftOut: 0 });
+    expect(done).toMatchObject({ rows: 2, inputTokens: 1770, outputTokens: 153 });
+    expect(done.leftOut.size).toBe(0);
   });
 
   it('azure: the multimodal file has a column more', () => {
@@ -54,13 +65,13 @@ describe('importers', () => {
 5,a,1,ChatGPT,472,18,490,Conversation log
 45,a,1,"GPT-4, old",1087,230,1317,Conversation log
 118,,,GPT-4,417,0,417,API log`;
-    const { rows } = rowsOf('burstgpt', text);
-    expect(
-      rows.map(({ timestamp, input_length, output_length }) => [timestamp, input_length, output_length]),
-    ).toEqual([
-      [0, 472, 18],
-      [40000, 1087, 230],
+    const { rows, done } = rowsOf('burstgpt', text);
+    expect(rows).toEqual([
+      { session_id: 'a', timestamp: 0, input_length: 472, output_length: 18, hash_ids: [0] },
+      // It came 40 s after the first, which took one of them.
+      { session_id: 'a', delay: 39000, input_length: 1087, output_length: 230, hash_ids: [1, 2, 3] },
     ]);
+    expect(Object.fromEntries(done.leftOut)).toEqual({ failed: 1 });
   });
 
   it('vidur and splitwise: seconds', () => {
@@ -105,7 +116,19 @@ describe('importers', () => {
     );
     const { rows, done } = rowsOf('bailian', text);
     expect(done.blockTokens).toBe(16);
-    expect(rows[1]).toEqual({ timestamp: 1000, input_length: 33, output_length: 9, hash_ids: [1089, 7, 8] });
+    expect(rows[1]).toEqual({
+      session_id: '159',
+      delay: 1000,
+      input_length: 33,
+      output_length: 9,
+      hash_ids: [1089, 7, 8],
+    });
+    expect(rowsOf('bailian', text, OPTIONS, 'open-loop').rows[1]).toEqual({
+      timestamp: 1000,
+      input_length: 33,
+      output_length: 9,
+      hash_ids: [1089, 7, 8],
+    });
     expect([...IMPORTERS.bailian.read(source(text), OPTIONS)].map(({ session }) => session)).toEqual([
       '159',
       '159',
@@ -135,8 +158,10 @@ describe('importers', () => {
     );
     expect(rows.map(({ timestamp, hash_ids }) => [timestamp, hash_ids.length])).toEqual([
       [0, 2],
-      [3.5, 2],
+      [undefined, 2],
     ]);
+    // A turn of the same conversation: it waits for the one before.
+    expect(rows[1]).toMatchObject({ session_id: 'c', delay: 3.5 });
   });
 
   it('llmservingsim and request logs', () => {
@@ -173,7 +198,7 @@ describe('importers', () => {
       [0, 1, 3, 4, 5],
       [0, 6, 7],
     ]);
-    expect(rows[1].timestamp).toBe(2000);
+    expect(rows[1].delay).toBe(2000);
   });
 
   it('sharegpt: an answer is a request behind all that was said', () => {
@@ -188,8 +213,8 @@ describe('importers', () => {
     };
     const { rows } = rowsOf('sharegpt', JSON.stringify([conversation]));
     expect(rows).toEqual([
-      { timestamp: 0, input_length: 1000, output_length: 100, hash_ids: [0, 1] },
-      { timestamp: 0, input_length: 1110, output_length: 1, hash_ids: [0, 2, 3] },
+      { session_id: 'x', timestamp: 0, input_length: 1000, output_length: 100, hash_ids: [0, 1] },
+      { session_id: 'x', delay: 0, input_length: 1110, output_length: 1, hash_ids: [0, 2, 3] },
     ]);
   });
 
@@ -206,10 +231,10 @@ describe('importers', () => {
     ];
     const { rows } = rowsOf('aiperf-inputs', JSON.stringify({ data: sessions }));
     expect(rows).toEqual([
-      { timestamp: 0, input_length: 1024, output_length: 7, hash_ids: [0, 1] },
-      { timestamp: 0, input_length: 1125, output_length: 7, hash_ids: [0, 1, 2] },
-      { timestamp: 1000, input_length: 2, output_length: 3, hash_ids: [3] },
-      { timestamp: 2000, input_length: 1, output_length: 1, hash_ids: [4] },
+      { session_id: 's', timestamp: 0, input_length: 1024, output_length: 7, hash_ids: [0, 1] },
+      { session_id: 's', delay: 0, input_length: 1125, output_length: 7, hash_ids: [0, 1, 2] },
+      { session_id: '2', timestamp: 1000, input_length: 2, output_length: 3, hash_ids: [3] },
+      { session_id: '3', timestamp: 2000, input_length: 1, output_length: 1, hash_ids: [4] },
     ]);
   });
 
@@ -337,7 +362,8 @@ describe('importers', () => {
 
   it('leave out and count requests without a prompt', () => {
     const { done } = rowsOf('vidur', 'arrived_at,num_prefill_tokens,num_decode_tokens\n0,0,7\n1,5,8');
-    expect(done).toMatchObject({ rows: 1, leftOut: 1 });
+    expect(done.rows).toBe(1);
+    expect(Object.fromEntries(done.leftOut)).toEqual({ 'no prompt': 1 });
   });
 });
 
@@ -352,8 +378,9 @@ describe('bad rows are named by file, line and field', () => {
     [
       'azure',
       `${header}yesterday,1,2`,
-      /^trace.txt:2: TIMESTAMP: expected a time such as .*, found "yesterday"/,
+      /^trace.txt:2: TIMESTAMP: expected an ISO 8601 time, found "yesterday"/,
     ],
+    ['azure', `${header}2023-02-30 18:15:46.0,1,2`, /^trace.txt:2: TIMESTAMP: expected a time that exists/],
     [
       'azure',
       `${header}2023-11-16 18:15:46.0,-3,2`,
@@ -390,9 +417,9 @@ describe('bad rows are named by file, line and field', () => {
       /^trace.txt:1: hash_ids\[0\]: .*found -1/,
     ],
     [
-      'mooncake',
-      '{"timestamp":1,"input_length":600,"output_length":1,"hash_ids":[1]}',
-      /^trace.txt:1: 1 blocks of 512 tokens cannot hold a prompt of 600 tokens/,
+      'bailian',
+      '{"chat_id":1,"timestamp":1,"input_length":20,"output_length":1,"hash_ids":[1]}',
+      /^trace.txt:1: 1 blocks of 16 tokens cannot hold a prompt of 20 tokens/,
     ],
     ['bailian', '{"chat_id":1,"timestamp":null}', /^trace.txt:1: timestamp: expected a number, found null/],
     [
@@ -418,14 +445,22 @@ describe('bad rows are named by file, line and field', () => {
     [
       'tracelab',
       '{"session_id":"s","input_tokens_total":1,"timing_events":[]}',
-      /^trace.txt:1: timing_events: is empty/,
+      /^trace.txt: holds no request/,
     ],
+    [
+      'lengths',
+      'input_length,output_length\n5,6',
+      /^trace.txt:2: the trace has no times; --rate makes some up/,
+    ],
+    ['bench', '{"input_lens":[1,2],"output_lens":[3]}', /^trace.txt:1: output_lens: expected as many as/],
+    ['sharegpt', '[{"conversations":[', /^trace.txt:1: .*\(column \d+\)/],
     [
       'tracelab',
       '{"session_id":"s","input_tokens_total":1,"timing_events":[{"timestamp":"noon"}]}',
       /^trace.txt:1: timing_events\[0\].timestamp: expected an ISO 8601 time, found "noon"/,
     ],
-    ['sharegpt', '{"id":1}', /^trace.txt: expected a JSON list/],
+    ['sharegpt', '{"id":1}', /^trace.txt:1: conversations: expected a list, found nothing/],
+    ['sharegpt', '17', /^trace.txt: expected a JSON list/],
     [
       'sharegpt',
       '[{"conversations":[{"from":"human"}]}]',
@@ -448,66 +483,319 @@ describe('bad rows are named by file, line and field', () => {
   });
 });
 
-describe('inspection', () => {
-  const facts = (text: string) => inspect(IMPORTERS.mooncake.read(source(text), OPTIONS));
-
-  it('counts lengths, arrivals and blocks', () => {
-    const row = (timestamp: number, hash_ids: number[], output_length: number) => ({
-      timestamp,
-      input_length: hash_ids.length * 512,
-      output_length,
-      hash_ids,
+describe('sessions', () => {
+  it('claude-code: a round a message, side chains as children', () => {
+    const line = (uuid: string, parentUuid: string | null, seconds: number, rest: object) => ({
+      uuid,
+      parentUuid,
+      sessionId: 's',
+      timestamp: `2026-01-01T00:00:${String(seconds).padStart(2, '0')}.000Z`,
+      isSidechain: false,
+      ...rest,
     });
-    const found = facts(
-      json(row(0, [1, 2], 3), row(1000, [1, 2, 3], 5), row(3000, [4, 2], 9), row(4000, [1], 17)),
+    const answer = (id: string, input: number, cached: number, output: number) => ({
+      type: 'assistant',
+      message: {
+        id,
+        usage: {
+          input_tokens: input,
+          cache_creation_input_tokens: 0,
+          cache_read_input_tokens: cached,
+          output_tokens: output,
+        },
+      },
+    });
+    const { rows } = rowsOf(
+      'claude-code',
+      json(
+        line('u1', null, 0, { type: 'user' }),
+        // Two lines of one message: its last has the usage that counts.
+        line('a1', 'u1', 3, answer('m1', 1000, 0, 1)),
+        line('a2', 'a1', 4, answer('m1', 1000, 0, 50)),
+        line('s1', 'a2', 5, { type: 'user', isSidechain: true }),
+        line('s2', 's1', 7, { ...answer('m2', 300, 0, 9), isSidechain: true }),
+        line('u2', 'a2', 10, { type: 'user' }),
+        line('a3', 'u2', 12, answer('m3', 200, 1000, 7)),
+      ),
     );
+    expect(rows.map(({ hash_ids: _, ...row }) => row)).toEqual([
+      { request_id: 'm1', session_id: 's', timestamp: 0, input_length: 1000, output_length: 50 },
+      {
+        request_id: 'm2',
+        session_id: 's/s1',
+        input_length: 300,
+        output_length: 9,
+        wait_for: ['m1'],
+        delay: 1000,
+      },
+      {
+        request_id: 'm3',
+        session_id: 's',
+        input_length: 1200,
+        output_length: 7,
+        wait_for: ['m1', 'm2'],
+        delay: 3000,
+      },
+    ]);
+    expect(rows[2].hash_ids[0]).toBe(rows[0].hash_ids[0]);
+  });
+
+  it('codex: a round a count of tokens', () => {
+    const event = (seconds: number, payload: object, type = 'event_msg') => ({
+      timestamp: `2026-01-01T00:00:0${seconds}Z`,
+      type,
+      payload,
+    });
+    const tokens = (input_tokens: number, cached_input_tokens: number) => ({
+      type: 'token_count',
+      info: { last_token_usage: { input_tokens, cached_input_tokens, output_tokens: 5 } },
+    });
+    const { rows } = rowsOf(
+      'codex',
+      json(
+        event(0, { id: 'r' }, 'session_meta'),
+        event(1, { type: 'user_message' }),
+        event(3, tokens(600, 0)),
+        event(4, { type: 'function_call_output' }, 'response_item'),
+        event(6, tokens(1100, 600)),
+      ),
+    );
+    expect(rows).toEqual([
+      { session_id: 'r', timestamp: 0, input_length: 600, output_length: 5, hash_ids: [0, 1] },
+      { session_id: 'r', delay: 1000, input_length: 1100, output_length: 5, hash_ids: [0, 2, 3] },
+    ]);
+  });
+
+  it('no round starts before the one before it has ended, whatever the trace says', () => {
+    const round = fc.record({ session: fc.constantFrom('a', 'b'), at: fc.nat(1000), took: fc.nat(1000) });
+    fc.assert(
+      fc.property(fc.array(round, { minLength: 1 }), (rounds) => {
+        const lines = rounds.map(({ session, at, took }) => `${at},${session},${took},m,5,6,11,log`);
+        const header =
+          'Timestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Total tokens,Log Type';
+        const { rows } = rowsOf('burstgpt', [header, ...lines].join('\n'));
+        expect(rows).toHaveLength(rounds.length);
+        const begun = new Set<string>();
+        for (const { session_id, timestamp, delay } of rows) {
+          expect(timestamp === undefined).toBe(begun.has(session_id));
+          if (begun.has(session_id)) expect(delay).toBeGreaterThanOrEqual(0);
+          begun.add(session_id);
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('mooncake: turns, priorities, outputs and numbers of any size stay as they are', () => {
+    const text = [
+      '{"session_id":"s","timestamp":5,"input_length":600,"output_length":3,"hash_ids":[18446744073709551615,2],"priority":3}',
+      '{"session_id":"s","delay":40.5,"input_length":600,"output_length":2,"hash_ids":[1,2],"output_token_ids":[7,8],"policy_class":"x"}',
+    ].join('\n');
+    expect([...convert(IMPORTERS.mooncake, source(text), OPTIONS, emptyConversion(512))].join('\n')).toBe(
+      text,
+    );
+  });
+
+  it('lengths alone get times from a rate, and a seed', () => {
+    const text = `input_length,output_length\n${'100,5\n'.repeat(400)}`;
+    const times = (seed: bigint) =>
+      rowsOf('lengths', text, { ...OPTIONS, requestsPerSecond: 10, seed }).rows.map(
+        ({ timestamp }) => timestamp,
+      );
+    expect(times(1n)).toEqual(times(1n));
+    expect(times(1n)).not.toEqual(times(2n));
+    expect(times(1n).at(-1)).toBeGreaterThan(30_000);
+    expect(times(1n).at(-1)).toBeLessThan(50_000);
+    const failed = JSON.stringify({
+      input_lens: [9, 8, 7],
+      output_lens: [1, 2, 3],
+      errors: ['', 'timeout', ''],
+    });
+    const { rows, done } = rowsOf('bench', failed, { ...OPTIONS, requestsPerSecond: 1 });
+    expect(rows.map(({ input_length }) => input_length)).toEqual([9, 7]);
+    expect(done.leftOut.get('failed')).toBe(1);
+  });
+
+  it('otel: spans of language models', () => {
+    const attribute = (key: string, value: object) => ({ key, value });
+    const span = {
+      startTimeUnixNano: '1000000000',
+      endTimeUnixNano: '3000000000',
+      attributes: [
+        attribute('gen_ai.usage.input_tokens', { intValue: '700' }),
+        attribute('gen_ai.usage.output_tokens', { intValue: '20' }),
+        attribute('gen_ai.conversation.id', { stringValue: 'c' }),
+      ],
+    };
+    const other = { startTimeUnixNano: '0', attributes: [] };
+    const text = JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [other, span] }] }] }, null, 2);
+    expect(rowsOf('otel', text).rows).toEqual([
+      { session_id: 'c', timestamp: 0, input_length: 700, output_length: 20, hash_ids: [0, 1] },
+    ]);
+  });
+
+  it('llmservingsim: equal tokens at the beginning are equal blocks', () => {
+    const row = (arrival_time_ns: number, input_tok_ids: number[]) => ({
+      input_toks: input_tok_ids.length,
+      output_toks: 1,
+      arrival_time_ns,
+      input_tok_ids,
+    });
+    const { rows } = rowsOf('llmservingsim', json(row(0, [1, 2, 3, 4, 5]), row(1, [1, 2, 9, 9])), {
+      ...OPTIONS,
+      blockTokens: 2,
+    });
+    expect(rows.map(({ hash_ids }) => hash_ids)).toEqual([
+      [0, 1, 2],
+      [0, 3],
+    ]);
+  });
+
+  it('weka: turns that overlapped do not wait for each other', () => {
+    const turn = (t: number, api_time: number) => ({ t, api_time, type: 'n', in: 64, out: 5, hash_ids: [t] });
+    const trace = {
+      id: 't',
+      models: ['m'],
+      block_size: 32,
+      requests: [turn(0, 1), turn(2, 5), turn(3, 1), turn(8, 1)],
+    };
+    const blocks = JSON.stringify(trace, null, 2).replaceAll('"in": 64', '"in": 32');
+    const { rows, done } = rowsOf('weka', blocks);
+    expect(done.blockTokens).toBe(32);
+    expect(rows.map(({ wait_for, delay }) => [wait_for, delay])).toEqual([
+      [undefined, undefined],
+      [['t:0'], 1000],
+      [['t:0'], 2000],
+      [['t:1'], 1000],
+    ]);
+  });
+});
+
+describe('a file is recognised', () => {
+  it.each<[string, string]>([
+    ['mooncake', '{"timestamp":0,"input_length":1,"output_length":1,"hash_ids":[1]}\n{}'],
+    ['bailian', '{"chat_id":1,"parent_chat_id":-1,"timestamp":0,"hash_ids":[1]}'],
+    ['azure', '\uFEFFTIMESTAMP,ContextTokens,GeneratedTokens\n'],
+    ['sharegpt', '[\n  {"id": "x", "conversations": [\n {"from"'],
+    ['aiperf-inputs', '{"data": [{"session_id"'],
+    ['claude-code', '{"parentUuid":null,"sessionId":"s","uuid":"u"}'],
+    ['dynamo-requests', '{"schema":"dynamo.request.trace.v1","event_type":"request_end"}'],
+    ['weka', '{\n "id": "t",\n "models": [],\n "requests": ['],
+    ['bench', '{"input_lens":[1],"output_lens":[2]}'],
+  ])('%s', (format, head) => {
+    expect(recognise(head)).toEqual({ format });
+  });
+
+  it('as what it is where it is no trace', () => {
+    expect(recognise('version https://git-lfs.github.com/spec/v1')?.isNot).toContain('Git LFS');
+    expect(recognise('PAR1\x15')?.isNot).toContain('Parquet');
+    expect(recognise('<!DOCTYPE html>')?.isNot).toContain('HTML');
+    expect(recognise('hello')).toBeUndefined();
+  });
+});
+
+describe('inspection', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dynosim-traces-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  async function facts(text: string, blockTokens = 512) {
+    const path = join(folder, 'trace.jsonl');
+    writeFileSync(path, text);
+    const file = await TextFile.open(path);
+    try {
+      const options = { ...OPTIONS, blockTokens };
+      return inspectFile({
+        file,
+        source: source(text),
+        format: 'mooncake',
+        importer: IMPORTERS.mooncake,
+        options,
+      });
+    } finally {
+      file.close();
+    }
+  }
+
+  const row = (timestamp: number, hash_ids: number[], output_length: number) => ({
+    timestamp,
+    input_length: hash_ids.length * 512,
+    output_length,
+    hash_ids,
+  });
+
+  it('counts lengths, arrivals and blocks, in order of time', async () => {
+    const rows = [row(0, [1, 2], 3), row(1000, [1, 2, 3], 5), row(3000, [4, 2], 9), row(4000, [1], 17)];
+    const found = await facts(json(...rows));
     expect(found).toMatchObject({
       requests: 4,
       durationMs: 4000,
       requestsPerSecond: 0.75,
+      peakPerSecond: { over1s: 1, over10s: 0.4 },
+      inputTokens: 8 * 512,
+      outputTokens: 34,
       blockRefs: 8,
       distinctBlocks: 4,
+      prefixGroups: { groups: 1, requestPart: 3 / 4 },
+      warnings: [],
     });
     // 1 and 2 again for the second request, 1 again for the last; the 2 behind an unknown 4 is no prefix.
     expect(found.idealHitRatio).toBe(3 / 8);
-    // Distances: 1 and 2 with one other block between, 2 with two (3, 4), 1 with three (2, 3, 4).
+    // Distances: 1 and 2 with one other block between, 1 with three (2, 3, 4).
     expect(found.cache).toEqual([
       { blocks: 1, hitRatio: 0 },
       { blocks: 2, hitRatio: 2 / 8 },
-      { blocks: 4, hitRatio: 4 / 8 },
+      { blocks: 4, hitRatio: 3 / 8 },
     ]);
-    expect(found.burstiness).toBeCloseTo(
-      Math.sqrt((2 * (1000 - 4000 / 3) ** 2 + (2000 - 4000 / 3) ** 2) / 3) / (4000 / 3),
-      12,
-    );
-    expect(found.outputHistogram).toEqual([
-      { from: 2, to: 4, count: 1 },
-      { from: 4, to: 8, count: 1 },
-      { from: 8, to: 16, count: 1 },
-      { from: 16, to: 32, count: 1 },
+    expect(found.uniqueTokens).toMatchObject({ min: 0, max: 1024 });
+    expect(found.outputHistogram.map(({ from, count }) => [from, count])).toEqual([
+      [2, 1],
+      [4, 1],
+      [8, 1],
+      [16, 1],
     ]);
+    const shuffled = await facts(json(rows[2], rows[0], rows[3], rows[1]));
+    expect(shuffled).toEqual({ ...found, warnings: [expect.stringContaining('not in order of time')] });
   });
 
-  it('finds what a cache of that size would find', () => {
-    fc.assert(
-      fc.property(fc.array(fc.nat(20), { minLength: 1, maxLength: 300 }), (uses) => {
-        const rows = uses.map((block, i) => ({
-          timestamp: i,
-          input_length: 512,
-          output_length: 1,
-          hash_ids: [block],
-        }));
-        for (const { blocks, hitRatio } of facts(json(...rows)).cache) {
+  it('takes turns that have a delay and no time, and warns of blocks that do not fit', async () => {
+    const turns = [
+      { session_id: 's', ...row(0, [1], 2) },
+      { session_id: 's', delay: 250, input_length: 512, output_length: 0, hash_ids: [1] },
+    ];
+    expect(await facts(json(...turns))).toMatchObject({
+      requests: 2,
+      sessions: 1,
+      thinkMs: { mean: 250 },
+      warnings: ['1 requests have no output'],
+    });
+    const [warning] = (await facts(json(row(0, [1, 2, 3], 1)), 64)).warnings;
+    expect(warning).toContain('1 of 1 prompts have another number of blocks');
+  });
+
+  it('finds what a cache of that size would find of unbroken prefixes', async () => {
+    const prompt = fc.array(fc.nat(6), { minLength: 1, maxLength: 4 });
+    await fc.assert(
+      fc.asyncProperty(fc.array(prompt, { minLength: 1, maxLength: 120 }), async (prompts) => {
+        // A block is its content and all before it.
+        const named = prompts.map((prompt) =>
+          prompt.map((_, i) => prompt.slice(0, i + 1).reduce((a, b) => a * 10 + b + 1, 0)),
+        );
+        const rows = named.map((hash_ids, i) => ({ ...row(i, hash_ids, 1) }));
+        for (const { blocks, hitRatio } of (await facts(json(...rows))).cache) {
           let cached: number[] = [];
           let hits = 0;
-          for (const block of uses) {
-            if (cached.includes(block)) hits++;
-            cached = [block, ...cached.filter((other) => other !== block)].slice(0, blocks);
+          for (const ids of named) {
+            let isPrefix = true;
+            for (const id of ids) {
+              isPrefix &&= cached.slice(0, blocks).includes(id);
+              if (isPrefix) hits++;
+              cached = [id, ...cached.filter((other) => other !== id)];
+            }
           }
-          expect(hitRatio).toBeCloseTo(hits / uses.length, 12);
+          expect(hitRatio).toBeCloseTo(hits / named.flat().length, 12);
         }
       }),
-      { numRuns: 50 },
+      { numRuns: 40 },
     );
   });
 });
@@ -520,7 +808,8 @@ describe('slices and scales', () => {
     { timestamp: 2500, input_length: 512, output_length: 1, hash_ids: [9] },
   ];
   const text = json(...rows);
-  const all = { fromMs: 0, toMs: Number.POSITIVE_INFINITY, most: Number.POSITIVE_INFINITY };
+  const most = Number.POSITIVE_INFINITY;
+  const all = { fromMs: 0, toMs: most, most, maxGapMs: most };
   const sliced = (part: Partial<typeof all>) =>
     [...slice(source(text), { ...all, ...part })].map((row) => JSON.parse(row));
   const scaled = (factors: object) =>
@@ -530,6 +819,7 @@ describe('slices and scales', () => {
     expect(sliced({})).toEqual(rows);
     expect(sliced({ fromMs: 1000, toMs: 2000 })).toEqual([{ ...rows[1], timestamp: 500 }, rows[2]]);
     expect(sliced({ most: 1 })).toEqual([rows[0]]);
+    expect(sliced({ maxGapMs: 600 }).map(({ timestamp }) => timestamp)).toEqual([0, 600, undefined, 1200]);
     expect(() => sliced({ fromMs: 9000 })).toThrow('trace.txt: no request begins in the span');
     expect(() => [...slice(source('{"request_id":"a"}'), all)]).toThrow(/trace.txt:1: rows of a graph/);
   });

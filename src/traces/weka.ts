@@ -1,4 +1,4 @@
-import { type Fields, jsonRows } from './fields.js';
+import { type Fields, jsonElements } from './fields.js';
 import type { Importer, TraceRequest } from './form.js';
 
 /** Numbers for blocks whose identities hold within one trace only. */
@@ -21,46 +21,69 @@ class Scope {
   }
 }
 
-/** An agent so far: its last turn, subagents launched since that must end first, and when that turn ended, in seconds. */
-interface Chain {
-  last: string[];
-  joins: string[];
-  endS: number | undefined;
+/** A turn that was taken, and when it ended, in seconds; at its start where the trace does not say. */
+interface Turn {
+  id: string;
+  startS: number;
+  endS: number;
+  isOver: boolean;
 }
+
+/** An agent so far: its turns, and subagents launched since the last that must end first. */
+interface Chain {
+  turns: Turn[];
+  joins: string[];
+}
+
+const DEFAULT_BLOCK_TOKENS = 64;
 
 /**
  * Coding agents with subagents, a trace a line (Weka, AgentX): a turn waits for the one before it and for subagents that
  * were not launched asynchronously; the gap to the end of the turn before it is its delay.
  */
 export const weka: Importer = {
-  blockTokens: 64,
   isGraph: true,
   *read(source) {
     const counter = { next: 0 };
-    for (const trace of jsonRows(source)) {
+    for (const trace of jsonElements(source)) {
+      const blockTokens = trace.has('block_size') ? trace.tokens('block_size') : DEFAULT_BLOCK_TOKENS;
       const id = trace.text('id');
       const scope = new Scope(
         !trace.has('hash_id_scope') || trace.text('hash_id_scope') !== 'global',
         counter,
       );
-      yield* readAgent(trace, id, scope, { last: [], joins: [], endS: undefined });
+      for (const request of readAgent(trace, id, scope, { turns: [], joins: [] }, 0))
+        yield { ...request, blockTokens };
     }
   },
 };
 
-function* readAgent(agent: Fields, name: string, scope: Scope, chain: Chain): Generator<TraceRequest> {
+function* readAgent(
+  agent: Fields,
+  name: string,
+  scope: Scope,
+  chain: Chain,
+  offsetS: number,
+): Generator<TraceRequest> {
   let number = 0;
   for (const entry of agent.objects('requests')) {
     if (entry.text('type') === 'subagent') {
-      const child: Chain = { last: chain.last, joins: [], endS: chain.endS };
-      yield* readAgent(entry, `${name}/${entry.text('agent_id')}`, scope, child);
+      const child: Chain = { turns: [...chain.turns], joins: [] };
+      const launchS = offsetS + entry.number('t');
+      const [first] = entry.objects('requests');
+      // Some traces count the time of a subagent from its launch.
+      const isRelative = first !== undefined && offsetS + first.number('t') < launchS;
+      const from = isRelative ? launchS : offsetS;
+      yield* readAgent(entry, `${name}/${entry.text('agent_id')}`, scope, child, from);
       const isAsync = entry.has('status') && entry.text('status') === 'async_launched';
-      if (!isAsync) chain.joins.push(...child.last, ...child.joins);
+      const own = child.turns.slice(chain.turns.length);
+      if (!isAsync) chain.joins.push(...own.slice(-1).map(({ id }) => id), ...child.joins);
       continue;
     }
-    const startS = entry.number('t');
+    const startS = offsetS + entry.number('t');
     const id = `${name}:${number++}`;
-    const waitFor = [...new Set([...chain.last, ...chain.joins])];
+    const before = lastEnded(chain.turns, startS);
+    const waitFor = [...new Set([...(before ? [before.id] : []), ...chain.joins])];
     const isRoot = waitFor.length === 0;
     yield {
       line: agent.line,
@@ -71,16 +94,23 @@ function* readAgent(agent: Fields, name: string, scope: Scope, chain: Chain): Ge
       session: name,
       id,
       waitFor,
-      delayMs: isRoot ? 0 : delayMs(entry, startS, chain.endS),
+      delayMs: isRoot ? 0 : delayMs(entry, startS, before),
     };
-    chain.last = [id];
+    const lasts = entry.has('api_time') ? entry.number('api_time') : undefined;
+    chain.turns.push({ id, startS, endS: startS + (lasts ?? 0), isOver: lasts !== undefined });
     chain.joins = [];
-    chain.endS = entry.has('api_time') ? startS + entry.number('api_time') : undefined;
   }
 }
 
+/** The turn that ended last of those that had ended by a time: turns that overlapped did not wait for each other. */
+function lastEnded(turns: readonly Turn[], startS: number): Turn | undefined {
+  let last: Turn | undefined;
+  for (const turn of turns) if (turn.endS <= startS && !(last && last.endS > turn.endS)) last = turn;
+  return last;
+}
+
 /** Time between the end of the turn before and a turn: as recorded, or as it says itself. */
-function delayMs(entry: Fields, startS: number, endS: number | undefined): number {
+function delayMs(entry: Fields, startS: number, before: Turn | undefined): number {
   if (entry.has('think_time')) return entry.number('think_time') * 1000;
-  return endS === undefined ? 0 : Math.max(0, (startS - endS) * 1000);
+  return before?.isOver ? Math.max(0, (startS - before.endS) * 1000) : 0;
 }

@@ -6,7 +6,14 @@ import { Decompress } from 'fzstd';
 import { InputError } from '../config/input-error.js';
 
 const WINDOW_BYTES = 1 << 20;
+const HEAD_BYTES = 1 << 16;
 const NEWLINE = 0x0a;
+/** UTF-8's mark of the byte order, with which some programs begin files. */
+const MARK = [0xef, 0xbb, 0xbf];
+
+function hasMark(bytes: Uint8Array): boolean {
+  return MARK.every((byte, index) => bytes[index] === byte);
+}
 
 /**
  * Lines of a trace file, read through a window that moves forward or jumps to a byte offset; memory does not grow
@@ -28,14 +35,19 @@ export class TextFile {
     private readonly descriptor: number,
   ) {}
 
-  /** @throws {InputError} when the file cannot be opened or unpacked */
+  /**
+   * @param path `-` for standard input; what can be read once only (a pipe) is copied first
+   * @throws {InputError} when the file cannot be opened or unpacked
+   */
   static async open(path: string): Promise<TextFile> {
     let descriptor: number;
     try {
-      descriptor = openSync(path, 'r');
-      if (fstatSync(descriptor).isDirectory()) throw new Error('it is a directory');
+      descriptor = path === '-' ? 0 : openSync(path, 'r');
+      const stat = fstatSync(descriptor);
+      if (stat.isDirectory()) throw new Error('it is a directory');
+      if (!stat.isFile()) descriptor = spooled(descriptor);
     } catch (error) {
-      throw new InputError(`${path}: cannot open the trace file (${reason(error)})`);
+      throw new InputError(`${shortened(path)}: cannot open the trace file (${reason(error)})`);
     }
     const head = Buffer.alloc(4);
     readSync(descriptor, head, 0, 4, 0);
@@ -49,9 +61,7 @@ export class TextFile {
     packed: number,
     unpacker: (packed: number, sink: (chunk: Uint8Array) => void) => Promise<void>,
   ): Promise<TextFile> {
-    const folder = mkdtempSync(join(tmpdir(), 'dynosim-'));
-    const unpacked = openSync(join(folder, 'trace'), 'w+');
-    rmSync(folder, { recursive: true });
+    const unpacked = openAnonymous();
     try {
       await unpacker(packed, (chunk) => {
         for (let done = 0; done < chunk.length; ) done += writeSync(unpacked, chunk, done);
@@ -65,8 +75,23 @@ export class TextFile {
     return new TextFile(path, unpacked);
   }
 
+  /** The first bytes, as far as a format shows in them. */
+  head(): string {
+    const buffer = Buffer.alloc(HEAD_BYTES);
+    return buffer.toString('latin1', 0, readSync(this.descriptor, buffer, 0, buffer.length, 0));
+  }
+
   close(): void {
     closeSync(this.descriptor);
+  }
+
+  /** All bytes from the beginning, a mark of the byte order left out. */
+  *chunks(): Generator<Uint8Array> {
+    let isFirst = true;
+    for (const chunk of chunks(this.descriptor)) {
+      yield isFirst && hasMark(chunk) ? chunk.subarray(MARK.length) : chunk;
+      isFirst = false;
+    }
   }
 
   /** Goes on with the next line; false at the end. */
@@ -92,6 +117,12 @@ export class TextFile {
       if (more >= 0) newline = known + more;
     }
     this.offset = offset;
+    if (offset === 0 && hasMark(this.bytes.subarray(from, from + newline))) {
+      this.start = from + MARK.length;
+      this.end = from + newline;
+      this.nextOffset = newline + 1;
+      return true;
+    }
     this.start = from;
     this.end = from + newline;
     this.nextOffset = offset + newline + 1;
@@ -124,10 +155,53 @@ export class TextFile {
   }
 }
 
+/** A file that has no name, and goes when it is closed. */
+function openAnonymous(): number {
+  const folder = mkdtempSync(join(tmpdir(), 'dynosim-'));
+  const descriptor = openSync(join(folder, 'trace'), 'w+');
+  rmSync(folder, { recursive: true });
+  return descriptor;
+}
+
+/** A copy of what can be read once only. */
+function spooled(descriptor: number): number {
+  const copy = openAnonymous();
+  const buffer = Buffer.alloc(WINDOW_BYTES);
+  for (;;) {
+    const read = readOnce(descriptor, buffer);
+    if (read === 0) break;
+    for (let done = 0; done < read; ) done += writeSync(copy, buffer, done, read - done);
+  }
+  if (descriptor !== 0) closeSync(descriptor);
+  return copy;
+}
+
+/** Reads what is there next, and waits for it where a pipe would rather be asked again. */
+function readOnce(descriptor: number, buffer: Buffer): number {
+  for (;;)
+    try {
+      return readSync(descriptor, buffer);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EOF') return 0;
+      if (code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    }
+}
+
+const MOST_SHOWN = 200;
+
+/** A path as messages show it. */
+function shortened(path: string): string {
+  return path.length > MOST_SHOWN ? `${path.slice(0, MOST_SHOWN)}…` : path;
+}
+
 function reason(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT') return 'no such file';
   if (code === 'EACCES') return 'permission denied';
+  if (code === 'ELOOP') return 'its symbolic links go in a circle';
+  if (code === 'ENAMETOOLONG') return 'the name is too long';
   return message;
 }
 

@@ -1,0 +1,109 @@
+import { InputError } from '../config/input-error.js';
+import { floatColumn } from '../workload/columns.js';
+import { MooncakeRow } from '../workload/mooncake-row.js';
+import type { TextFile } from '../workload/text-file.js';
+import { readTimed } from './convert.js';
+import type { Importer, ImportOptions, TraceSource } from './form.js';
+import type { FormatName } from './formats.js';
+import { type Inspected, Inspection, type TraceFacts } from './inspect.js';
+
+interface OpenTrace {
+  file: TextFile;
+  source: TraceSource;
+  format: FormatName;
+  importer: Importer;
+  options: ImportOptions;
+}
+
+/**
+ * Facts of a trace file. Mooncake rows are read by the same reader as in a replay, in order of time; other formats in
+ * order of the file.
+ * @throws {InputError} for the first bad row, and for a file without requests
+ */
+export function inspectFile(trace: OpenTrace): TraceFacts {
+  const { file, source, format, importer, options } = trace;
+  const isPlain = format === 'mooncake' && options.requestsPerSecond === undefined;
+  const inspection = isPlain ? rows(file, options.blockTokens) : requests(importer, source, options);
+  const facts = inspection.facts();
+  if (facts.requests === 0) throw new InputError(`${file.path}: holds no request`);
+  return facts;
+}
+
+function rows(file: TextFile, blockTokens: number): Inspection {
+  const offsets = floatColumn();
+  const startsMs = floatColumn();
+  const inFileOrder = new Inspection(blockTokens);
+  const row = new MooncakeRow(false);
+  let more = file.readAt(0);
+  let lastMs = 0;
+  for (let line = 1; more; line++, more = file.next()) {
+    if (file.isBlank()) continue;
+    row.read(file, line);
+    offsets.push(file.offset);
+    lastMs = row.timestampMs ?? lastMs;
+    startsMs.push(lastMs);
+    inFileOrder.add(looked(row, file, line));
+  }
+  if (inFileOrder.isOrdered) return inFileOrder;
+  const order = Int32Array.from({ length: offsets.length }, (_, index) => index).sort(
+    (a, b) => startsMs.data[a] - startsMs.data[b] || a - b,
+  );
+  const inspection = new Inspection(blockTokens);
+  for (const index of order) {
+    file.readAt(offsets.data[index]);
+    row.read(file, index + 1);
+    inspection.add(looked(row, file, index + 1));
+  }
+  inspection.isOrdered = false;
+  return inspection;
+}
+
+function looked(row: MooncakeRow, file: TextFile, line: number): Inspected {
+  const { inputTokens, outputTokens } = row;
+  if (inputTokens === undefined || outputTokens === undefined)
+    throw new InputError(
+      `${file.path}:${line}: ${inputTokens === undefined ? 'input_length' : 'output_length'}: missing`,
+    );
+  return {
+    startMs: row.timestampMs,
+    delayMs: row.delayMs,
+    inputTokens,
+    outputTokens,
+    session: row.sessionId,
+    low: row.hashLow,
+    high: row.hashHigh,
+    blocks: row.hashCount,
+  };
+}
+
+function requests(importer: Importer, source: TraceSource, options: ImportOptions): Inspection {
+  let inspection: Inspection | undefined;
+  let low: Uint32Array = new Uint32Array(64);
+  let high: Uint32Array = new Uint32Array(64);
+  const ends = new Map<string, number>();
+  for (const request of readTimed(importer, source, options)) {
+    const { blocks, startMs, session, endMs, delayMs } = request;
+    inspection ??= new Inspection(request.blockTokens ?? options.blockTokens);
+    const count = blocks?.length ?? -1;
+    if (count > low.length) {
+      low = new Uint32Array(2 * count);
+      high = new Uint32Array(2 * count);
+    }
+    for (let i = 0; i < count; i++) {
+      const id = BigInt(blocks![i]);
+      low[i] = Number(id & 0xffffffffn);
+      high[i] = Number((id >> 32n) & 0xffffffffn);
+    }
+    const lastMs = session === undefined ? undefined : ends.get(session);
+    const thinkMs = delayMs ?? (lastMs !== undefined && startMs !== undefined ? startMs - lastMs : undefined);
+    inspection.add({
+      ...request,
+      delayMs: thinkMs === undefined ? undefined : Math.max(0, thinkMs),
+      low,
+      high,
+      blocks: count,
+    });
+    if (session !== undefined && endMs !== undefined) ends.set(session, endMs);
+  }
+  return inspection ?? new Inspection(options.blockTokens);
+}
