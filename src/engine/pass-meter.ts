@@ -59,6 +59,13 @@ export class PassMeter {
     this.isUnderWay = true;
   }
 
+  /** A pass of its worker in which the rank has nothing to do. */
+  beginIdle(startMs: number, endMs: number): void {
+    this.begin();
+    this.current = noPass(startMs, endMs);
+    this.decided(endMs, 0, 0);
+  }
+
   /** How many requests emit how many tokens in the pass under way, and when it ends. */
   decided(endMs: number, emitting: number, tokens: number): void {
     this.current.endMs = endMs;

@@ -319,6 +319,7 @@ export class WorkerGroup {
       progressed ||= active[rank].madeProgress;
     }
     if (end > nowMs) {
+      if (active.length < cores.length) this.measureIdle(worker, active, end);
       this.becomeBusy(worker, BUSY, end);
       return true;
     }
@@ -330,6 +331,12 @@ export class WorkerGroup {
     this.wake(worker);
     this.passEnded(worker, nowMs);
     return true;
+  }
+
+  /** Ranks without work take part in the pass of their worker. */
+  private measureIdle({ cores, startMs }: Worker, active: readonly FleetCore[], endMs: number): void {
+    for (const { meter } of cores.filter((core) => !active.includes(core)))
+      if (meter.isOn) meter.beginIdle(startMs, endMs);
   }
 
   private becomeBusy(worker: Worker, state: number, endMs: number): void {

@@ -284,17 +284,21 @@ export class SglangScheduler implements FleetCore, DestinationHost {
     return end;
   }
 
+  /** Counts what decodes, before any of it is retracted. */
+  private measureDecode(): void {
+    const { running, requests, meter } = this;
+    meter.current.decodeRequests = running.length;
+    meter.current.decodeTokens = 0;
+    for (const slot of running) meter.current.decodeTokens += requests.length[slot];
+  }
+
   private measure(nowMs: number, prefills: number, inputTokens: number, prefixTokens: number): void {
-    const { meter, running, requests } = this;
-    const { current } = meter;
-    meter.begin();
+    const { current } = this.meter;
+    this.meter.begin();
     current.startMs = nowMs;
     current.prefillRequests = prefills;
     current.prefillTokens = inputTokens - prefixTokens;
     current.prefillCachedTokens = prefixTokens;
-    current.decodeRequests = running.length;
-    current.decodeTokens = 0;
-    for (const slot of running) current.decodeTokens += requests.length[slot];
     this.measureQueue(current, nowMs);
   }
 
@@ -361,6 +365,7 @@ export class SglangScheduler implements FleetCore, DestinationHost {
     this.decodes = false;
     for (const slot of this.running) if (requests.remaining(slot) === 0) this.tokenless.push(slot);
     if (this.tokenless.length > 0) this.running = this.running.filter((slot) => requests.remaining(slot) > 0);
+    if (this.meter.isOn) this.measureDecode();
     if (this.running.length === 0) return startMs;
     let growth = this.growth();
     while (leases.availableTokens + leases.evictableTokens < growth && this.running.length > 1) {

@@ -64,16 +64,18 @@ export class Pass {
     this.prefixTokens = Math.max(0, this.prefixTokens - prefix);
   }
 
-  /** Whether a request got tokens of this pass, none of them of its prompt. */
-  decodes(slot: number): boolean {
-    const { scheduledPass, scheduledPrompt } = this.requests;
-    return scheduledPass[slot] === this.number && scheduledPrompt[slot] === 0;
-  }
-
-  measure(metrics: PassMetrics): void {
-    metrics.prefillRequests = this.prompts;
-    metrics.prefillTokens = this.newPromptTokens;
-    metrics.prefillCachedTokens = this.prefixTokens;
+  /** Counts what a request got in this pass, if anything. */
+  measure(slot: number, metrics: PassMetrics): void {
+    const { requests } = this;
+    if (requests.scheduledPass[slot] !== this.number) return;
+    if (requests.scheduledPrompt[slot] > 0) {
+      metrics.prefillRequests++;
+      metrics.prefillTokens += requests.scheduledTokens[slot];
+      metrics.prefillCachedTokens += requests.scheduledPrefix[slot];
+    } else {
+      metrics.decodeRequests++;
+      metrics.decodeTokens += requests.length[slot];
+    }
   }
 
   /** Prompt tokens that this pass computes. */

@@ -314,14 +314,12 @@ export class VllmScheduler implements FleetCore {
     const { current } = meter;
     meter.begin();
     current.startMs = nowMs;
-    pass.measure(current);
+    current.prefillRequests = 0;
+    current.prefillTokens = 0;
+    current.prefillCachedTokens = 0;
     current.decodeRequests = this.groupIsScheduled ? group.size : 0;
     current.decodeTokens = this.groupIsScheduled ? group.lengthSum : 0;
-    for (let i = group.size; i < running.length; i++) {
-      if (!pass.decodes(running[i])) continue;
-      current.decodeRequests++;
-      current.decodeTokens += requests.length[running[i]];
-    }
+    for (let i = group.size; i < running.length; i++) pass.measure(running[i], current);
     this.waiting.measure(current, nowMs);
     this.destinations.measure(current, requests.receivedMs, nowMs);
   }

@@ -64,12 +64,15 @@ export class WaitingLine {
 
   private tokensOf(slot: number): number {
     const { status, length, promptTokens } = this.requests;
-    return status[slot] === PREEMPTED ? length[slot] : promptTokens[slot];
+    return status[slot] === PREEMPTED && !this.cameComputed(slot) ? length[slot] : promptTokens[slot];
   }
 
   private waitsToDecode(slot: number): boolean {
-    const { status, computesPrompt } = this.requests;
-    return status[slot] === PREEMPTED || (this.areComputed && computesPrompt[slot] === 0);
+    return this.requests.status[slot] === PREEMPTED || this.cameComputed(slot);
+  }
+
+  private cameComputed(slot: number): boolean {
+    return this.areComputed && this.requests.computesPrompt[slot] === 0;
   }
 
   /** Sets what is queued, but for requests that came after a time. */
