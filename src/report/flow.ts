@@ -76,8 +76,10 @@ export class FlowSamples {
 
   /** The requests in order of arrival. */
   requests(): FlowRequest[] {
-    const { values } = this;
-    const requests = Array.from({ length: this.size }, (_, index) => {
+    const { values, keys } = this;
+    const order = Array.from({ length: this.size }, (_, index) => index);
+    order.sort((a, b) => values[FIELDS * a] - values[FIELDS * b] || keys[a] - keys[b]);
+    return order.map((index) => {
       const at = FIELDS * index;
       return {
         comingMs: values[at],
@@ -87,7 +89,6 @@ export class FlowSamples {
         isFirstTurn: values[at + 4] === 0,
       };
     });
-    return requests.sort((a, b) => a.comingMs - b.comingMs);
   }
 }
 

@@ -64,7 +64,7 @@ export class GapSamples {
     recentCounts[bucket] = count;
   }
 
-  /** One of the gaps of a value that were noted has another. */
+  /** One gap of `value`, noted before or to be noted yet, counts as `other` in its place. */
   replace(value: number, other: number): void {
     this.replaced.push(value);
     this.add(other, 1);
@@ -196,6 +196,7 @@ export class GapSamples {
     this.mergeLog();
     this.mergeRuns();
     for (const value of this.replaced) this.insert(this.isExact ? value : binned(value), -1);
+    this.replaced.length = 0;
     return { values: this.values.map((value) => Math.max(value, 0)), counts: this.counts };
   }
 

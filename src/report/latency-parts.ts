@@ -1,3 +1,4 @@
+import { ExactSum } from './exact-sum.js';
 import type { RequestOutcome, StageOutcome } from './outcome.js';
 import { percentileRank } from './statistics.js';
 
@@ -152,7 +153,7 @@ function queuedMs(parts: LatencyParts): number {
 /** Means of the parts over requests. */
 export class PartMeans {
   private count = 0;
-  private readonly sums = noParts();
+  private readonly sums = PARTS.map(() => new ExactSum());
   private readonly parts = noParts();
 
   /** @returns the time in queues and out of service, in milliseconds */
@@ -160,28 +161,20 @@ export class PartMeans {
     const { sums, parts } = this;
     split(outcome, parts);
     this.count++;
-    sums.frontend += parts.frontend;
-    sums.router_queue += parts.router_queue;
-    sums.worker_queue += parts.worker_queue;
-    sums.prefill += parts.prefill;
-    sums.chunk_wait += parts.chunk_wait;
-    sums.decode_room += parts.decode_room;
-    sums.transfer += parts.transfer;
-    sums.decode_queue += parts.decode_queue;
-    sums.preemption += parts.preemption;
-    sums.decode += parts.decode;
-    sums.delivery += parts.delivery;
+    for (let part = 0; part < PARTS.length; part++) sums[part].add(parts[PARTS[part]]);
     return queuedMs(parts) + parts.preemption;
   }
 
   copy(): PartMeans {
-    const copy = new PartMeans();
-    return Object.assign(copy, { count: this.count, sums: { ...this.sums } });
+    return Object.assign(new PartMeans(), { count: this.count, sums: this.sums.map((sum) => sum.copy()) });
   }
 
   get means(): LatencyParts {
     const means = noParts();
-    if (this.count > 0) for (const part of PARTS) means[part] = this.sums[part] / this.count;
+    if (this.count > 0)
+      PARTS.forEach((part, index) => {
+        means[part] = this.sums[index].value / this.count;
+      });
     return means;
   }
 }

@@ -1,3 +1,4 @@
+import { ExactSum } from './exact-sum.js';
 import { type Distribution, EMPTY_DISTRIBUTION, PERCENTILES, percentileRank } from './statistics.js';
 
 export type { Distribution };
@@ -23,7 +24,10 @@ export function gapStatistics(samples: WeightedSamples): { gaps: Distribution; r
     if (values[i] > 0) rates.add(1000 / values[i], count);
   }
   if (gaps.total === 0) return { gaps: EMPTY_DISTRIBUTION, rates: EMPTY_DISTRIBUTION };
+  gaps.close();
+  rates.close();
   for (let i = 0; i < values.length; i++) {
+    if (counts[i] === 0) continue;
     gaps.spread(values[i], counts[i]);
     if (values[i] > 0) rates.spread(1000 / values[i], counts[i]);
   }
@@ -41,33 +45,35 @@ export function gapStatistics(samples: WeightedSamples): { gaps: Distribution; r
   };
 }
 
-/** What can be summed of samples: `add` all of them first, then `spread` them. */
+/** What can be summed of samples: `add` all of them first, `close`, then `spread` them. */
 class Moments {
   total = 0;
   min = Number.POSITIVE_INFINITY;
   max = 0;
-  private sum = 0;
-  private squares = 0;
+  private readonly sum = new ExactSum();
+  private readonly squares = new ExactSum();
+  private mean = 0;
 
   add(value: number, count: number): void {
     this.total += count;
-    this.sum += value * count;
+    this.sum.addTimes(value, count);
     if (value < this.min) this.min = value;
     if (value > this.max) this.max = value;
   }
 
-  get mean(): number {
-    return this.sum / this.total;
+  /** All have been added. */
+  close(): void {
+    this.mean = this.sum.value / this.total;
   }
 
   spread(value: number, count: number): void {
     const away = value - this.mean;
-    this.squares += count * away * away;
+    this.squares.addTimes(away * away, count);
   }
 
   distribution([median, p75, p90, p95, p99]: readonly number[]): Distribution {
     const { mean, min, max, squares, total } = this;
-    return { mean, min, max, median, p75, p90, p95, p99, std: Math.sqrt(squares / total) };
+    return { mean, min, max, median, p75, p90, p95, p99, std: Math.sqrt(squares.value / total) };
   }
 }
 

@@ -6,6 +6,7 @@ import type { EngineKind, EngineMaker } from '../engine/kind.js';
 import { PromptBlocks } from '../engine/kv/prompt-blocks.js';
 import { type GapSink, grownInts, RequestLog } from '../engine/request-log.js';
 import { SchedulerRequests } from '../engine/requests.js';
+import { SpanSum } from '../engine/span-sum.js';
 import { emptySample, type WorkerSample, type WorkerWatch } from '../report/worker-series.js';
 import type { Placement, RoutedRequest, Router, Routing } from '../router/router.js';
 import { PassClock } from '../timing/pass-clock.js';
@@ -62,7 +63,8 @@ export class EnginePool {
   private inPrefill = new Int32Array(0);
   /** Prompt tokens of requests in prefill, by rank. */
   private readonly prefillTokens: number[] = [];
-  private readonly work: Omit<WorkerWork, 'cache' | 'loads'>[] = [];
+  private readonly work: Omit<WorkerWork, 'cache' | 'loads' | 'busyMs'>[] = [];
+  private readonly busy: SpanSum[] = [];
 
   /** @param sibling a pool that the same requests enter before; names of equal prompts are made once then */
   constructor(
@@ -129,7 +131,8 @@ export class EnginePool {
 
   /** Makes the ranks of a new worker; ids follow each other. */
   addCores(worker: number): readonly FleetCore[] {
-    this.work.push({ requests: 0, inputTokens: 0, reusedTokens: 0, outputTokens: 0, busyMs: 0 });
+    this.work.push({ requests: 0, inputTokens: 0, reusedTokens: 0, outputTokens: 0 });
+    this.busy.push(new SpanSum());
     const { ranks } = this.args;
     for (let rank = worker * ranks; rank < (worker + 1) * ranks; rank++) {
       const core = this.maker.create(rank);
@@ -232,7 +235,7 @@ export class EnginePool {
 
   /** A worker was in passes from one time to another. */
   noteBusy(worker: number, startMs: number, endMs: number): void {
-    this.work[worker].busyMs += endMs - startMs;
+    this.busy[worker].add(startMs, endMs);
     const { watch } = this.options;
     if (watch) watch.add(worker, startMs, endMs, sampleOf(this.coresOf(worker)));
   }
@@ -245,6 +248,7 @@ export class EnginePool {
   get use(): PoolUse {
     const workers = this.work.map((work, worker) => ({
       ...work,
+      busyMs: this.busy[worker].totalMs,
       cache: sumCaches(this.coresOf(worker)),
       loads: this.coresOf(worker).map(({ load }) => load),
     }));

@@ -155,6 +155,7 @@ export class Ledger {
     outcome.secondTokenMs = tokens.secondTokenMs[slot];
     outcome.lastTokenMs = tokens.lastTokenMs[slot];
     outcome.engineLastMs = outcome.lastTokenMs;
+    outcome.deliveryMs = 0;
     outcome.inputTokens = slots.inputTokens[slot];
     outcome.requestedTokens = slots.requestedTokens[slot];
     outcome.outputTokens = tokens.emittedTokens[slot];

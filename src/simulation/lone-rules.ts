@@ -2,7 +2,7 @@ import { type Agenda, PASS_END } from './agenda.js';
 import type { WorkerGroup } from './workers.js';
 
 /** Passes without any effect after which a worker that is alone counts as stuck (the reference's bound). */
-const MOST_IDLE_PASSES = 1024;
+export const MOST_IDLE_PASSES = 1024;
 
 /**
  * What is different where one worker serves without a router, for which the reference has a loop of its own

@@ -76,6 +76,8 @@ export class FleetRun implements Run {
   private isSettled = false;
   private hasBegun = false;
   private isStopped = false;
+  private isConcluded = false;
+  private isClosed = false;
   private readonly feeds: readonly PassFeed[];
   private final: ReplayResult | undefined;
   private forwards = 0;
@@ -109,7 +111,16 @@ export class FleetRun implements Run {
       while (!this.isDone && this.advance(ms));
     });
     this.nowMs = ms === Number.POSITIVE_INFINITY ? this.options.agenda.nowMs : ms;
-    if (this.isDone) this.close();
+    if (this.isDone) this.conclude();
+  }
+
+  /** Records what the end has left, while its source can still be asked. */
+  private conclude(): void {
+    if (this.isConcluded) return;
+    this.isConcluded = true;
+    const { flow, collector } = this.options;
+    flow.recordUnfinished(collector);
+    this.close();
   }
 
   /** Goes to the next time at which something happens, up to `ms`. @returns false when there is none */
@@ -249,17 +260,18 @@ export class FleetRun implements Run {
     if (this.final) return this.final;
     this.catchUp();
     const { flow, resultOf, useOf, ...options } = this.options;
-    const collector = this.isDone ? options.collector : options.collector.copy();
-    flow.recordUnfinished(collector);
-    const untilMs = this.isDone ? this.lastEventMs : this.nowMs;
+    const collector = this.isConcluded ? options.collector : options.collector.copy();
+    if (!this.isConcluded) flow.recordUnfinished(collector);
+    const untilMs = this.isConcluded ? this.lastEventMs : this.nowMs;
     const seconds = flow.stages.map(({ group }) => group.secondsAt(untilMs));
     const result = resultOf(collector, useOf(seconds, collector));
-    if (this.isDone) this.final = result;
+    if (this.isConcluded) this.final = result;
     return result;
   }
 
   close(): void {
-    this.options.close();
+    if (!this.isClosed) this.options.close();
+    this.isClosed = true;
   }
 
   private guarded(act: () => void): void {

@@ -52,8 +52,14 @@ export class SglangScheduler implements FleetCore, DestinationHost {
   private passStartMs = 0;
   /** A request in the middle of its prompt that gets nothing of this pass, or -1. */
   private starved = -1;
+  /** The one that has got nothing since a time, or -1, and how long it had waited before. */
+  private starving = -1;
+  private starvedSinceMs = 0;
+  private starvedMs = 0;
   readonly load = new EngineLoad();
   readonly meter = new PassMeter();
+  /** Committed passes of the stretch under way, and when the first of them began. */
+  private readonly uncharged = { passes: 0, sinceMs: 0 };
 
   constructor(
     private readonly options: SglangOptions,
@@ -193,27 +199,35 @@ export class SglangScheduler implements FleetCore, DestinationHost {
   }
 
   commit(untilMs: number): number {
-    const { stretch, running, log } = this;
+    const { stretch, running } = this;
     const sinceMs = stretch.startMs;
     const passes = stretch.commit(running, untilMs);
+    this.chargeWait(passes, sinceMs);
     if (passes === 0) return 0;
     this.admission.lowerRatio(passes);
-    const lastedMs = stretch.startMs - sinceMs;
-    this.noteStretch(passes, lastedMs);
-    const starved = this.begunInQueue();
-    if (starved >= 0) log.chunkWaitMs[starved] += lastedMs;
+    this.noteStretch(passes);
+    this.noteStarved(this.begunInQueue(), sinceMs, stretch.startMs);
     this.madeProgress = true;
     return passes;
   }
 
-  private noteStretch(passes: number, lastedMs: number): void {
+  /** Charges what requests wait during a stretch when all of it has happened, in however many pieces. */
+  private chargeWait(passes: number, sinceMs: number): void {
+    const { stretch, load, waiting, uncharged } = this;
+    if (uncharged.passes === 0) uncharged.sinceMs = sinceMs;
+    uncharged.passes += passes;
+    if (stretch.passes > 0 || uncharged.passes === 0) return;
+    if (load.waiting + waiting.length > 0)
+      load.noteWait('sequences', uncharged.passes, stretch.startMs - uncharged.sinceMs, waiting.length);
+    uncharged.passes = 0;
+  }
+
+  private noteStretch(passes: number): void {
     const { running, load, meter, stretch } = this;
     load.passes += passes;
     load.sequences = running.length;
     load.decodeSteps += passes * running.length;
     load.sequenceSteps += passes * running.length;
-    const { length } = this.waiting;
-    if (load.waiting + length > 0) load.noteWait('sequences', passes, lastedMs, length);
     if (!meter.isOn) return;
     const { last } = meter;
     meter.addRun(passes, running.length);
@@ -250,6 +264,16 @@ export class SglangScheduler implements FleetCore, DestinationHost {
         metrics.queuedDecodeTokens += requests.length[slot];
       }
     this.destinations.measure(metrics, requests.receivedMs, untilMs);
+  }
+
+  /** A request, or -1 for none, got nothing of passes from one time to another; passes that follow count as one. */
+  private noteStarved(slot: number, startMs: number, endMs: number): void {
+    if (slot !== this.starving) {
+      this.starving = slot;
+      this.starvedMs = slot < 0 ? 0 : this.log.chunkWaitMs[slot];
+      this.starvedSinceMs = startMs;
+    }
+    if (slot >= 0) this.log.chunkWaitMs[slot] = this.starvedMs + (endMs - this.starvedSinceMs);
   }
 
   /** The request at the head of the queue if it has no token yet but a part of its prompt, or -1. */
@@ -418,7 +442,7 @@ export class SglangScheduler implements FleetCore, DestinationHost {
 
   settle(endMs: number): void {
     const { requests, leases, options, tokenless, retracted } = this;
-    if (this.starved >= 0) this.log.chunkWaitMs[this.starved] += endMs - this.passStartMs;
+    this.noteStarved(this.starved, this.passStartMs, endMs);
     const done = tokenless.slice();
     if (done.length > 0) tokenless.length = 0;
     for (const slot of done) this.signals.push({ slot, kind: this.endKind });

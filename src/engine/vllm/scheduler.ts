@@ -80,6 +80,8 @@ export class VllmScheduler implements FleetCore {
   readonly load = new EngineLoad();
   readonly meter = new PassMeter();
   private readyCount = 0;
+  /** Committed passes of the stretch under way, and when the first of them began. */
+  private readonly uncharged = { passes: 0, sinceMs: 0 };
 
   constructor(
     readonly options: VllmOptions,
@@ -228,20 +230,31 @@ export class VllmScheduler implements FleetCore {
     const { stretch, emission, load, group } = this;
     const { firstEndMs, startMs: sinceMs } = stretch;
     const passes = stretch.commit(untilMs);
+    this.chargeWait(passes, sinceMs);
     if (passes === 0) return 0;
     emission.markSecondTokens(firstEndMs);
     load.passes += passes;
     load.sequences = this.running.length;
     load.decodeSteps += passes * group.size;
     load.sequenceSteps += passes * group.size;
-    const waiting = this.waitingCount;
-    if (load.waiting + waiting > 0)
-      load.noteWait(this.lackOfHead(passes), passes, stretch.startMs - sinceMs, waiting);
     if (this.meter.isOn) this.measureStretch(passes);
     this.madeProgress = true;
     emission.lastEmitMs = stretch.startMs;
     emission.endGroupMembers(stretch.startMs);
     return passes;
+  }
+
+  /** Charges what requests wait during a stretch when all of it has happened, in however many pieces. */
+  private chargeWait(passes: number, sinceMs: number): void {
+    const { stretch, load, waitingCount, uncharged } = this;
+    if (uncharged.passes === 0) uncharged.sinceMs = sinceMs;
+    uncharged.passes += passes;
+    if (stretch.passes > 0 || uncharged.passes === 0) return;
+    if (load.waiting + waitingCount > 0) {
+      const lack = this.lackOfHead(uncharged.passes);
+      load.noteWait(lack, uncharged.passes, stretch.startMs - uncharged.sinceMs, waitingCount);
+    }
+    uncharged.passes = 0;
   }
 
   private measureStretch(passes: number): void {

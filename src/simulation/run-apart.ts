@@ -1,9 +1,8 @@
 import type { WorkerUse } from '../report/report.js';
 import { fleetUse, isLone, openFleet } from './fleet-runs.js';
-import { IndependentRun } from './independent.js';
+import { LoneWorkers } from './lone-workers.js';
 import { guarded, MIN_SECONDS } from './run.js';
 import type { FleetRunOptions } from './run-options.js';
-import { SingleWorkerRun } from './single.js';
 
 /** Whether no worker of a fleet ever looks at another, so that each can be advanced alone. */
 export function mayRunApart(options: FleetRunOptions): boolean {
@@ -26,11 +25,11 @@ export function runApart(options: FleetRunOptions): WorkerUse {
   return guarded(
     () => fleet.deadEnd(),
     () => {
-      let seconds: number;
-      if (isLone(options)) {
-        new SingleWorkerRun(fleet, isOpenLoop, capMs).run();
-        seconds = Math.max(collector.durationMs / 1000, MIN_SECONDS);
-      } else seconds = (workers * new IndependentRun(fleet).run()) / 1000;
+      const isAlone = isLone(options);
+      const lastMs = new LoneWorkers(fleet, { isOpenLoop, capMs, isLone: isAlone }).run();
+      const seconds = isAlone
+        ? Math.max(collector.durationMs / 1000, MIN_SECONDS)
+        : (workers * lastMs) / 1000;
       fleet.recordUnfinished(collector);
       return fleetUse(fleet, seconds);
     },
