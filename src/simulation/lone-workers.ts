@@ -47,10 +47,12 @@ export class LoneWorkers {
   run(): number {
     const { fleet, clocks, draft } = this;
     const { source } = fleet.options;
-    for (let worker = 0; this.awaitRequest(worker); worker = (worker + 1) % clocks.length) {
-      source.take(clocks[worker], draft);
+    for (let worker = 0; this.awaitRequest(worker); ) {
+      // A frontend may have taken it in and not be done with it.
+      if (!source.take(clocks[worker], draft)) continue;
       fleet.dispatch(fleet.accept(draft), worker, clocks[worker]);
       if (!this.options.isLone) this.idlePasses[worker] = 0;
+      worker = (worker + 1) % clocks.length;
     }
     if (this.options.isLone) this.checkEnd();
     else for (let worker = 0; worker < clocks.length; worker++) this.finish(worker);
