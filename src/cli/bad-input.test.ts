@@ -184,6 +184,15 @@ describe('the command line', () => {
     expect(existsSync(join(folder, 'dead.json'))).toBe(false);
   });
 
+  it.each(['replay', 'report', 'serve', 'calibrate', 'mocker', 'trace', 'timing', 'planner', 'config'])(
+    '%s --help says what it does',
+    async (command) => {
+      const result = await runCli([command, '--help'], folder);
+      expect([result.exitCode, result.stderr]).toEqual([0, '']);
+      expect(result.stdout).toContain(`Usage: dynosim ${command}`);
+    },
+  );
+
   it('prints help with examples, for beginnings of flags too', async () => {
     const result = await runCli(['replay', '--he'], folder);
     expect([result.exitCode, result.stderr]).toEqual([0, '']);

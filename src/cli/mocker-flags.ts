@@ -99,7 +99,9 @@ function addAicFlags(command: Command): void {
   command
     .option('--aic-nextn <n>', 'speculative tokens, 1 to 5', integer)
     .option('--aic-nextn-accept-rates <list>', 'their conditional acceptance rates')
-    .option('--aic-mtp-seed <n>', 'seed of speculation', wholeNumber, 42n);
+    .addOption(
+      new Option('--aic-mtp-seed <n>', 'seed of speculation').argParser(wholeNumber).default(42n, '42'),
+    );
 }
 
 function addKindFlags(command: Command): void {

@@ -61,7 +61,11 @@ export function serveCommand(): Command {
       'tokens of reasoning: {"start_thinking_token_id":..,"end_thinking_token_id":..,"thinking_ratio":..}',
     )
     .option('--fault <faults>', 'what goes wrong: kind; setting=value, ... (docs/live.md)')
-    .option('--seed <seed>', 'seed of generated tokens and of faults', wholeNumber, 42n)
+    .addOption(
+      new Option('--seed <seed>', 'seed of generated tokens and of faults')
+        .argParser(wholeNumber)
+        .default(42n, '42'),
+    )
     .option('--quiet', 'say nothing but errors');
   addFleetFlags(command);
   return command.action(async (flags: ServeFlags) => {
