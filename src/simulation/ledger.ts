@@ -99,7 +99,11 @@ export class Ledger {
     const { outcome } = this;
     const { ownGaps } = this.options;
     this.describe(slot, outcome);
-    if (this.delays) this.replaceGap(outcome, this.addOverheads(outcome), collector);
+    if (this.delays) {
+      const gapMs = this.addOverheads(outcome);
+      // Gaps that are kept by request count only when it completes.
+      if (!ownGaps || status === 'completed') this.replaceGap(outcome, gapMs, collector);
+    }
     outcome.terminalMs = terminalMs;
     outcome.status = status;
     collector.ended(outcome);

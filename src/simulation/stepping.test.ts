@@ -37,6 +37,7 @@ const fleet = fc.record({
   replayConcurrency: fc.option(fc.integer({ min: 1, max: 8 }), { nil: undefined }),
   maxSimTimeSeconds: fc.option(fc.double({ min: 0.01, max: 3, noNaN: true }), { nil: undefined, freq: 4 }),
   firstTokenMs: fc.constantFrom(0, 0, 7),
+  frontendMs: fc.constantFrom(0, 0, 3.5),
 });
 type Case = typeof fleet extends fc.Arbitrary<infer T> ? T : never;
 
@@ -53,7 +54,8 @@ function traceOf(rows: Case['rows'], hasSessions: boolean): string {
 }
 
 function optionsOf(fleet: Case): ReplayOptions {
-  const { engines, engineType, ranks, accepts, isSplit, bandwidth, maxSimTimeSeconds, firstTokenMs } = fleet;
+  const { engines, engineType, ranks, accepts, isSplit, bandwidth, maxSimTimeSeconds } = fleet;
+  const overheads = { first_token_ms: fleet.firstTokenMs, frontend_ms: fleet.frontendMs };
   const common: ReplayOptions = {
     traceFiles: [traceOf(fleet.rows, !isSplit)],
     traceBlockSize: 16,
@@ -62,7 +64,7 @@ function optionsOf(fleet: Case): ReplayOptions {
     check: true,
     ...(fleet.replayConcurrency !== undefined && { replayConcurrency: fleet.replayConcurrency }),
     ...(maxSimTimeSeconds !== undefined && { maxSimTimeSeconds }),
-    ...(firstTokenMs > 0 && { overheads: JSON.stringify({ first_token_ms: firstTokenMs }) }),
+    overheads: JSON.stringify(overheads),
   };
   const speculation = accepts && { aic_nextn: accepts.length, aic_nextn_accept_rates: accepts.join(',') };
   if (!isSplit) {
