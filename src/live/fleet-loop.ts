@@ -86,6 +86,7 @@ export function openFleetLoop(
     isOpenLoop: true,
     capMs: Number.POSITIVE_INFINITY,
     metersPasses: false,
+    countsTraffic: false,
     scales: true,
     executesAll: true,
     resultOf: (): never => {

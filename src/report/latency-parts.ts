@@ -161,7 +161,10 @@ export class PartMeans {
     const { sums, parts } = this;
     split(outcome, parts);
     this.count++;
-    for (let part = 0; part < PARTS.length; part++) sums[part].add(parts[PARTS[part]]);
+    for (let part = 0; part < PARTS.length; part++) {
+      const ms = parts[PARTS[part]];
+      if (ms !== 0) sums[part].add(ms);
+    }
     return queuedMs(parts) + parts.preemption;
   }
 

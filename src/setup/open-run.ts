@@ -86,7 +86,7 @@ class Opening {
   runThrough(workload: Workload): ReplayResult {
     const { options, pools } = this.parts(workload);
     if (this.plan.topology.kind !== 'aggregated') return this.runTogether(workload);
-    const fleet = { ...options, ...pools[0] };
+    const fleet = { ...options, ...pools[0], countsTraffic: false };
     if (!mayRunApart(fleet)) return this.runTogether(workload);
     try {
       return options.resultOf(options.collector, runApart(fleet));
@@ -96,13 +96,14 @@ class Opening {
   }
 
   runTogether(workload: Workload): ReplayResult {
-    const run = this.stepped(workload);
+    const run = this.stepped(workload, false);
     run.until(Number.POSITIVE_INFINITY);
     return run.result();
   }
 
-  stepped(workload: Workload): FleetRun {
-    const { options, pools } = this.parts(workload);
+  stepped(workload: Workload, countsTraffic = true): FleetRun {
+    const { options: common, pools } = this.parts(workload);
+    const options = { ...common, countsTraffic };
     const { plan } = this;
     if (plan.topology.kind === 'aggregated') return fleetRun({ ...options, ...pools[0] });
     return splitRun({

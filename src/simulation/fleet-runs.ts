@@ -18,7 +18,7 @@ export function isLone({ workers, args, routing, scales }: FleetRunOptions): boo
 /** A run of workers that serve requests from prompt to last token. */
 export function fleetRun(options: FleetRunOptions): FleetRun {
   const traffic = new Traffic();
-  const fleet = openFleet(options, traffic);
+  const fleet = openFleet(options, options.countsTraffic ? traffic : undefined);
   const agenda = new Agenda();
   const fail = (): never => {
     throw fleet.deadEnd();
@@ -60,7 +60,11 @@ export function fleetUse({ pool }: Fleet, decodeSeconds: number): WorkerUse {
 export function splitRun(options: SplitRunOptions): FleetRun {
   const traffic = new Traffic();
   const isCapped = options.capMs !== Number.POSITIVE_INFINITY || options.executesAll;
-  const fleet = new SplitFleet({ ...options, isCapped, traffic });
+  const fleet = new SplitFleet({
+    ...options,
+    isCapped,
+    traffic: options.countsTraffic ? traffic : undefined,
+  });
   const agenda = new Agenda();
   const flow = new SplitFlow(fleet, agenda);
   return new FleetRun({

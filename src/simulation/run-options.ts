@@ -11,6 +11,8 @@ export interface RunOptions {
   capMs: number;
   /** Whether the fleet will be scaled, so that no worker counts as alone. */
   scales: boolean;
+  /** Whether what comes and goes is counted for windows. */
+  countsTraffic: boolean;
   /** Whether every pass is executed by itself; otherwise those are foreseen in which nothing else happens. */
   executesAll: boolean;
   /** Makes a result of what was collected, which is a copy while the run goes on. */
