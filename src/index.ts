@@ -1,6 +1,6 @@
 /** The public interface of dynosim as a library. */
 export { InputError } from './config/input-error.js';
-export type { ReplayOptions } from './config/replay-options.js';
+export type { ReplayOptions } from './config/scenario/options.js';
 export type { TraceFormat } from './config/trace-formats.js';
 export { replay } from './replay.js';
 export { recordJson, reportJson } from './report/json.js';

@@ -1,18 +1,18 @@
-import type { ReplayOptions } from './config/replay-options.js';
+import type { ReplayOptions } from './config/scenario/options.js';
+import type { Scenario } from './config/scenario/scenario.js';
 import type { ReplayResult } from './report/result.js';
-import { runThrough, type WatchStage } from './setup/open-run.js';
-import type { Excerpt } from './workload/excerpt.js';
+import { type RunSettings, runThrough } from './setup/open-run.js';
 
 /**
  * Replays a trace, or synthetic load, through a simulated fleet.
- * @param watchStage asked for somebody who hears of every pass; not with `pictures`, which has its own
+ * @param described the run, as options or as a scenario
+ * @param settings what is kept of it, for a scenario; options say so themselves
  * @throws {InputError} when an option or the trace is wrong
  * @throws {RunError} when the run comes to a dead end
  */
 export async function replay(
-  options: ReplayOptions,
-  watchStage?: WatchStage,
-  excerpt?: Excerpt,
+  described: ReplayOptions | Scenario,
+  settings: RunSettings = {},
 ): Promise<ReplayResult> {
-  return runThrough(options, { watchStage, excerpt, hostMs: () => performance.now() });
+  return runThrough(described, { hostMs: () => performance.now(), ...settings });
 }

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { ReplayOptions } from '../config/replay-options.js';
+import { jsonText } from '../config/json.js';
+import type { ReplayOptions } from '../config/scenario/options.js';
+import { scenarioJson } from '../config/scenario/scenario.js';
 import { replay } from '../replay.js';
+import { scenarioOf } from '../setup/scenario.js';
 import { advise } from './advise.js';
 import { changed } from './change.js';
 import { gainsOf, harms } from './trial.js';
@@ -9,7 +12,7 @@ const LOAD: ReplayOptions = { inputTokens: 600, outputTokens: 80, requestCount: 
 
 async function advised(options: ReplayOptions) {
   const result = await replay(options);
-  return { base: result.report, advice: await advise(options, result) };
+  return { base: result.report, advice: await advise(scenarioOf(options), result) };
 }
 
 const STARVED: ReplayOptions = { ...LOAD, requestRate: 12, extraEngineArgs: '{"max_num_seqs":4}' };
@@ -21,7 +24,7 @@ describe('advice', () => {
     expect(advice.bottlenecks[0]).toMatchObject({ limit: 'max_num_seqs', latency: 'ttft' });
     const [remedy] = advice.bottlenecks[0].remedies;
     expect(Object.keys(remedy.change)).toEqual(['extra_engine_args.max_num_seqs']);
-    const { report } = await replay(changed(STARVED, remedy.change));
+    const { report } = await replay(changed(scenarioOf(STARVED), remedy.change));
     const gains = gainsOf(base, report);
     expect(gains.mean_ttft).toBeGreaterThan(0.2);
     for (const [name, gain] of Object.entries(remedy.gain)) expect(gains[name]).toBeCloseTo(gain, 3);
@@ -58,15 +61,14 @@ describe('advice', () => {
 
 describe('a change', () => {
   it('is made inside an object, beside it, and taken out again', () => {
-    const options: ReplayOptions = { numWorkers: 2, extraEngineArgs: '{"block_size":16,"sglang":{"a":1}}' };
-    expect(changed(options, { num_workers: 4, 'extra_engine_args.sglang.b': 2 })).toMatchObject({
-      numWorkers: 4,
-      extraEngineArgs: '{"block_size":16,"sglang":{"a":1,"b":2}}',
-    });
-    expect(changed(options, { 'extra_engine_args.block_size': null, num_workers: null })).toEqual({
-      numWorkers: undefined,
-      extraEngineArgs: '{"sglang":{"a":1}}',
-    });
-    expect(options.numWorkers).toBe(2);
+    const base = scenarioOf({ ...LOAD, requestRate: 1, numWorkers: 2, extraEngineArgs: { block_size: 16 } });
+    const textOf = (change: Record<string, unknown>) => jsonText(scenarioJson(changed(base, change)));
+    const grown = textOf({ num_workers: 4, 'extra_engine_args.sglang.page_size': 2 });
+    expect(grown).toContain('"num_workers":4');
+    expect(grown).toContain('"extra_engine_args":{"block_size":16,"sglang":{"page_size":2}}');
+    const shrunk = textOf({ 'extra_engine_args.block_size': null, num_workers: null });
+    expect(shrunk).toContain('"extra_engine_args":{}');
+    expect(shrunk).not.toContain('num_workers');
+    expect(base.stages[0].workers).toBe(2);
   });
 });

@@ -1,5 +1,5 @@
 import { InputError } from '../config/input-error.js';
-import { planReplay, type ReplayOptions, type ReplayPlan } from '../config/replay-options.js';
+import type { Scenario } from '../config/scenario/scenario.js';
 import { replay } from '../replay.js';
 import { type Anomaly, cacheChurn, mayChurn } from '../report/anomalies.js';
 import { type Bottleneck, bottleneckMs, type Remedy } from '../report/bottlenecks.js';
@@ -9,10 +9,9 @@ import type { Report } from '../report/report.js';
 import type { ReplayResult } from '../report/result.js';
 import { type Verdict, verdictOf } from '../report/verdict.js';
 import { duration, percent } from '../report/words.js';
-import { ENGINES } from '../setup/kinds.js';
 import { RunError } from '../simulation/run-error.js';
 import { type Candidate, candidates, type Kind } from './candidates.js';
-import { calm, capacityCost, measureCapacity } from './capacity.js';
+import { capacityCost, measureCapacity } from './capacity.js';
 import { changed } from './change.js';
 import { type Gains, gainsOf, harms, helps, trades, worth } from './trial.js';
 
@@ -68,27 +67,24 @@ export function isCheap(report: Report): boolean {
 /**
  * Finds out what would help: what the fleet can serve is measured, settings are changed one at a time and the run is
  * made again with each. What is printed has been measured on this workload.
- * @param result of a replay with these options
+ * @param result of a replay of it
  * @returns the report's findings, with a confirmed verdict and remedies
  */
-export async function advise(options: ReplayOptions, result: ReplayResult): Promise<Advice> {
+export async function advise(scenario: Scenario, result: ReplayResult): Promise<Advice> {
   const { report, course } = result;
-  const plan = planReplay(options, ENGINES);
   const arrived = report.num_requests as number;
   const pools = poolsOf(report);
-  const { topology } = plan;
-  const workers =
-    topology.kind === 'aggregated' ? topology.workers : topology.prefillWorkers + topology.decodeWorkers;
-  const capacity = course.isOpenLoop ? await measureCapacity(options, result, workers) : undefined;
+  const workers = scenario.stages.reduce((sum, stage) => sum + stage.workers, 0);
+  const capacity = course.isOpenLoop ? await measureCapacity(scenario, result, workers) : undefined;
   const verdict = verdictOf(course, capacity);
   const bottlenecks = report.bottlenecks as Bottleneck[];
   const anomalies = [...(report.anomalies as Anomaly[])];
   if (!needsAdvice(report, verdict, bottlenecks, anomalies, pools))
     return { verdict, bottlenecks, anomalies, advice: { tried_changes: 0 } };
   const budget = Math.max(LEAST_TRIALS * arrived, BUDGET - capacityCost(arrived));
-  const trials = await tryAll(options, report, worthTrying(plan, bottlenecks, anomalies, pools), budget);
+  const trials = await tryAll(scenario, report, worthTrying(scenario, bottlenecks, anomalies, pools), budget);
   const good = trials.filter(({ gains }) => !harms(gains));
-  for (const pool of mayChurn(pools)) anomalies.push(...churn(pool, report, trials, plan));
+  for (const pool of mayChurn(pools)) anomalies.push(...churn(pool, report, trials));
   return {
     verdict,
     bottlenecks: bottlenecks.map((one) => ({
@@ -125,7 +121,7 @@ function isWait({ limit }: Bottleneck): boolean {
 
 /** Candidates, those first that fit what holds the run back. */
 function worthTrying(
-  plan: ReplayPlan,
+  scenario: Scenario,
   bottlenecks: readonly Bottleneck[],
   anomalies: readonly Anomaly[],
   pools: readonly Pool[],
@@ -141,7 +137,7 @@ function worthTrying(
     const at = first.findIndex((name) => family.endsWith(name));
     return at < 0 ? first.length : at;
   };
-  return candidates(plan, lacksBlocks)
+  return candidates(scenario, lacksBlocks)
     .filter(({ kind, family }) => kind !== 'memory' || lacksBlocks || family === 'kv_offload')
     .filter(({ family }) => waits || !/^num_.*workers$/.test(family))
     .map((candidate) => ({ candidate, rank: rank(candidate) }))
@@ -151,7 +147,7 @@ function worthTrying(
 
 /** Runs changes as far as the budget goes; a family is not followed further in a direction that does no good. */
 async function tryAll(
-  options: ReplayOptions,
+  scenario: Scenario,
   base: Report,
   list: readonly Candidate[],
   budget: number,
@@ -165,7 +161,7 @@ async function tryAll(
     if (left < cost) break;
     if (given.has(direction)) continue;
     left -= cost;
-    const report = await tried(options, candidate);
+    const report = await tried(scenario, candidate);
     if (!report) continue;
     const gains = gainsOf(base, report);
     trials.push({ candidate, report, gains });
@@ -180,9 +176,9 @@ function directionOf({ family, text }: Candidate): string {
   return to === undefined ? `${family} ${text}` : `${family} ${Number(to) > Number(from) ? 'up' : 'down'}`;
 }
 
-async function tried(options: ReplayOptions, { change }: Candidate): Promise<Report | undefined> {
+async function tried(scenario: Scenario, { change }: Candidate): Promise<Report | undefined> {
   try {
-    return (await replay(calm(changed(options, change)))).report;
+    return (await replay(changed(scenario, { check: null, ...change }))).report;
   } catch (error) {
     if (error instanceof InputError || error instanceof RunError) return undefined;
     throw error;
@@ -261,8 +257,8 @@ function moved(base: Report, report: Report): string {
 }
 
 /** A pool is too small when a larger one lets more be reused. */
-function churn(pool: Pool, base: Report, trials: readonly Trial[], { topology }: ReplayPlan): Anomaly[] {
-  const key = topology.kind === 'aggregated' ? 'extra_engine_args' : `${pool.stage}_engine_args`;
+function churn(pool: Pool, base: Report, trials: readonly Trial[]): Anomaly[] {
+  const key = pool.stage === '' ? 'extra_engine_args' : `${pool.stage}_engine_args`;
   const isLarger = ({ family, text }: Candidate) =>
     family === `${key}.num_gpu_blocks` && text.includes(`${text.match(/instead of (\d+)/)?.[1]}`);
   const larger = trials.filter(({ candidate }) => isLarger(candidate)).at(-1);

@@ -1,5 +1,5 @@
 import type { EngineArgs } from '../config/engine-type.js';
-import type { ReplayPlan } from '../config/replay-options.js';
+import type { Scenario } from '../config/scenario/scenario.js';
 import type { Change } from './change.js';
 
 /** Whether a change costs nothing, memory or GPUs. */
@@ -26,25 +26,25 @@ interface Engine {
 const FACTORS = [2, 0.5, 4, 0.25];
 
 /** Settings that could be otherwise, by what they change; what costs least comes first. */
-export function candidates(plan: ReplayPlan, mayOffload: boolean): Candidate[] {
-  const engines = enginesOf(plan);
+export function candidates(scenario: Scenario, mayOffload: boolean): Candidate[] {
+  const engines = enginesOf(scenario);
   return [
     ...engines.flatMap(engineSettings),
-    ...routing(plan),
-    ...moves(plan),
-    ...engines.flatMap((engine) => memory(engine, plan, mayOffload)),
-    ...workers(plan),
-    ...engines.flatMap((engine) => tensorParallel(engine, plan)),
-    ...transfers(plan),
+    ...routing(scenario),
+    ...moves(scenario),
+    ...engines.flatMap((engine) => memory(engine, scenario, mayOffload)),
+    ...workers(scenario),
+    ...engines.flatMap((engine) => tensorParallel(engine, scenario)),
+    ...transfers(scenario),
   ];
 }
 
-function enginesOf({ topology }: ReplayPlan): Engine[] {
-  if (topology.kind === 'aggregated') return [{ key: 'extra_engine_args', args: topology.engine, where: '' }];
-  return [
-    { key: 'prefill_engine_args', args: topology.prefill, where: ' on prefill workers' },
-    { key: 'decode_engine_args', args: topology.decode, where: ' on decode workers' },
-  ];
+function enginesOf({ stages }: Scenario): Engine[] {
+  return stages.map(({ name, engine: args }) => ({
+    key: name === '' ? 'extra_engine_args' : `${name}_engine_args`,
+    args,
+    where: name === '' ? '' : ` on ${name} workers`,
+  }));
 }
 
 function engineSettings({ key, args, where }: Engine): Candidate[] {
@@ -74,11 +74,9 @@ function engineSettings({ key, args, where }: Engine): Candidate[] {
   ];
 }
 
-function routing({ topology, router, options }: ReplayPlan): Candidate[] {
-  const count = topology.kind === 'aggregated' ? topology.workers : topology.prefillWorkers;
-  const others = topology.kind === 'aggregated' ? 0 : topology.decodeWorkers;
-  if (Math.max(count, others) < 2) return [];
-  if (!router)
+function routing({ stages, router }: Scenario): Candidate[] {
+  if (stages.every(({ workers: count }) => count < 2)) return [];
+  if (!router.looks)
     return [
       {
         family: 'router_mode',
@@ -102,9 +100,8 @@ function routing({ topology, router, options }: ReplayPlan): Candidate[] {
       change: { 'router_config.overlap_score_credit': credit },
       text: `overlap_score_credit ${credit} of the router`,
     });
-  const settings = JSON.parse(options.routerConfig ?? '{}') as Record<string, unknown>;
-  const threshold = settings.router_queue_threshold;
-  if (typeof threshold === 'number')
+  const threshold = router.settings.queueThreshold;
+  if (threshold !== undefined)
     found.push(
       ...[null, 4 * threshold].map(
         (value): Candidate => ({
@@ -119,9 +116,9 @@ function routing({ topology, router, options }: ReplayPlan): Candidate[] {
 }
 
 /** A worker of one stage that works for the other. */
-function moves({ topology }: ReplayPlan): Candidate[] {
-  if (topology.kind === 'aggregated') return [];
-  const { prefillWorkers: p, decodeWorkers: d } = topology;
+function moves({ stages }: Scenario): Candidate[] {
+  if (stages.length === 1) return [];
+  const [p, d] = stages.map(({ workers: count }) => count);
   const moved = (prefill: number, decode: number): Candidate => ({
     family: prefill > p ? 'move_to_prefill' : 'move_to_decode',
     kind: 'setting',
@@ -133,7 +130,7 @@ function moves({ topology }: ReplayPlan): Candidate[] {
 
 function memory(
   { key, args, where }: Engine,
-  { options, topology }: ReplayPlan,
+  { stages, kvOffload }: Scenario,
   mayOffload: boolean,
 ): Candidate[] {
   if (args.estimatesBlocks) return [];
@@ -145,7 +142,7 @@ function memory(
       text: `num_gpu_blocks ${factor * args.gpuBlocks} instead of ${args.gpuBlocks}${where}`,
     }),
   );
-  const offloads = topology.kind === 'aggregated' && args.type.traits.hasTiers && !options.kvOffload;
+  const offloads = stages.length === 1 && args.type.traits.hasTiers && !kvOffload;
   const bytes = args.transfer.bytesPerToken;
   if (offloads && mayOffload && bytes !== undefined)
     found.push({
@@ -157,12 +154,11 @@ function memory(
   return found;
 }
 
-function workers({ topology }: ReplayPlan): Candidate[] {
-  const counts =
-    topology.kind === 'aggregated'
-      ? { num_workers: topology.workers }
-      : { num_prefill_workers: topology.prefillWorkers, num_decode_workers: topology.decodeWorkers };
-  return Object.entries(counts).flatMap(([key, count]) =>
+function workers({ stages }: Scenario): Candidate[] {
+  const counts = stages.map(
+    ({ name, workers: count }) => [name === '' ? 'num_workers' : `num_${name}_workers`, count] as const,
+  );
+  return counts.flatMap(([key, count]) =>
     [...new Set([count + Math.ceil(count / 4), 2 * count])].map(
       (more): Candidate => ({
         family: key,
@@ -174,8 +170,8 @@ function workers({ topology }: ReplayPlan): Candidate[] {
   );
 }
 
-function tensorParallel({ key, args, where }: Engine, { options }: ReplayPlan): Candidate[] {
-  if (args.timing?.type === 'roofline' && options.timing !== undefined && args.given.timing === undefined) {
+function tensorParallel({ key, args, where }: Engine, { given }: Scenario): Candidate[] {
+  if (args.timing?.type === 'roofline' && given.has('timing') && args.given.timing === undefined) {
     const { tensorParallel: tp } = args.timing;
     return [
       {
@@ -200,9 +196,9 @@ function tensorParallel({ key, args, where }: Engine, { options }: ReplayPlan): 
   return [];
 }
 
-function transfers({ topology }: ReplayPlan): Candidate[] {
-  if (topology.kind === 'aggregated') return [];
-  const speed = topology.prefill.transfer.gigabytesPerSecond;
+function transfers({ stages }: Scenario): Candidate[] {
+  if (stages.length === 1) return [];
+  const speed = stages[0].engine.transfer.gigabytesPerSecond;
   if (speed === undefined || !(speed > 0)) return [];
   const change = Object.fromEntries(
     ['prefill_engine_args', 'decode_engine_args'].map((key) => [`${key}.kv_transfer_bandwidth`, 4 * speed]),

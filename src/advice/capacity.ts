@@ -1,9 +1,10 @@
-import type { ReplayOptions } from '../config/replay-options.js';
+import type { Scenario } from '../config/scenario/scenario.js';
 import { replay } from '../replay.js';
 import type { Capacity } from '../report/congestion.js';
 import type { FlowRequest } from '../report/flow.js';
 import type { ReplayResult } from '../report/result.js';
 import { worstClimb } from '../report/verdict.js';
+import { withSettings } from '../setup/scenario.js';
 
 /** Sessions in flight that are tried, for each started eight workers. */
 const IN_FLIGHT = [8, 32, 128, 512];
@@ -26,7 +27,7 @@ export function capacityCost(arrived: number): number {
  * width, the best of them. undefined where nothing grew, or where the workload cannot be run in part.
  */
 export async function measureCapacity(
-  options: ReplayOptions,
+  scenario: Scenario,
   { course }: ReplayResult,
   workers: number,
 ): Promise<Capacity | undefined> {
@@ -35,15 +36,9 @@ export async function measureCapacity(
   const starts = course.requests.filter(({ isFirstTurn }) => isFirstTurn);
   const inside = starts.filter(({ comingMs }) => comingMs >= climb.fromMs && comingMs <= climb.toMs);
   const [first, last] = inside.length >= ENOUGH ? [climb.fromMs, climb.toMs] : [0, Number.POSITIVE_INFINITY];
+  const endless = withSettings(scenario, { max_sim_time_seconds: undefined, check: undefined }, 'capacity');
   const trial = async (most: number, inFlight: number) =>
-    (
-      await replay({ ...calm(options), maxSimTimeSeconds: undefined }, undefined, {
-        fromMs: first,
-        toMs: last,
-        most,
-        inFlight,
-      })
-    ).course;
+    (await replay(endless, { excerpt: { fromMs: first, toMs: last, most, inFlight } })).course;
   const alone = await trial(ALONE, 1);
   const serviceMs = alone.endMs / Math.max(1, sessionsOf(alone.requests));
   if (climb.growthMs < SUSPICIOUS * serviceMs) return undefined;
@@ -54,17 +49,6 @@ export async function measureCapacity(
     if (inFlight >= inside.length && inFlight >= ENOUGH) break;
   }
   return perMs > 0 ? { perMs, serviceMs } : undefined;
-}
-
-/** The options without what is only to be written or shown. */
-export function calm(options: ReplayOptions): ReplayOptions {
-  return {
-    ...options,
-    records: undefined,
-    pictures: undefined,
-    onProgress: undefined,
-    check: undefined,
-  };
 }
 
 function sessionsOf(requests: readonly FlowRequest[]): number {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { replay } from '../replay.js';
+import { scenarioOf } from '../setup/scenario.js';
 import { runCli } from '../testing/run-cli.js';
 import { calibrate } from './calibrate.js';
 import { errorsOf, METRICS } from './errors.js';
@@ -60,7 +61,12 @@ describe('calibration', () => {
 
   it('finds the overheads that were planted in a noisy measurement, and no others', async () => {
     const measured = await measure([trace], 5);
-    const found = await calibrate({ traceFiles: [trace] }, measured, ['overheads', 'timing', 'kv'], () => {});
+    const found = await calibrate(
+      scenarioOf({ traceFiles: [trace] }),
+      measured,
+      ['overheads', 'timing', 'kv'],
+      () => {},
+    );
     const { overheads, prefillSpeed, decodeSpeed, kvBlocks } = found.settings;
     expect([prefillSpeed, decodeSpeed, kvBlocks]).toEqual([1, 1, 1]);
     const near = (value: number, planted: number) => expect(Math.abs(value / planted - 1)).toBeLessThan(0.02);
@@ -91,7 +97,12 @@ describe('calibration', () => {
       tpotMs: undefined,
       e2eMs: record.lastTokenMs - record.arrivalMs,
     }));
-    const { settings, replays } = await calibrate(options, measured, ['overheads', 'timing'], () => {});
+    const { settings, replays } = await calibrate(
+      scenarioOf(options),
+      measured,
+      ['overheads', 'timing'],
+      () => {},
+    );
     expect(settings).toMatchObject({ prefillSpeed: 1, decodeSpeed: 1, kvBlocks: 1 });
     expect(Math.max(...Object.values(settings.overheads))).toBeLessThan(1e-9);
     expect(replays).toBeLessThan(80);

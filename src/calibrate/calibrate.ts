@@ -1,8 +1,7 @@
-import { planReplay, type ReplayOptions } from '../config/replay-options.js';
+import type { Scenario } from '../config/scenario/scenario.js';
 import { replay } from '../replay.js';
 import type { Report } from '../report/report.js';
 import { resolveEngines } from '../setup/engines.js';
-import { ENGINES } from '../setup/kinds.js';
 import type { Pair } from './errors.js';
 import { costOf, type PassLogs, rowsOf } from './explain.js';
 import { bestStep } from './linear.js';
@@ -10,10 +9,10 @@ import { type Match, matchRequests } from './match.js';
 import type { Measured } from './measured.js';
 import {
   type Group,
-  optionsUnder,
   PARAMETERS,
   type Parameter,
   type Settings,
+  scenarioUnder,
   unchanged,
   withParameters,
 } from './parameters.js';
@@ -40,7 +39,7 @@ const LAST_KV_STEP = 0.02;
 export interface Calibration {
   settings: Settings;
   /** Options of the calibrated run. */
-  options: ReplayOptions;
+  scenario: Scenario;
   /** Blocks of the KV pool of each engine. */
   kvBlocks: number[];
   /** All requests by arrival, before and after; those from `heldOut` on were not fitted. */
@@ -69,13 +68,12 @@ interface Trial {
  * @throws {InputError} when trace and measurement do not belong together
  */
 export async function calibrate(
-  base: ReplayOptions,
+  base: Scenario,
   measured: readonly Measured[],
   groups: readonly Group[],
   onReplay: (replays: number) => void,
 ): Promise<Calibration> {
-  const plan = planReplay(base, ENGINES);
-  const engines = resolveEngines(plan, []).stages.map(({ args }) => args);
+  const engines = resolveEngines(base, []).stages.map(({ args }) => args);
   const blocks = engines.map(({ gpuBlocks }) => gpuBlocks);
   const heldOut = Math.ceil(measured.length / 2);
   let replays = 0;
@@ -83,11 +81,13 @@ export async function calibrate(
   const tryOut: TryOut = async (settings) => {
     onReplay(++replays);
     const logs: PassLogs = new Map();
-    const options = { ...optionsUnder(plan, blocks, settings), records: 'all' as const };
-    const { records, report } = await replay(options, (stage) => {
-      const log = new PassLog(engines[0].ranks);
-      logs.set(stage, log);
-      return log;
+    const { records, report } = await replay(scenarioUnder(base, blocks, settings), {
+      records: 'all',
+      watchStage: (stage) => {
+        const log = new PassLog(engines[0].ranks);
+        logs.set(stage, log);
+        return log;
+      },
     });
     matching ??= matchRequests(measured, records);
     const byRow = new Map(records.map((record) => [record.row, record]));
@@ -102,13 +102,13 @@ export async function calibrate(
   };
   // Speculation allows no speed of its own for decoding.
   const isSpeculating = engines.some(({ acceptRates }) => acceptRates !== undefined);
-  const start = await tryOut(unchanged(plan.overheads));
+  const start = await tryOut(unchanged(base.overheads));
   const best = await bestFit(start, groups, heldOut, tryOut, isSpeculating);
-  const options = optionsUnder(plan, blocks, best.settings);
-  const kvBlocks = resolveEngines(planReplay(options, ENGINES), []).stages.map(({ args }) => args.gpuBlocks);
+  const scenario = scenarioUnder(base, blocks, best.settings);
+  const kvBlocks = resolveEngines(scenario, []).stages.map(({ args }) => args.gpuBlocks);
   return {
     settings: best.settings,
-    options,
+    scenario,
     kvBlocks,
     before: start.pairs,
     after: best.pairs,

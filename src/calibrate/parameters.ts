@@ -1,5 +1,6 @@
 import { NO_OVERHEADS, type Overheads, overheadsJson } from '../config/overheads.js';
-import type { ReplayOptions, ReplayPlan } from '../config/replay-options.js';
+import type { Scenario } from '../config/scenario/scenario.js';
+import { withSettings } from '../setup/scenario.js';
 import type { Work } from './pass-log.js';
 
 /** What calibration may change of a run: times of overheads, speeds against the timing model, and cache size. */
@@ -87,33 +88,20 @@ export function withParameters(
   return settings;
 }
 
-/** The options of a run under some settings. @param blocks of the KV pool of each engine, unscaled */
-export function optionsUnder(plan: ReplayPlan, blocks: readonly number[], settings: Settings): ReplayOptions {
-  const { options, topology } = plan;
-  const overheads = overheadsJson(settings.overheads);
-  const scaled = (text: string | undefined, engine: number) => scaledEngine(text, blocks[engine], settings);
-  return {
-    ...options,
-    ...(topology.kind === 'split'
-      ? {
-          prefillEngineArgs: scaled(options.prefillEngineArgs, 0),
-          decodeEngineArgs: scaled(options.decodeEngineArgs, 1),
-        }
-      : { extraEngineArgs: scaled(options.extraEngineArgs, 0) }),
-    ...(Object.keys(overheads).length > 0 || options.overheads !== undefined
-      ? { overheads: JSON.stringify(overheads) }
-      : {}),
-  };
-}
-
-function scaledEngine(text: string | undefined, blocks: number, settings: Settings): string {
-  const engine = JSON.parse(text ?? '{}') as Record<string, unknown>;
+/** A scenario under some settings. @param blocks of the KV pool of each engine, unscaled */
+export function scenarioUnder(base: Scenario, blocks: readonly number[], settings: Settings): Scenario {
   const { prefillSpeed, decodeSpeed, kvBlocks } = settings;
-  const scale = (key: string, by: number) => {
-    if (by !== 1) engine[key] = ((engine[key] as number | undefined) ?? 1) * by;
-  };
-  scale('speedup_ratio', prefillSpeed);
-  scale('decode_speedup_ratio', decodeSpeed / prefillSpeed);
-  if (kvBlocks !== 1) engine.num_gpu_blocks = Math.max(1, Math.round(blocks * kvBlocks));
-  return JSON.stringify(engine);
+  const changes: Record<string, unknown> = {};
+  base.stages.forEach(({ name, engine }, index) => {
+    const key = `${name === '' ? 'extra' : name}_engine_args`;
+    const scale = (field: string, speed: number, by: number) => {
+      if (by !== 1) changes[`${key}.${field}`] = speed * by;
+    };
+    scale('speedup_ratio', engine.speedup, prefillSpeed);
+    scale('decode_speedup_ratio', engine.decodeSpeedup, decodeSpeed / prefillSpeed);
+    if (kvBlocks !== 1) changes[`${key}.num_gpu_blocks`] = Math.max(1, Math.round(blocks[index] * kvBlocks));
+  });
+  const overheads = overheadsJson(settings.overheads);
+  if (Object.keys(overheads).length > 0 || base.given.has('overheads')) changes.overheads = overheads;
+  return withSettings(base, changes, 'fitted settings');
 }

@@ -4,8 +4,9 @@ import type { Calibration } from '../calibrate/calibrate.js';
 import type { MeasuredFormat } from '../calibrate/measured.js';
 import type { Group } from '../calibrate/parameters.js';
 import { InputError } from '../config/input-error.js';
+import type { Scenario } from '../config/scenario/scenario.js';
 import { writeOutputs } from './output.js';
-import { addConfigFlags, addFleetFlags, addTraceFlags, toOptions } from './replay-flags.js';
+import { addConfigFlags, addSettingFlags } from './replay-flags.js';
 
 const GROUPS = ['overheads', 'timing', 'kv'];
 const FORMATS = ['requests', 'aiperf', 'dynamo-requests'];
@@ -59,15 +60,19 @@ export function calibrateCommand(): Command {
     .option('--json', 'print settings and errors as JSON')
     .option('--quiet', 'no progress')
     .addHelpText('after', EXAMPLES);
-  addTraceFlags(command);
-  addFleetFlags(command);
+  addSettingFlags(command, ['Synthetic load', 'Goals']);
   addConfigFlags(command);
   return command.action(async (flags: Flags) => {
-    const { applyConfig, configText } = await import('./config-file.js');
-    const given = flags.trace === undefined ? [] : [flags.trace];
-    const traces = applyConfig(command, given, flags.config, flags.set ?? [], OWN_FLAGS);
-    if (flags.printConfig) process.stdout.write(configText(command, traces, OWN_FLAGS));
-    else await runCalibrate(command, traces, command.opts());
+    const [{ configuredSettings, configText }, { readScenario }] = await Promise.all([
+      import('./config-file.js'),
+      import('../setup/scenario.js'),
+    ]);
+    const traces = flags.trace === undefined ? [] : [flags.trace];
+    const { json, names } = configuredSettings(command, traces, flags.config, flags.set ?? [], OWN_FLAGS);
+    if (!json.has('trace')) throw new InputError('--trace: give the trace of the measured requests');
+    const scenario = readScenario(json, names);
+    if (flags.printConfig) process.stdout.write(configText(command, scenario, OWN_FLAGS));
+    else await runCalibrate(command, scenario, command.opts());
   });
 }
 
@@ -82,9 +87,8 @@ function groupsOf(text: string): string[] {
   return groups;
 }
 
-async function runCalibrate(command: Command, traces: readonly string[], flags: Flags): Promise<void> {
+async function runCalibrate(command: Command, scenario: Scenario, flags: Flags): Promise<void> {
   const { measured, measuredFormat, output, force } = flags;
-  if (traces.length === 0) throw new InputError('--trace: give the trace of the measured requests');
   if (output !== undefined && existsSync(output) && !force)
     throw new InputError(`--output: ${output} exists already; add --force to write over it`);
   const [
@@ -104,7 +108,7 @@ async function runCalibrate(command: Command, traces: readonly string[], flags: 
   const progress = new CalibrationProgress(flags.quiet === true);
   let found: Calibration;
   try {
-    found = await calibrate(toOptions(traces, flags), rows, flags.fit, progress.callback);
+    found = await calibrate(scenario, rows, flags.fit, progress.callback);
   } finally {
     progress.stop();
   }
@@ -112,18 +116,12 @@ async function runCalibrate(command: Command, traces: readonly string[], flags: 
     flags.json ? `${JSON.stringify(calibrationJson(found), null, 2)}\n` : calibrationText(found),
   );
   if (output === undefined) return;
-  await writeOutputs(new Map([[output, [await calibratedConfig(command, traces, found)]]]));
+  await writeOutputs(new Map([[output, [await calibratedConfig(command, found.scenario)]]]));
   process.stdout.write(`Saved configuration to: ${output}\n`);
 }
 
 /** The command line with what was fitted, as a configuration of a replay. */
-async function calibratedConfig(
-  command: Command,
-  traces: readonly string[],
-  { options }: Calibration,
-): Promise<string> {
+async function calibratedConfig(command: Command, scenario: Scenario): Promise<string> {
   const { configText } = await import('./config-file.js');
-  for (const name of ['extraEngineArgs', 'prefillEngineArgs', 'decodeEngineArgs', 'overheads'] as const)
-    if (options[name] !== undefined) command.setOptionValueWithSource(name, options[name], 'config');
-  return `# Settings fitted to a measurement by dynosim calibrate\n${configText(command, traces, OWN_FLAGS)}`;
+  return `# Settings fitted to a measurement by dynosim calibrate\n${configText(command, scenario, OWN_FLAGS)}`;
 }

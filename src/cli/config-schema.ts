@@ -1,44 +1,53 @@
-import type { Option } from 'commander';
-import { engineSchema, overheadSchema, routerSchema, type Schema, timingSchema } from '../config/schema.js';
-import { ENGINES } from '../setup/kinds.js';
-import { configurable } from './config-file.js';
-import { float, integer, wholeNumber } from './flags.js';
+import type { Setting } from '../config/scenario/setting.js';
+import { SETTINGS } from '../config/scenario/settings.js';
+import {
+  engineSchema,
+  fieldSchema,
+  overheadSchema,
+  routerSchema,
+  type Schema,
+  timingSchema,
+} from '../config/schema.js';
+import { ENGINES, ROUTERS } from '../setup/kinds.js';
+import { extraFlags } from './config-file.js';
 import { replayCommand } from './replay.js';
 
-/** JSON Schema of a replay configuration: the flags of `replay`, and the objects that some of them take. */
+/** JSON Schema of a replay configuration: settings of a scenario, and what is written of a run. */
 export function configSchema(): Schema {
-  const trace = {
-    description: 'trace to replay, or several',
-    anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }],
-  };
-  const options = [...configurable(replayCommand())].map(([key, option]) => [key, optionSchema(option)]);
+  const extras = [...extraFlags(replayCommand())].map(([key, option]) => [
+    key,
+    { description: option.description, type: option.isBoolean() ? 'boolean' : 'string' },
+  ]);
+  const settings = SETTINGS.map((setting) => [setting.key, settingSchema(setting)]);
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'dynosim replay',
     type: 'object',
-    properties: { trace, ...Object.fromEntries(options) },
+    properties: Object.fromEntries([...settings, ...extras]),
     additionalProperties: false,
   };
 }
 
-function optionSchema(option: Option): Schema {
-  const { description, defaultValue } = option;
-  return {
-    description,
-    ...(defaultValue !== undefined && { default: defaultValue }),
-    ...valueSchema(option),
-  };
+function settingSchema(setting: Setting): Schema {
+  const { help: description, default: usual } = setting;
+  return { description, ...(usual !== undefined && { default: usual }), ...valueSchema(setting) };
 }
 
-function valueSchema(option: Option): Schema {
-  if (option.isBoolean()) return { type: 'boolean' };
-  if (option.argChoices) return { enum: option.argChoices };
-  const name = option.attributeName();
-  if (name.endsWith('EngineArgs')) return engineSchema(ENGINES);
-  if (name === 'routerConfig') return routerSchema();
-  if (name === 'timing') return timingSchema();
-  if (name === 'overheads') return overheadSchema();
-  const { parseArg } = option as { parseArg?: unknown };
-  if (parseArg === integer || parseArg === wholeNumber) return { type: 'integer' };
-  return { type: parseArg === float ? 'number' : 'string' };
+function valueSchema({ rule }: Setting): Schema {
+  switch (rule.type) {
+    case 'paths':
+      return { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] };
+    case 'kind':
+      return { enum: (rule.of === 'engines' ? ENGINES : ROUTERS).map(({ name }) => name) };
+    case 'json':
+      return {
+        engine: () => engineSchema(ENGINES),
+        router: routerSchema,
+        timing: timingSchema,
+        overheads: overheadSchema,
+        planner: () => ({ type: ['object', 'string'] }),
+      }[rule.of]();
+    default:
+      return fieldSchema(rule);
+  }
 }

@@ -1,106 +1,36 @@
 import { type Command, Option } from 'commander';
-import type { ReplayOptions } from '../config/replay-options.js';
-import { TRACE_FORMATS, type TraceFormat } from '../config/trace-formats.js';
-import { float, integer, wholeNumber } from './flags.js';
+import { JsonNumber, type JsonObject, type JsonValue } from '../config/json.js';
+import { flagName, flagNames, type Names } from '../config/scenario/names.js';
+import { settingJson } from '../config/scenario/options.js';
+import { optionName, type Setting } from '../config/scenario/setting.js';
+import { SECTIONS, SETTINGS } from '../config/scenario/settings.js';
+import { float, wholeNumber } from './flags.js';
 
-const DTYPE_FLAGS = ['gemm-dtype', 'moe-dtype', 'fmha-dtype', 'kv-cache-dtype', 'comm-dtype'];
-const AIC_TEXT = ['backend', 'system', 'backend-version', 'model-path', ...DTYPE_FLAGS, 'nextn-accept-rates'];
-const AIC_COUNTS = ['tp-size', 'moe-tp-size', 'moe-ep-size', 'attention-dp-size', 'nextn'];
-/** Spellings of a dtype that mean that none is given. */
-const NO_DTYPE = ['', 'auto', 'none', 'null'];
-
-export function addTraceFlags(command: Command): void {
-  command
-    .optionsGroup('Trace:')
-    .addOption(
-      new Option('--trace-format <format>', 'format of the trace').choices(TRACE_FORMATS).default('mooncake'),
-    )
-    .option('--trace-block-size <tokens>', 'tokens per hash id (default: 512, embedded for dynamo)', integer)
-    .option(
-      '--trace-shared-prefix-ratio <ratio>',
-      'shared part of prompts (applied_compute_agentic)',
-      float,
-      0,
-    )
-    .option(
-      '--trace-num-prefix-groups <n>',
-      'groups that share a prefix (applied_compute_agentic)',
-      integer,
-      0,
-    )
-    .option(
-      '--arrival-speedup-ratio <ratio>',
-      'divide arrival times and delays by this (open loop)',
-      float,
-      1,
-    )
-    .option('--replay-concurrency <n>', 'closed loop: sessions, or requests, in flight at once', integer)
-    .option('--max-sim-time-seconds <s>', 'stop after this much simulated time', float);
+/** The settings that a command line gives, and what they are called in messages. */
+export interface GivenSettings {
+  json: JsonObject;
+  names: Names;
 }
 
-export function addSyntheticFlags(command: Command): void {
-  command
-    .optionsGroup('Synthetic load:')
-    .option('--input-tokens <n>', 'prompt length', integer)
-    .option('--output-tokens <n>', 'output length', integer)
-    .option('--request-count <n>', 'requests (sessions, with several turns)', integer)
-    .option('--request-rate <rps>', 'Poisson arrivals per second', float)
-    .option('--arrival-interval-ms <ms>', 'one arrival every so often', float)
-    .option('--arrival-seed <seed>', 'seed of Poisson arrivals (default: 42)', wholeNumber)
-    .option('--turns-per-session <n>', 'turns of each session', integer, 1)
-    .option('--shared-prefix-ratio <ratio>', 'part of each prompt shared within its group', float, 0)
-    .option('--num-prefix-groups <n>', 'groups that share a prefix', integer, 0)
-    .option('--inter-turn-delay-ms <ms>', 'think time between turns', float, 0);
+/** The traces are no flag. */
+const flagged = SETTINGS.filter(({ rule }) => rule.type !== 'paths');
+
+/** Adds a flag for every setting of a scenario. @param leftOut titles of sections that do not apply */
+export function addSettingFlags(command: Command, leftOut: readonly string[] = []): void {
+  for (const { title, settings } of SECTIONS) {
+    if (leftOut.includes(title)) continue;
+    command.optionsGroup(`${title}:`);
+    for (const setting of settings) if (flagged.includes(setting)) command.addOption(settingOption(setting));
+  }
 }
 
-export function addFleetFlags(command: Command): void {
-  command
-    .optionsGroup('Fleet:')
-    .option('--extra-engine-args <json>', 'engine of an aggregated fleet, as JSON text')
-    .option('--num-workers <n>', 'workers of an aggregated fleet', integer, 1)
-    .option('--prefill-engine-args <json>', 'prefill engine of a disaggregated fleet')
-    .option('--decode-engine-args <json>', 'decode engine of a disaggregated fleet')
-    .option('--num-prefill-workers <n>', 'prefill workers', integer, 1)
-    .option('--num-decode-workers <n>', 'decode workers', integer, 1)
-    .option(
-      '--single-token-prefill',
-      'prefill workers stop after one token (the reference generates all of them)',
-    )
-    .option(
-      '--kv-offload',
-      'simulate the cache tiers G2 to G4 (num_g2_blocks, num_g3_blocks, enable_g4_storage)',
-    )
-    .option(
-      '--beyond-reference',
-      'allow what the reference refuses or ignores: TensorRT-LLM stages, unequal block sizes, one worker behind the KV router, conditional disaggregation, agentic traces with concurrency or caps',
-    )
-    .addOption(modeOption('--router-mode <mode>', 'how requests find workers', ['round_robin', 'kv_router']))
-    .option('--router-config <json>', 'KV router settings, as JSON text')
-    .option('--router-policy-config <path>', 'YAML file of router policy classes')
-    .option('--router-seed <seed>', 'seed of choices among equal workers (default: 0xD1A05EED)', wholeNumber)
-    .option('--model-name <name>', 'profile in the policy file')
-    .addOption(modeOption('--replay-mode <mode>', 'simulated or real time', ['offline', 'online']))
-    .option('--planner-config <json>', 'autoscaling planner, as a path or JSON text')
-    .option('--benchmark-granularity <n>', 'sweep points of the planner’s bootstrap', integer, 8)
-    .optionsGroup('Timing:')
-    .option(
-      '--timing <json>',
-      'timing of engines that name none, such as {"type":"roofline","gpu":"h100_sxm",...}',
-    )
-    .option(
-      '--overheads <json>',
-      'time around the GPUs: frontend_ms, tokenize_ms_per_token, step_ms, step_ms_per_sequence, first_token_ms',
-    )
-    .option('--aic-systems <folder>', 'AI Configurator tables (default: $DYNOSIM_AIC_SYSTEMS)')
-    .optionsGroup('Timing of the KV router’s load estimate:');
-  for (const name of AIC_TEXT)
-    command.option(`--aic-${name} <value>`, `AI Configurator ${name.replaceAll('-', ' ')}`);
-  for (const name of AIC_COUNTS)
-    command.option(`--aic-${name} <n>`, `AI Configurator ${name.replaceAll('-', ' ')}`, integer);
-}
-
-function modeOption(flags: string, description: string, choices: string[]): Option {
-  return new Option(flags, description).choices(choices).default(choices[0]);
+function settingOption({ key, rule, value, help, default: usual }: Setting): Option {
+  const option = new Option(value === undefined ? flagName(key) : `${flagName(key)} ${value}`, help);
+  if (rule.type === 'choice') option.choices(rule.choices);
+  if (rule.type === 'uint' || rule.type === 'u64')
+    option.argParser((text) => new JsonNumber(String(wholeNumber(text))));
+  if (rule.type === 'float') option.argParser((text) => new JsonNumber(String(float(text))));
+  return usual === undefined ? option : option.default(usual);
 }
 
 export function addConfigFlags(command: Command): void {
@@ -108,7 +38,7 @@ export function addConfigFlags(command: Command): void {
     .optionsGroup('Configuration:')
     .option(
       '--config <file>',
-      'YAML file whose keys are these flags, as in num_workers: 4; flags given here win',
+      'YAML file whose keys are these flags, as in num_workers: 4, or a report to repeat; flags given here win',
     )
     .option(
       '--set <key=value>',
@@ -118,30 +48,15 @@ export function addConfigFlags(command: Command): void {
     .option('--print-config', 'print what all of this comes to as such a file, and stop');
 }
 
-/** Options of a replay as the library takes them. @param flags as the command line has them */
-export function toOptions(files: readonly string[], flags: Readonly<Record<string, unknown>>): ReplayOptions {
-  const aic: Record<string, string | number | undefined> = {};
-  for (const name of [...AIC_TEXT, ...AIC_COUNTS])
-    aic[name] = aicValue(name, flags[camelCase(`aic-${name}`)]);
-  return {
-    ...(flags as ReplayOptions),
-    traceFiles: files,
-    traceFormat: flags.traceFormat as TraceFormat,
-    check: flags.check === true,
-    aic,
-  };
-}
-
-function aicValue(name: string, value: unknown): string | number | undefined {
-  if (
-    DTYPE_FLAGS.includes(name) &&
-    typeof value === 'string' &&
-    NO_DTYPE.includes(value.trim().toLowerCase())
-  )
-    return undefined;
-  return value === 0 ? undefined : (value as string | number | undefined);
-}
-
-function camelCase(flag: string): string {
-  return flag.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+/** What the flags of a command line say. @throws {InputError} for JSON text that is none */
+export function flagSettings(command: Command, files: readonly string[]): GivenSettings {
+  const json: JsonObject = new Map();
+  if (files.length > 0) json.set('trace', [...files]);
+  for (const setting of flagged) {
+    const name = optionName(setting);
+    if (command.getOptionValueSource(name) !== 'cli') continue;
+    const value = command.getOptionValue(name) as JsonValue;
+    json.set(setting.key, settingJson(value, setting, flagName(setting.key)));
+  }
+  return { json, names: flagNames() };
 }

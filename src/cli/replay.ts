@@ -2,18 +2,12 @@ import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { InputError } from '../config/input-error.js';
-import type { ReplayOptions } from '../config/replay-options.js';
+import { JsonNumber, type JsonValue, jsonText } from '../config/json.js';
+import type { Scenario } from '../config/scenario/scenario.js';
 import type { ReplayResult } from '../report/result.js';
-import { float } from './flags.js';
 import { writeOutputs } from './output.js';
 import { compileForLength } from './quick-start.js';
-import {
-  addConfigFlags,
-  addFleetFlags,
-  addSyntheticFlags,
-  addTraceFlags,
-  toOptions,
-} from './replay-flags.js';
+import { addConfigFlags, addSettingFlags, flagSettings, type GivenSettings } from './replay-flags.js';
 import type { OutputFlags } from './replay-outputs.js';
 
 const EXAMPLES = `
@@ -29,8 +23,6 @@ Examples:
 interface Flags extends OutputFlags {
   [flag: string]: unknown;
   reportJson?: string;
-  plannerConfig?: string;
-  requestCount?: number;
   plot?: boolean;
   quiet?: boolean;
   config?: string;
@@ -46,27 +38,23 @@ export function replayCommand(): Command {
       'trace to replay (several for --trace-format dynamo); .gz and .zst are unpacked',
     )
     .addHelpText('after', EXAMPLES);
-  addTraceFlags(command);
-  addSyntheticFlags(command);
-  addFleetFlags(command);
+  addSettingFlags(command);
   addOutputFlags(command);
   addConfigFlags(command);
   return command.action(async (files: string[], flags: Flags) => {
     if (flags.config === undefined && flags.set === undefined && !flags.printConfig)
-      return runReplay(files, flags, askedFor(command, files));
-    const { applyConfig, configText } = await import('./config-file.js');
-    const traces = applyConfig(command, files, flags.config, flags.set ?? []);
-    if (flags.printConfig) process.stdout.write(configText(command, traces));
-    else await runReplay(traces, command.opts(), askedFor(command, traces));
+      return runReplay(flagSettings(command, files), flags);
+    const { configuredSettings, configText } = await import('./config-file.js');
+    const given = configuredSettings(command, files, flags.config, flags.set ?? []);
+    if (!flags.printConfig) return runReplay(given, command.opts());
+    const { readScenario } = await import('../setup/scenario.js');
+    process.stdout.write(configText(command, readScenario(given.json, given.names)));
   });
 }
 
 function addOutputFlags(command: Command): void {
   command
-    .optionsGroup('Goals and output:')
-    .option('--sla-ttft-ms <ms>', 'goodput bound on time to first token', float)
-    .option('--sla-itl-ms <ms>', 'goodput bound on mean inter-token latency', float)
-    .option('--sla-e2e-ms <ms>', 'goodput bound on request latency', float)
+    .optionsGroup('Output:')
     .option('--report-json <path>', 'report file, or a folder for it (default: a timestamped name here)')
     .option('--report-jsonl <path>', 'per-request records of a trace replay, one JSON object a line')
     .option('--records <path>', 'the same for every request of every run, unfinished ones included')
@@ -77,40 +65,46 @@ function addOutputFlags(command: Command): void {
     .option('--advise', 'try what would help by running it, however long that takes (small runs do anyway)')
     .option('--no-advise', 'try nothing: bottlenecks are named without remedies')
     .option('--plot', 'print histograms of the latencies')
-    .option('--check', 'check conservation laws after every pass (slow)')
     .option('--quiet', 'print nothing but errors');
 }
 
-async function runReplay(files: string[], flags: Flags, settings: Record<string, string>): Promise<void> {
+async function runReplay({ json, names }: GivenSettings, flags: Flags): Promise<void> {
   const path = reportPath(flags.reportJson);
-  if (flags.reportJsonl !== undefined && files.length === 0)
+  const traces = tracesOf(json.get('trace'));
+  if (flags.reportJsonl !== undefined && traces.length === 0)
     throw new InputError('--report-jsonl is for trace replay; use --records, which works for every run');
-  if (flags.reportJsonl !== undefined && flags.plannerConfig !== undefined)
+  if (flags.reportJsonl !== undefined && json.has('planner_config'))
     throw new InputError('--report-jsonl cannot be used with --planner-config; use --records');
-  compileForLength(files, flags.requestCount);
+  const requests = json.get('request_count');
+  compileForLength(traces, requests instanceof JsonNumber ? requests.value : undefined);
   // Loaded here, so that help and errors in flags need not wait for it.
-  const [{ replay }, { keepsPictures, keptRecords, replayOutputs }, { summaryTable }, { ProgressBar }] =
-    await Promise.all([
-      import('../replay.js'),
-      import('./replay-outputs.js'),
-      import('../report/table.js'),
-      import('./progress.js'),
-    ]);
+  const [
+    { replay },
+    { readScenario },
+    { keepsPictures, keptRecords, replayOutputs },
+    { summaryTable },
+    { ProgressBar },
+  ] = await Promise.all([
+    import('../replay.js'),
+    import('../setup/scenario.js'),
+    import('./replay-outputs.js'),
+    import('../report/table.js'),
+    import('./progress.js'),
+  ]);
+  const scenario = readScenario(json, names);
   const bar = new ProgressBar(flags.quiet === true);
-  const options: ReplayOptions = {
-    ...toOptions(files, flags),
-    records: keptRecords(flags),
-    pictures: keepsPictures(flags),
-    onProgress: bar.callback,
-  };
   let result: ReplayResult;
   try {
-    result = await replay(options);
+    result = await replay(scenario, {
+      records: keptRecords(flags),
+      pictures: keepsPictures(flags),
+      onProgress: bar.callback,
+    });
   } finally {
     bar.stop();
   }
-  await addAdvice(options, result, flags.advise as boolean | undefined);
-  await writeOutputs(await replayOutputs(result, path, files, settings, flags));
+  await addAdvice(scenario, result, flags.advise as boolean | undefined);
+  await writeOutputs(await replayOutputs(result, path, traces, settingsOf(scenario), flags));
   if (flags.quiet) return;
   for (const warning of (result.report.warnings as string[] | undefined) ?? [])
     process.stderr.write(`dynosim: warning: ${warning}\n`);
@@ -122,13 +116,13 @@ async function runReplay(files: string[], flags: Flags, settings: Record<string,
 
 /** Confirms the verdict and finds remedies, unless that would take long and was not asked for. */
 async function addAdvice(
-  options: ReplayOptions,
+  scenario: Scenario,
   result: ReplayResult,
   asked: boolean | undefined,
 ): Promise<void> {
   if (asked === false) return;
   const { advise, isCheap } = await import('../advice/advise.js');
-  if (asked || isCheap(result.report)) Object.assign(result.report, await advise(options, result));
+  if (asked || isCheap(result.report)) Object.assign(result.report, await advise(scenario, result));
 }
 
 async function plots({ latencies: { ttftMs, tpotMs, e2eMs } }: ReplayResult): Promise<string> {
@@ -147,30 +141,17 @@ async function plots({ latencies: { ttftMs, tpotMs, e2eMs } }: ReplayResult): Pr
   return `${lines.join('\n')}\n`;
 }
 
-/** Flags that are about what is written, not about what is simulated. */
-const OUTPUT = new Set([
-  'reportJson',
-  'reportJsonl',
-  'records',
-  'artifacts',
-  'html',
-  'pictures',
-  'traceEvents',
-  'plot',
-  'advise',
-  'quiet',
-  'config',
-]);
+function tracesOf(given: JsonValue | undefined): string[] {
+  const list = Array.isArray(given) ? given : [given];
+  return list.filter((path) => typeof path === 'string');
+}
 
-/** What a command line or a configuration asks for beside the defaults, by the names of flags. */
-function askedFor(command: Command, files: readonly string[]): Record<string, string> {
-  const settings: Record<string, string> = files.length > 0 ? { trace: files.join(', ') } : {};
-  for (const option of command.options) {
-    const name = option.attributeName();
-    const value = command.getOptionValue(name);
-    if (value === undefined || command.getOptionValueSource(name) === 'default' || OUTPUT.has(name)) continue;
-    settings[option.long!.slice(2)] = String(value);
-  }
+/** What is asked for beside the defaults, by the names of flags. */
+function settingsOf({ given }: Scenario): Record<string, string> {
+  const settings: Record<string, string> = {};
+  for (const [key, value] of given)
+    settings[key.replaceAll('_', '-')] =
+      key === 'trace' ? tracesOf(value).join(', ') : typeof value === 'string' ? value : jsonText(value);
   return settings;
 }
 

@@ -1,9 +1,10 @@
 import { Command, Option } from 'commander';
 import { InputError } from '../config/input-error.js';
-import type { FleetSettings } from '../live/open-serving.js';
+import { JsonNumber } from '../config/json.js';
+import type { Scenario } from '../config/scenario/scenario.js';
 import type { LiveServer } from '../live/openai/server.js';
 import { float, integer, positiveInteger, wholeNumber } from './flags.js';
-import { addFleetFlags, toOptions } from './replay-flags.js';
+import { addSettingFlags, flagSettings } from './replay-flags.js';
 
 const EXAMPLES = `
 Examples:
@@ -67,9 +68,9 @@ export function serveCommand(): Command {
         .default(42n, '42'),
     )
     .option('--quiet', 'say nothing but errors');
-  addFleetFlags(command);
+  addSettingFlags(command, ['Trace', 'Synthetic load', 'Goals']);
   return command.action(async (flags: ServeFlags) => {
-    const server = await start(flags);
+    const server = await start(command, flags);
     if (!flags.quiet) {
       for (const warning of server.warnings) process.stderr.write(`dynosim: warning: ${warning}\n`);
       process.stdout.write(`serving ${flags.model} on ${server.url}\n`);
@@ -82,7 +83,7 @@ export function serveCommand(): Command {
   });
 }
 
-async function start(flags: ServeFlags): Promise<LiveServer> {
+async function start(command: Command, flags: ServeFlags): Promise<LiveServer> {
   const { port } = flags;
   if (port < 0 || port > MOST_PORT)
     throw new InputError(`--port: must be from 0 to ${MOST_PORT}, found ${port}`);
@@ -90,7 +91,7 @@ async function start(flags: ServeFlags): Promise<LiveServer> {
   const { parseFaults } = await import('../live/openai/faults.js');
   const { parseReasoning } = await import('../live/text/reasoning.js');
   return startServer({
-    fleet: fleetOf(flags),
+    fleet: await fleetOf(command, flags),
     host: flags.host,
     port,
     modelName: flags.model,
@@ -107,24 +108,16 @@ async function start(flags: ServeFlags): Promise<LiveServer> {
 }
 
 /** The fleet of these flags, with the speed that all its engines have that name none. */
-function fleetOf(flags: ServeFlags): FleetSettings {
-  const options = toOptions([], flags);
-  const { speedupRatio } = flags;
-  if (speedupRatio === undefined) return options;
-  const withSpeed = (source: string | undefined): string | undefined => {
-    if (source === undefined) return undefined;
-    const rest = source.trim().replace(/^\{/, '');
-    return source.includes('"speedup_ratio"')
-      ? source
-      : `{"speedup_ratio":${speedupRatio}${rest.trim() === '}' ? '' : ','}${rest}`;
-  };
-  const isSplit = options.prefillEngineArgs !== undefined || options.decodeEngineArgs !== undefined;
-  return {
-    ...options,
-    extraEngineArgs: isSplit ? options.extraEngineArgs : withSpeed(options.extraEngineArgs ?? '{}'),
-    prefillEngineArgs: withSpeed(options.prefillEngineArgs),
-    decodeEngineArgs: withSpeed(options.decodeEngineArgs),
-  };
+async function fleetOf(command: Command, { speedupRatio }: ServeFlags): Promise<Scenario> {
+  const { readFleet } = await import('../setup/scenario.js');
+  const { json, names } = flagSettings(command, []);
+  const stages = ['prefill_engine_args', 'decode_engine_args'].filter((key) => json.has(key));
+  for (const key of stages.length > 0 ? stages : ['extra_engine_args']) {
+    const engine = json.get(key) ?? new Map();
+    if (speedupRatio === undefined || !(engine instanceof Map) || engine.has('speedup_ratio')) continue;
+    json.set(key, new Map([...engine, ['speedup_ratio', new JsonNumber(String(speedupRatio))]]));
+  }
+  return readFleet(json, names);
 }
 
 function stopped(): Promise<void> {

@@ -1,7 +1,7 @@
 import type { EngineArgs, EngineType, OffloadArgs, WorkerType } from './engine-type.js';
 import { type FieldRules, type FieldValues, readFields } from './fields.js';
 import { InputError } from './input-error.js';
-import { JsonNumber, JsonSyntaxError, type JsonValue, parseJson } from './json.js';
+import { JsonNumber, type JsonValue } from './json.js';
 import { readAic, readTiming } from './timing-args.js';
 
 const unset = 'unset';
@@ -116,45 +116,28 @@ const TIMING_KEYS = ['timing', 'aic_backend', 'planner_profile_data'];
 const DEFAULT_ACCEPT_RATES = '0.85,0.3,0,0,0';
 
 /**
- * Parses the JSON text of an engine-args option.
- * @param where the option's name, for messages
+ * Reads engine arguments.
+ * @param where their name, for messages
  * @param types types of engines that there are, the default one first
- * @param timing JSON text of the timing that holds where the engine names none
+ * @param timing the timing that holds where the engine names none
  * @throws {InputError} one line with the field, what was found and what is allowed
  */
-export function parseEngineArgs(
-  source: string,
+export function readEngineArgs(
+  given: JsonValue,
   where: string,
   types: readonly EngineType[],
-  timing?: string,
+  timing?: { json: JsonValue; where: string },
 ): EngineArgs {
-  const json = parseOption(source, where);
-  if (
-    timing !== undefined &&
-    json instanceof Map &&
-    !TIMING_KEYS.some((name) => (json.get(name) ?? null) !== null)
-  )
-    json.set('timing', parseOption(timing, '--timing'));
-  return readEngineArgs(json, where, types);
-}
-
-function parseOption(source: string, where: string): JsonValue {
-  try {
-    return parseJson(source);
-  } catch (error) {
-    if (error instanceof JsonSyntaxError)
-      throw new InputError(`${where}: not valid JSON at character ${error.offset + 1}: ${error.message}`);
-    throw error;
-  }
-}
-
-/** Reads engine arguments from parsed JSON; see `parseEngineArgs`. */
-function readEngineArgs(json: JsonValue, where: string, types: readonly EngineType[]): EngineArgs {
-  if (!(json instanceof Map)) throw new InputError(`${where}: expected a JSON object`);
-  checkRoles(json, where);
+  if (!(given instanceof Map)) throw new InputError(`${where}: expected a JSON object`);
+  checkRoles(given, where);
+  const namesTiming = TIMING_KEYS.some((name) => (given.get(name) ?? null) !== null);
+  const shared = namesTiming ? undefined : timing;
+  const json = shared ? new Map([...given, ['timing', shared.json] as const]) : given;
   const values = readFields(json, engineFields(types), where);
   const type = types.find(({ name }) => name === values.engine_type) ?? types[0];
-  const args = resolve(values, type, json, where);
+  const ofTiming = shared?.where ?? `${where}: timing`;
+  const args = resolve(values, type, json, { where, ofTiming });
+  if (shared) delete args.given.timing;
   checkCombinations(args, where);
   return args;
 }
@@ -178,7 +161,7 @@ function resolve(
   values: FieldValues,
   type: EngineType,
   json: Map<string, JsonValue>,
-  where: string,
+  { where, ofTiming }: { where: string; ofTiming: string },
 ): EngineArgs {
   const pick = <T>(name: string, fallback: T): T => (values[name] as T | undefined) ?? fallback;
   const nullable = (name: string, fallback: number) =>
@@ -200,7 +183,7 @@ function resolve(
   const offloads = offload.g2Blocks > 0 || offload.g3Blocks > 0 || offload.g4;
   const role = values.is_prefill ? 'prefill' : values.is_decode ? 'decode' : 'aggregated';
   const attentionRanks = pick('aic_attention_dp_size', 1);
-  const timing = readTiming(values.timing as FieldValues | undefined, json.get('timing'), `${where}: timing`);
+  const timing = readTiming(values.timing as FieldValues | undefined, json.get('timing'), ofTiming);
   return {
     given: values,
     type,

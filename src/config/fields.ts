@@ -7,7 +7,7 @@ type NullRule = 'error' | 'unset';
 export type FieldRule =
   | { type: 'uint'; min?: number; max?: number; null?: NullRule }
   | { type: 'u64'; null?: NullRule }
-  | { type: 'float'; min?: number; max?: number; null?: NullRule }
+  | { type: 'float'; min?: number; above?: number; max?: number; null?: NullRule }
   | { type: 'bool'; null?: NullRule }
   | { type: 'string'; null?: NullRule }
   | { type: 'choice'; choices: readonly string[]; anyCase?: boolean; null?: NullRule }
@@ -28,25 +28,34 @@ function number(value: JsonValue, where: string, expected: string): JsonNumber {
   throw new InputError(`${where}: expected ${expected}, found ${describeJson(value)}`);
 }
 
-function range(value: number, rule: { min?: number; max?: number }, where: string): number {
-  const { min, max } = rule;
-  if ((min !== undefined && value < min) || (max !== undefined && value > max))
-    throw new InputError(`${where}: ${value} is out of range, allowed is ${bounds(min, max)}`);
+interface Range {
+  min?: number | undefined;
+  above?: number | undefined;
+  max?: number | undefined;
+}
+
+/** @returns the value @throws {InputError} when it is not finite or out of range */
+export function inRange(value: number, { min, above, max }: Range, where: string): number {
+  if (!Number.isFinite(value)) throw new InputError(`${where}: must be a finite number, found ${value}`);
+  const isLow = (min !== undefined && value < min) || (above !== undefined && value <= above);
+  if (isLow || (max !== undefined && value > max))
+    throw new InputError(`${where}: ${value} is out of range, allowed is ${bounds({ min, above, max })}`);
   return value;
 }
 
-function bounds(min?: number, max?: number): string {
+function bounds({ min, above, max }: Range): string {
+  if (above !== undefined) return `above ${above}`;
   if (max === undefined) return `at least ${min}`;
   return min === undefined ? `at most ${max}` : `${min} to ${max}`;
 }
 
-function readField(value: JsonValue, rule: FieldRule, where: string): FieldValue {
+export function readField(value: JsonValue, rule: FieldRule, where: string): FieldValue {
   switch (rule.type) {
     case 'uint': {
       const found = number(value, where, 'an unsigned integer');
       if (!found.isInteger || found.value < 0 || found.text.startsWith('-'))
         throw new InputError(`${where}: expected an unsigned integer, found ${found.text}`);
-      return range(found.value, { max: MAX_UINT, ...rule }, where);
+      return inRange(found.value, { ...rule, max: rule.max ?? MAX_UINT }, where);
     }
     case 'u64': {
       const found = number(value, where, 'an unsigned 64-bit integer');
@@ -55,7 +64,7 @@ function readField(value: JsonValue, rule: FieldRule, where: string): FieldValue
       return BigInt(found.text);
     }
     case 'float':
-      return range(number(value, where, 'a number').value, rule, where);
+      return inRange(number(value, where, 'a number').value, rule, where);
     case 'bool':
       if (typeof value === 'boolean') return value;
       throw new InputError(`${where}: expected true or false, found ${describeJson(value)}`);

@@ -329,3 +329,44 @@ export function describeJson(value: JsonValue): string {
   if (value instanceof JsonNumber) return value.text;
   return Array.isArray(value) ? 'a list' : 'an object';
 }
+
+/** Parses a JSON text that a user wrote. @param where its name in messages @throws {InputError} */
+export function readJson(text: string, where: string): JsonValue {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error;
+    throw new InputError(`${where}: not valid JSON at character ${error.offset + 1}: ${error.message}`);
+  }
+}
+
+/** A value as JSON text, its numbers as they were written. */
+export function jsonText(value: JsonValue): string {
+  if (value instanceof JsonNumber) return value.text;
+  if (Array.isArray(value)) return `[${value.map(jsonText).join(',')}]`;
+  if (value instanceof Map)
+    return `{${[...value].map(([key, inner]) => `${JSON.stringify(key)}:${jsonText(inner)}`).join(',')}}`;
+  return JSON.stringify(value);
+}
+
+/** A value that a report carries and writes exactly; other writers get what plain numbers can hold. */
+export class ExactJson {
+  constructor(readonly json: JsonValue) {}
+
+  exactText(): string {
+    return jsonText(this.json);
+  }
+
+  toJSON(): unknown {
+    return plainJson(this.json);
+  }
+}
+
+/** A value in objects, lists and plain numbers, which may round. */
+function plainJson(value: JsonValue): unknown {
+  if (value instanceof JsonNumber) return value.value;
+  if (Array.isArray(value)) return value.map(plainJson);
+  if (value instanceof Map)
+    return Object.fromEntries([...value].map(([key, inner]) => [key, plainJson(inner)]));
+  return value;
+}

@@ -1,6 +1,6 @@
 import { type FieldRules, readFields } from './fields.js';
 import { InputError } from './input-error.js';
-import { JsonSyntaxError, type JsonValue, parseJson } from './json.js';
+import type { JsonValue } from './json.js';
 
 /** Time that is spent around the GPUs; all zero where it is not simulated. Milliseconds. */
 export interface Overheads {
@@ -35,20 +35,11 @@ export const OVERHEAD_FIELDS: FieldRules = Object.fromEntries(
   Object.keys(OVERHEAD_KEYS).map((name) => [name, { type: 'float', min: 0 } as const]),
 );
 
-const WHERE = '--overheads';
-
-/** Reads the JSON text of overheads. @throws {InputError} naming the field, what was found and what is allowed */
-export function parseOverheads(source: string | undefined): Overheads {
-  if (source === undefined) return NO_OVERHEADS;
-  let json: JsonValue;
-  try {
-    json = parseJson(source);
-  } catch (error) {
-    if (!(error instanceof JsonSyntaxError)) throw error;
-    throw new InputError(`${WHERE}: not valid JSON at character ${error.offset + 1}: ${error.message}`);
-  }
-  if (!(json instanceof Map)) throw new InputError(`${WHERE}: expected a JSON object`);
-  const values = readFields(json, OVERHEAD_FIELDS, WHERE);
+/** Reads overheads. @throws {InputError} naming the field, what was found and what is allowed */
+export function readOverheads(json: JsonValue | undefined, where: string): Overheads {
+  if (json === undefined) return NO_OVERHEADS;
+  if (!(json instanceof Map)) throw new InputError(`${where}: expected a JSON object`);
+  const values = readFields(json, OVERHEAD_FIELDS, where);
   const overheads = { ...NO_OVERHEADS };
   for (const [name, value] of Object.entries(values)) overheads[OVERHEAD_KEYS[name]] = value as number;
   return overheads;

@@ -1,7 +1,7 @@
 import { type FieldRules, type FieldValues, readFields } from './fields.js';
 import { InputError } from './input-error.js';
-import { type JsonObject, JsonSyntaxError, type JsonValue, parseJson } from './json.js';
-import { type PolicyProfile, readRouterPolicy } from './router-policy.js';
+import type { JsonObject, JsonValue } from './json.js';
+import type { PolicyProfile } from './router-policy.js';
 
 const unset = 'unset';
 const atLeastZero = { type: 'float', min: 0 } as const;
@@ -50,9 +50,6 @@ export const ROUTER_FIELDS: FieldRules = {
   conditional_disagg_decode_busy_threshold: { type: 'float', min: 0, null: unset },
 };
 
-const WHERE = '--router-config';
-
-/** The KV router as the user described it, defaults filled in. */
 /** When a request skips the prefill workers and is computed by its decode worker. */
 export interface BypassSettings {
   policy: 'isl_bounding' | 'prefill_load' | 'isl_or_load';
@@ -65,6 +62,7 @@ export interface BypassSettings {
   decodeBusy: number | undefined;
 }
 
+/** The KV router as the user described it, defaults filled in. */
 export interface RouterSettings {
   overlapCredit: number;
   overlapCreditDecay: number;
@@ -82,35 +80,36 @@ export interface RouterSettings {
   /** Part of a pass's tokens above which a target is busy; undefined without a queue. */
   queueThreshold: number | undefined;
   queuePolicy: 'fcfs' | 'lcfs' | 'wspt';
-  /** Policy classes of a file; they replace the threshold and the policy above. */
+  /** File of policy classes. */
+  policyPath: string | undefined;
+  /** Policy classes of that file, once it is read; they replace the threshold and the policy above. */
   policy: PolicyProfile | undefined;
 }
 
 /**
- * Checks a KV router configuration; it must be valid in every router mode.
- * @param policyPath the policy file named by its own flag
- * @param modelName picks a profile of the policy file
+ * Reads a KV router configuration; it must be valid in every router mode.
+ * @param policyPath the policy file named by a setting of its own
+ * @param where its name, for messages
  * @throws {InputError} with the field, what was found and what is allowed
  */
-export function parseRouterConfig(
-  source: string | undefined,
+export function readRouterConfig(
+  json: JsonValue | undefined,
   policyPath: string | undefined,
-  modelName: string | undefined,
+  where: string,
 ): RouterSettings {
-  const json = source === undefined ? new Map<string, JsonValue>() : readJson(source);
-  if (policyPath !== undefined && !(json instanceof Map))
-    throw new InputError(`${WHERE}: must be a JSON object when --router-policy-config is given`);
-  const object = json instanceof Map ? json : asObject(json);
+  const given = json ?? new Map<string, JsonValue>();
+  if (policyPath !== undefined && !(given instanceof Map))
+    throw new InputError(`${where}: must be a JSON object when a policy file is given`);
+  const object = new Map(given instanceof Map ? given : asObject(given, where));
   if (policyPath !== undefined) object.set('router_policy_config', policyPath);
-  const values = readFields(object, ROUTER_FIELDS, WHERE);
-  checkCombinations(values);
-  return toSettings(values, modelName);
+  const values = readFields(object, ROUTER_FIELDS, where);
+  checkCombinations(values, where);
+  return toSettings(values);
 }
 
-function toSettings(values: FieldValues, modelName: string | undefined): RouterSettings {
+function toSettings(values: FieldValues): RouterSettings {
   const pick = <T>(name: string, fallback: T): T => (values[name] as T | undefined) ?? fallback;
   const weight = values.overlap_score_weight as number | undefined;
-  const path = values.router_policy_config as string | undefined;
   return {
     overlapCredit: weight === 0 ? 0 : pick('overlap_score_credit', 1),
     hostCredit: pick('host_cache_hit_weight', 0.75),
@@ -125,7 +124,8 @@ function toSettings(values: FieldValues, modelName: string | undefined): RouterS
     queueThreshold: values.router_queue_threshold as number | undefined,
     queuePolicy: pick<RouterSettings['queuePolicy']>('router_queue_policy', 'fcfs'),
     bypass: values.conditional_disagg_enabled ? readBypass(values) : undefined,
-    policy: path === undefined ? undefined : readRouterPolicy(path, modelName),
+    policyPath: values.router_policy_config as string | undefined,
+    policy: undefined,
   };
 }
 
@@ -141,27 +141,17 @@ function readBypass(values: FieldValues): BypassSettings {
   };
 }
 
-function readJson(source: string): JsonValue {
-  try {
-    return parseJson(source);
-  } catch (error) {
-    if (error instanceof JsonSyntaxError)
-      throw new InputError(`${WHERE}: not valid JSON at character ${error.offset + 1}: ${error.message}`);
-    throw error;
-  }
-}
-
-function asObject(json: JsonValue): JsonObject {
+function asObject(json: JsonValue, where: string): JsonObject {
   const names = Object.keys(ROUTER_FIELDS);
-  if (!Array.isArray(json)) throw new InputError(`${WHERE}: expected a JSON object`);
+  if (!Array.isArray(json)) throw new InputError(`${where}: expected a JSON object`);
   if (json.length > names.length)
-    throw new InputError(`${WHERE}: a list may have ${names.length} entries at most`);
+    throw new InputError(`${where}: a list may have ${names.length} entries at most`);
   return new Map(json.map((value, index) => [names[index], value]));
 }
 
-function checkCombinations(values: FieldValues): void {
+function checkCombinations(values: FieldValues, where: string): void {
   const refuse = (problem: string): never => {
-    throw new InputError(`${WHERE}: ${problem}`);
+    throw new InputError(`${where}: ${problem}`);
   };
   if (values.durable_kv_events) refuse('durable_kv_events: true is not supported');
   const isKeyed = values.router_tracking_hash === 'keyed-xxh3-v1';

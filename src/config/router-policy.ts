@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { InputError } from './input-error.js';
 
@@ -61,13 +60,18 @@ const CLASS_KEYS = [
 const NAME = /^[A-Za-z0-9_.-]+$/;
 
 /**
- * Reads a file of router policy classes.
+ * Reads the text of a file of router policy classes.
+ * @param path its name, for messages
  * @param modelName picks the profile of a model, where the file has one; otherwise the root profile counts
  * @returns the profile; undefined when the file has none that applies
  * @throws {InputError} for the first problem
  */
-export function readRouterPolicy(path: string, modelName: string | undefined): PolicyProfile | undefined {
-  const root = asMap(readYaml(path), path);
+export function readRouterPolicy(
+  text: string,
+  path: string,
+  modelName: string | undefined,
+): PolicyProfile | undefined {
+  const root = asMap(readYaml(text, path), path);
   refuseUnknown(root, [...PROFILE_KEYS, 'models'], path);
   const models =
     root.models === undefined || root.models === null ? {} : asMap(root.models, `${path}: models`);
@@ -88,13 +92,7 @@ export function readRouterPolicy(path: string, modelName: string | undefined): P
   return (modelName === undefined ? undefined : profiles.get(modelName)) ?? rootProfile;
 }
 
-function readYaml(path: string): unknown {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch {
-    throw new InputError(`--router-policy-config: cannot read ${path}`);
-  }
+function readYaml(text: string, path: string): unknown {
   try {
     return parseYaml(text);
   } catch (error) {

@@ -36,7 +36,8 @@ function objectSchema(fields: FieldRules, required: readonly string[]): Schema {
   };
 }
 
-function fieldSchema(rule: FieldRule): Schema {
+/** Schema of one field. */
+export function fieldSchema(rule: FieldRule): Schema {
   const plain = plainSchema(rule);
   return rule.type !== 'any' && rule.null === 'unset' ? { anyOf: [plain, { type: 'null' }] } : plain;
 }
@@ -55,6 +56,7 @@ function plainSchema(rule: FieldRule): Schema {
       return {
         type: 'number',
         ...(rule.min !== undefined && { minimum: rule.min }),
+        ...(rule.above !== undefined && { exclusiveMinimum: rule.above }),
         ...(rule.max !== undefined && { maximum: rule.max }),
       };
     case 'bool':

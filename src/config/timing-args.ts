@@ -106,30 +106,30 @@ export function readAic(values: FieldValues): AicArgs | undefined {
   };
 }
 
-/** Tables for the router's estimate, from the --aic-* flags. */
+/** Tables for the router's estimate, from the settings of their names. */
 export function estimatorArgs(
-  aic: Readonly<Record<string, string | number | undefined>>,
+  tables: Readonly<Record<string, string | number | undefined>>,
 ): AicArgs | undefined {
-  if (aic.backend === undefined) return undefined;
-  const text = (name: string) => aic[name] as string | undefined;
-  const count = (name: string) => (aic[name] as number | undefined) || 1;
+  if (tables.aicBackend === undefined) return undefined;
+  const text = (name: string) => tables[name] as string | undefined;
+  const count = (name: string) => (tables[name] as number | undefined) ?? 1;
   return {
-    backend: text('backend')!,
-    system: text('system')!,
-    version: text('backend-version'),
-    modelPath: text('model-path'),
-    tensorParallel: count('tp-size'),
-    moeTensorParallel: count('moe-tp-size'),
-    moeExpertParallel: count('moe-ep-size'),
-    attentionDataParallel: count('attention-dp-size'),
+    backend: text('aicBackend')!,
+    system: text('aicSystem')!,
+    version: text('aicBackendVersion'),
+    modelPath: text('aicModelPath'),
+    tensorParallel: count('aicTpSize'),
+    moeTensorParallel: count('aicMoeTpSize'),
+    moeExpertParallel: count('aicMoeEpSize'),
+    attentionDataParallel: count('aicAttentionDpSize'),
     dtypes: {
-      gemm: text('gemm-dtype'),
-      moe: text('moe-dtype'),
-      fmha: text('fmha-dtype'),
-      kvcache: text('kv-cache-dtype'),
-      comm: text('comm-dtype'),
+      gemm: text('aicGemmDtype'),
+      moe: text('aicMoeDtype'),
+      fmha: text('aicFmhaDtype'),
+      kvcache: text('aicKvCacheDtype'),
+      comm: text('aicCommDtype'),
     },
-    draftTokens: (aic.nextn as number | undefined) ?? 0,
+    draftTokens: (tables.aicNextn as number | undefined) ?? 0,
     kvFraction: 0.9,
     blockTokens: 64,
     maxBatchedTokens: 8192,

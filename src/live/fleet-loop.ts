@@ -1,4 +1,4 @@
-import type { ReplayPlan } from '../config/replay-options.js';
+import type { Scenario } from '../config/scenario/scenario.js';
 import { type GapSink, RequestLog } from '../engine/request-log.js';
 import { Collector } from '../report/collector.js';
 import { GapSamples } from '../report/gap-samples.js';
@@ -65,22 +65,23 @@ class OutcomeRelay extends Collector {
   }
 }
 
-/** Builds the fleet of a plan around requests that come from outside, with an event loop that executes every pass. */
+/** Builds the fleet of a scenario around requests that come from outside, with an event loop that executes every pass. */
 export function openFleetLoop(
-  plan: ReplayPlan,
+  scenario: Scenario,
   { stages, routing }: ResolvedEngines,
   source: LiveSource,
   listener: FleetListener,
 ): FleetLoop {
-  const { topology, options } = plan;
+  const { liberties, router } = scenario;
+  const [first, second] = scenario.stages;
   const log = new ToldLog((slot, ms) => listener.token(run.rowOf(slot), ms));
   const common = {
-    overheads: plan.overheads,
-    rules: plan.rules,
+    overheads: scenario.overheads,
+    rules: scenario.rules,
     routing,
     source,
     collector: new OutcomeRelay((outcome) => listener.outcome(outcome)),
-    checks: options.check ?? false,
+    checks: scenario.checks,
     namesSessions: false,
     onProgress: undefined,
     isOpenLoop: true,
@@ -95,14 +96,14 @@ export function openFleetLoop(
     close: () => undefined,
   };
   const run: FleetRun =
-    topology.kind === 'aggregated'
-      ? fleetRun({ ...common, ...stages[0], workers: topology.workers, log })
+    second === undefined
+      ? fleetRun({ ...common, ...stages[0], workers: first.workers, log })
       : splitRun({
           ...common,
-          prefill: { ...stages[0], workers: topology.prefillWorkers },
-          decode: { ...stages[1], workers: topology.decodeWorkers, log },
+          prefill: { ...stages[0], workers: first.workers },
+          decode: { ...stages[1], workers: second.workers, log },
           prefillsAllOutput: false,
-          bypass: options.beyondReference ? plan.bypass : undefined,
+          bypass: liberties.bypasses ? router.settings.bypass : undefined,
         });
   return {
     get nowMs() {

@@ -1,7 +1,8 @@
 import type { EngineArgs } from '../config/engine-type.js';
-import { planReplay, type ReplayOptions } from '../config/replay-options.js';
+import type { ReplayOptions } from '../config/scenario/options.js';
+import type { Scenario } from '../config/scenario/scenario.js';
 import { resolveEngines } from '../setup/engines.js';
-import { ENGINES } from '../setup/kinds.js';
+import { fleetScenario } from '../setup/scenario.js';
 import type { Clock } from './clock.js';
 import { openFleetLoop } from './fleet-loop.js';
 import { type FleetLimits, FleetServing } from './fleet-serving.js';
@@ -21,16 +22,12 @@ export type FleetSettings = Pick<
   | 'routerPolicyConfig'
   | 'routerSeed'
   | 'modelName'
-  | 'aic'
   | 'aicSystems'
   | 'overheads'
   | 'kvOffload'
   | 'beyondReference'
   | 'check'
 >;
-
-/** A plan must have a workload; that of a live fleet comes from outside. */
-const NO_WORKLOAD = { inputTokens: 1, outputTokens: 1, requestCount: 1, replayConcurrency: 1 };
 
 /** A fleet and what is to be known of it. */
 export interface OpenFleet {
@@ -40,18 +37,26 @@ export interface OpenFleet {
 }
 
 /** Opens a fleet that serves requests in the time of a clock. @throws {InputError} for the first wrong setting */
-export function openFleet(settings: FleetSettings, clock: Clock, warnings: string[] = []): OpenFleet {
-  const plan = planReplay({ ...settings, ...NO_WORKLOAD }, ENGINES);
-  const engines = resolveEngines(plan, warnings);
+export function openFleet(
+  settings: FleetSettings | Scenario,
+  clock: Clock,
+  warnings: string[] = [],
+): OpenFleet {
+  const scenario = 'given' in settings ? settings : fleetScenario(settings);
+  const engines = resolveEngines(scenario, warnings);
   const args = engines.stages.map((stage) => stage.args);
   const serving = new FleetServing(clock, limitsOf(args), (source, listener) =>
-    openFleetLoop(plan, engines, source, listener),
+    openFleetLoop(scenario, engines, source, listener),
   );
   return { serving, engine: args[args.length - 1] };
 }
 
 /** As `openFleet`, for who only serves. */
-export function openServing(settings: FleetSettings, clock: Clock, warnings: string[] = []): FleetServing {
+export function openServing(
+  settings: FleetSettings | Scenario,
+  clock: Clock,
+  warnings: string[] = [],
+): FleetServing {
   return openFleet(settings, clock, warnings).serving;
 }
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { ReplayOptions } from '../config/replay-options.js';
+import type { ReplayOptions } from '../config/scenario/options.js';
 import { replay } from '../replay.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'dynosim-findings-'));

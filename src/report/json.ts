@@ -14,7 +14,12 @@ export function floatText(value: number): string {
 
 function valueText(key: string, value: Report[string]): string {
   if (typeof value === 'number') return COUNT_KEYS.has(key) ? String(value) : floatText(value);
-  return JSON.stringify(value);
+  return isExact(value) ? value.exactText() : JSON.stringify(value);
+}
+
+/** Whether a value knows its JSON text, with numbers that JavaScript would round. */
+function isExact(value: Report[string]): value is { exactText(): string } {
+  return typeof value === 'object' && 'exactText' in value;
 }
 
 /** The report file: keys sorted, indented by 2, a newline at the end. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { ReplayOptions } from '../config/replay-options.js';
+import type { ReplayOptions } from '../config/scenario/options.js';
 import { replay } from '../replay.js';
 import { latencyParts, sumOf } from './latency-parts.js';
 import type { RequestOutcome } from './outcome.js';

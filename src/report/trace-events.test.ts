@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ReplayOptions } from '../config/replay-options.js';
+import type { ReplayOptions } from '../config/scenario/options.js';
 import { replay } from '../replay.js';
 import type { Pictures } from './picture-types.js';
 import { traceEvents } from './trace-events.js';

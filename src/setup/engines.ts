@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EngineArgs } from '../config/engine-type.js';
 import { InputError } from '../config/input-error.js';
-import type { ReplayPlan } from '../config/replay-options.js';
+import { readRouterPolicy } from '../config/router-policy.js';
+import type { Scenario } from '../config/scenario/scenario.js';
 import type { AicArgs, TimingArgs } from '../config/timing-args.js';
 import type { EngineKind } from '../engine/kind.js';
 import type { PrefillEstimator } from '../router/prefill-load.js';
@@ -40,35 +42,45 @@ export interface ResolvedEngines {
 const BACKENDS = ['trtllm', 'sglang', 'vllm'];
 
 /** Loads timing models, and sizes KV pools by what the GPUs hold. @throws {InputError} for what is not there */
-export function resolveEngines(plan: ReplayPlan, warnings: string[]): ResolvedEngines {
-  const { topology } = plan;
-  const engines = topology.kind === 'aggregated' ? [topology.engine] : [topology.prefill, topology.decode];
-  const folder = systemsFolder(plan.options.aicSystems);
+export function resolveEngines(scenario: Scenario, warnings: string[]): ResolvedEngines {
+  const engines = scenario.stages.map(({ engine }) => engine);
+  const folder = systemsFolder(scenario.aicSystems);
   try {
     const stages = engines
       .map((engine) => ({
         kind: kindOf(ENGINES, engine.type.name),
         ...resolveEngine(engine, folder, warnings),
       }))
-      .map((stage) => (plan.options.kvOffload ? withTiers(stage, folder) : stage));
-    if (!plan.options.kvOffload && engines.some(({ offload }) => offload.g2Blocks > 0))
+      .map((stage) => (scenario.kvOffload ? withTiers(stage, folder) : stage));
+    if (!scenario.kvOffload && engines.some(({ offload }) => offload.g2Blocks > 0))
       warnings.push(
         'num_g2_blocks only changes the pool, as in the reference; --kv-offload simulates the tiers',
       );
-    return { stages, routing: routingOf(plan, folder) };
+    return { stages, routing: routingOf(scenario, folder) };
   } catch (error) {
     throw error instanceof AicError || error instanceof TableError ? new InputError(error.message) : error;
   }
 }
 
-function routingOf({ options, router, routerAic }: ReplayPlan, folder: string): Routing {
-  const usesEstimator = router.loadModel === 'aic' && routerAic !== undefined;
+function routingOf({ router }: Scenario, folder: string): Routing {
+  const { mode, settings, modelName, seed, estimate } = router;
+  const { policyPath } = settings;
+  const policy =
+    policyPath === undefined ? undefined : readRouterPolicy(policyText(policyPath), policyPath, modelName);
   return {
-    kind: kindOf(ROUTERS, options.routerMode ?? ROUTERS[0].name),
-    settings: router,
-    seed: options.routerSeed,
-    estimator: usesEstimator ? routerEstimator(routerAic, folder) : undefined,
+    kind: kindOf(ROUTERS, mode),
+    settings: { ...settings, policy },
+    seed,
+    estimator: estimate && routerEstimator(estimate, folder),
   };
+}
+
+function policyText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    throw new InputError(`--router-policy-config: cannot read ${path}`);
+  }
 }
 
 /** Folder of the tables: as given, from the environment, or where `dynosim timing install` puts them. */

@@ -1,6 +1,8 @@
-import { idleSettings } from '../config/idle-settings.js';
+import { InputError } from '../config/input-error.js';
+import { ExactJson } from '../config/json.js';
 import { overheadsJson } from '../config/overheads.js';
-import { planReplay, type ReplayOptions, type ReplayPlan } from '../config/replay-options.js';
+import type { ReplayOptions, RunControls } from '../config/scenario/options.js';
+import { type Scenario, type ServiceLevel, scenarioJson } from '../config/scenario/scenario.js';
 import { Collector } from '../report/collector.js';
 import { buildPictures } from '../report/pictures.js';
 import { buildReport, type WorkerUse } from '../report/report.js';
@@ -18,12 +20,13 @@ import type { Excerpt } from '../workload/excerpt.js';
 import { FrontendSource } from '../workload/frontend.js';
 import { loadWorkload, type Workload } from '../workload/load.js';
 import { type ResolvedEngines, resolveEngines } from './engines.js';
-import { ENGINES } from './kinds.js';
+import { scenarioOf } from './scenario.js';
 
 /** Makes what hears of the passes of a stage. */
-export type WatchStage = (stage: StageName) => WorkerWatch;
+type WatchStage = (stage: StageName) => WorkerWatch;
 
-export interface RunSettings {
+/** How a scenario is run, and what is kept of it. */
+export interface RunSettings extends RunControls {
   /** Whether every pass is measured, for `lastPass` of a rank and what a window tells of passes. */
   observesPasses?: boolean;
   /** Whether the fleet will be scaled: then a single worker follows the rules of many from the start, and has a name. */
@@ -40,9 +43,9 @@ export interface RunSettings {
  * Opens a simulation that is advanced step by step.
  * @throws {InputError} when an option or the trace is wrong
  */
-export async function openRun(options: ReplayOptions, settings: RunSettings = {}): Promise<Run> {
-  const opening = new Opening(options, settings);
-  return opening.stepped(await loadWorkload(opening.plan));
+export async function openRun(described: ReplayOptions | Scenario, settings: RunSettings = {}): Promise<Run> {
+  const opening = openingOf(described, settings);
+  return opening.stepped(await loadWorkload(opening.scenario));
 }
 
 /**
@@ -50,34 +53,51 @@ export async function openRun(options: ReplayOptions, settings: RunSettings = {}
  * @throws {InputError} when an option or the trace is wrong
  * @throws {RunError} when the run comes to a dead end
  */
-export async function runThrough(options: ReplayOptions, settings: RunSettings): Promise<ReplayResult> {
-  const opening = new Opening(options, settings);
+export async function runThrough(
+  described: ReplayOptions | Scenario,
+  settings: RunSettings,
+): Promise<ReplayResult> {
+  const opening = openingOf(described, settings);
   try {
     try {
-      return opening.runThrough(await loadWorkload(opening.plan, settings.excerpt));
+      return opening.runThrough(await loadWorkload(opening.scenario, settings.excerpt));
     } catch (error) {
       if (!(error instanceof CoupledError)) throw error;
-      return opening.runTogether(await loadWorkload(opening.plan, settings.excerpt));
+      return opening.runTogether(await loadWorkload(opening.scenario, settings.excerpt));
     }
   } catch (error) {
     throw error instanceof AicError ? new RunError(error.message) : error;
   }
 }
 
-/** A plan with its engines, around which runs are made. */
+function openingOf(described: ReplayOptions | Scenario, settings: RunSettings): Opening {
+  if ('given' in described) return new Opening(described, settings);
+  const { records, pictures, onProgress } = described;
+  return new Opening(scenarioOf(described), { records, pictures, onProgress, ...settings });
+}
+
+/** Parts of the program that are still to come say so, rather than being ignored. */
+function refuseUnavailable({ control }: Scenario): void {
+  const missing: [boolean, string][] = [
+    [control.planner !== undefined, 'the planner (--planner-config)'],
+    [control.replayMode === 'online', 'live replay (--replay-mode online)'],
+  ];
+  for (const [isAsked, what] of missing) if (isAsked) throw new InputError(`${what} is not available yet`);
+}
+
+/** A scenario with its engines, around which runs are made. */
 class Opening {
-  readonly plan: ReplayPlan;
   private readonly engines: ResolvedEngines;
   private readonly warnings: string[];
 
   constructor(
-    options: ReplayOptions,
+    readonly scenario: Scenario,
     private readonly settings: RunSettings,
   ) {
-    this.plan = planReplay(options, ENGINES);
-    this.warnings = [...idleSettings(this.plan)];
-    this.engines = resolveEngines(this.plan, this.warnings);
-    if (this.plan.bypass && !options.beyondReference)
+    refuseUnavailable(scenario);
+    this.warnings = [...scenario.warnings];
+    this.engines = resolveEngines(scenario, this.warnings);
+    if (scenario.router.settings.bypass && !scenario.liberties.bypasses)
       this.warnings.push(
         'conditional_disagg_enabled has no effect, as in the reference; --beyond-reference makes it work',
       );
@@ -85,7 +105,7 @@ class Opening {
 
   runThrough(workload: Workload): ReplayResult {
     const { options, pools } = this.parts(workload);
-    if (this.plan.topology.kind !== 'aggregated') return this.runTogether(workload);
+    if (pools.length > 1) return this.runTogether(workload);
     const fleet = { ...options, ...pools[0], countsTraffic: false };
     if (!mayRunApart(fleet)) return this.runTogether(workload);
     try {
@@ -104,55 +124,57 @@ class Opening {
   stepped(workload: Workload, countsTraffic = true): FleetRun {
     const { options: common, pools } = this.parts(workload);
     const options = { ...common, countsTraffic };
-    const { plan } = this;
-    if (plan.topology.kind === 'aggregated') return fleetRun({ ...options, ...pools[0] });
+    const { singleTokenPrefill, liberties, router } = this.scenario;
+    if (pools.length === 1) return fleetRun({ ...options, ...pools[0] });
     return splitRun({
       ...options,
-      prefillsAllOutput: workload.plansOutput && !plan.options.singleTokenPrefill,
-      bypass: plan.options.beyondReference ? plan.bypass : undefined,
+      prefillsAllOutput: workload.plansOutput && !singleTokenPrefill,
+      bypass: liberties.bypasses ? router.settings.bypass : undefined,
       prefill: pools[0],
       decode: pools[1],
     });
   }
 
   private parts(workload: Workload) {
-    const { plan, settings, engines } = this;
-    const { options, overheads } = plan;
+    const { scenario, settings, engines } = this;
+    const { overheads } = scenario;
+    const { replayConcurrency, maxSimTimeSeconds: capSeconds } = scenario.workload;
     const { source } = workload;
     const warnings = [...this.warnings];
-    const ignoresCap = source.isGraph && !options.beyondReference;
-    if (ignoresCap && plan.capMs !== Number.POSITIVE_INFINITY)
+    const ignoresCap = source.isGraph && !scenario.liberties.capsAgents;
+    if (ignoresCap && capSeconds !== undefined)
       warnings.push(
         '--max-sim-time-seconds has no effect on traces of dependent requests, as in the reference; --beyond-reference makes it work',
       );
-    const { onProgress } = options;
+    const { onProgress, records, pictures } = settings;
     const { frontendMs, tokenizeMsPerToken } = overheads;
     const isDelayed = frontendMs > 0 || tokenizeMsPerToken > 0;
-    const isOpenLoop = options.replayConcurrency === undefined;
-    const pools = poolsOf(plan, engines.stages, settings.watchStage);
+    const isOpenLoop = replayConcurrency === undefined;
+    const pools = poolsOf(scenario, engines.stages, settings);
     const startMs = settings.hostMs?.() ?? 0;
     const resultOf = (collector: Collector, use: WorkerUse) => {
       const wallTimeMs = (settings.hostMs?.() ?? 0) - startMs;
-      if (options.overheads !== undefined) use.sections.overheads = overheadsJson(overheads);
+      if (scenario.given.has('overheads')) use.sections.overheads = overheadsJson(overheads);
       const { report, course } = buildReport(collector, use, wallTimeMs, warnings, isOpenLoop);
-      return resultWith(report, collector, course, options.pictures ? pools : undefined);
+      report.scenario = new ExactJson(scenarioJson(scenario));
+      return resultWith(report, collector, course, pictures ? pools : undefined);
     };
     return {
       pools,
       options: {
         overheads,
-        rules: plan.rules,
+        rules: scenario.rules,
         routing: engines.routing,
         source: isDelayed
           ? new FrontendSource(source, (tokens) => frontendMs + tokenizeMsPerToken * tokens)
           : source,
-        collector: new Collector(serviceLevel(options), {
-          ended: keepsRecords(options),
-          unfinished: options.records === 'all',
+        collector: new Collector(serviceLevel(scenario.goals), {
+          ended: records !== undefined || pictures === true,
+          unfinished: records === 'all',
         }),
         isOpenLoop,
-        capMs: ignoresCap ? Number.POSITIVE_INFINITY : plan.capMs,
-        checks: options.check ?? false,
+        capMs: ignoresCap || capSeconds === undefined ? Number.POSITIVE_INFINITY : capSeconds * 1000,
+        checks: scenario.checks,
         namesSessions: workload.namesSessions,
         onProgress: onProgress && ((ended: number) => onProgress(ended, source.total)),
         metersPasses: settings.observesPasses ?? false,
@@ -196,29 +218,18 @@ function resultWith(
 
 /** The stages of the fleet with their sizes, and what hears of their passes, if asked for. */
 function poolsOf(
-  { topology, options }: ReplayPlan,
+  scenario: Scenario,
   stages: ResolvedEngines['stages'],
-  watchStage: WatchStage | undefined,
+  { pictures, watchStage }: RunSettings,
 ) {
-  const sizes =
-    topology.kind === 'aggregated'
-      ? [{ stage: '' as const, workers: topology.workers }]
-      : [
-          { stage: 'prefill' as const, workers: topology.prefillWorkers },
-          { stage: 'decode' as const, workers: topology.decodeWorkers },
-        ];
-  return sizes.map((size, index) => ({
+  return scenario.stages.map(({ name: stage, workers }, index) => ({
     ...stages[index],
-    ...size,
-    watch: options.pictures ? new WorkerSeries(size.workers) : watchStage?.(size.stage),
+    ...{ stage, workers },
+    watch: pictures ? new WorkerSeries(workers) : watchStage?.(stage),
   }));
 }
 
-function keepsRecords({ records, pictures }: ReplayOptions): boolean {
-  return records !== undefined || pictures === true;
-}
-
-function serviceLevel({ slaTtftMs: ttftMs, slaItlMs: itlMs, slaE2eMs: e2eMs }: ReplayOptions) {
+function serviceLevel({ slaTtftMs: ttftMs, slaItlMs: itlMs, slaE2eMs: e2eMs }: ServiceLevel) {
   return ttftMs === undefined && itlMs === undefined && e2eMs === undefined
     ? undefined
     : { ttftMs, itlMs, e2eMs };

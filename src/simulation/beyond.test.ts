@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { ReplayOptions } from '../config/replay-options.js';
+import type { ReplayOptions } from '../config/scenario/options.js';
 import { replay } from '../replay.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'dynosim-beyond-'));
@@ -67,11 +67,11 @@ describe('what the reference refuses', () => {
     [
       'agents with a concurrency',
       { traceFiles: [GRAPH], traceFormat: 'agentic_mooncake', replayConcurrency: 2 },
-      /cannot be used with --replay-concurrency/,
+      /cannot be used with replayConcurrency/,
     ],
   ])('%s: is refused with a hint, and runs beyond the reference', async (_, options, says) => {
     await expect(run(options)).rejects.toThrow(says);
-    await expect(run(options)).rejects.toThrow(/--beyond-reference allows/);
+    await expect(run(options)).rejects.toThrow(/beyondReference allows/);
     const { report } = await run({ ...options, beyondReference: true });
     expect(report.completed_requests).toBe(report.num_requests);
   });

@@ -67,7 +67,7 @@ const fleet = fc.record({
 });
 
 /** Passes of a stretch do not look at the queue again, so that what they count of it may lag behind. */
-function withoutWaits({ bottlenecks: _, anomalies: __, ...report }: Report): Report {
+function withoutWaits({ bottlenecks: _, anomalies: __, scenario: ___, ...report }: Report): Report {
   const workers = report.workers as Record<string, number>[];
   const isWait = (key: string) => /^passes_short|_wait_ms$|^blocked_heads$/.test(key);
   return {

@@ -1,5 +1,5 @@
 import { InputError } from '../config/input-error.js';
-import type { ReplayPlan } from '../config/replay-options.js';
+import type { Scenario } from '../config/scenario/scenario.js';
 import { AgenticSource, readAgenticRows } from './agentic.js';
 import { AppliedComputeTable } from './applied-compute.js';
 import { readDynamoTrace } from './dynamo.js';
@@ -24,45 +24,44 @@ export interface Workload {
 /** Makes a table of sessions a source; the concurrency of an open loop is undefined. */
 type Drive = (table: SessionTable, concurrency: number | undefined) => SessionDriver;
 
-/** Opens and checks the workload that a plan asks for. @throws {InputError} for the first problem */
-export async function loadWorkload(plan: ReplayPlan, excerpt?: Excerpt): Promise<Workload> {
+/** Opens and checks the workload that a scenario asks for. @throws {InputError} for the first problem */
+export async function loadWorkload(scenario: Scenario, excerpt?: Excerpt): Promise<Workload> {
   const drive: Drive = (table, concurrency) =>
     excerpt
       ? new SessionDriver(new ExcerptTable(table, excerpt), excerpt.inFlight)
       : new SessionDriver(table, concurrency);
-  if (plan.isSynthetic) return loadSynthetic(plan, drive);
+  if (scenario.workload.isSynthetic) return loadSynthetic(scenario, drive);
   const files: TextFile[] = [];
   const close = () => {
     for (const file of files) file.close();
   };
   try {
-    for (const path of plan.options.traceFiles ?? []) files.push(await TextFile.open(path));
-    return { ...loadTrace(plan, files, drive), plansOutput: true, close };
+    for (const path of scenario.workload.traceFiles ?? []) files.push(await TextFile.open(path));
+    return { ...loadTrace(scenario, files, drive), plansOutput: true, close };
   } catch (error) {
     close();
     throw error;
   }
 }
 
-function loadSynthetic({ options, topology, arrivalSpeedup }: ReplayPlan, drive: Drive): Workload {
-  const engine = topology.kind === 'aggregated' ? topology.engine : topology.prefill;
-  const { replayConcurrency, requestRate, arrivalIntervalMs } = options;
+function loadSynthetic({ workload, stages }: Scenario, drive: Drive): Workload {
+  const { replayConcurrency, requestRate, arrivalIntervalMs } = workload;
   const synthetic: SyntheticOptions = {
-    inputTokens: options.inputTokens!,
-    outputTokens: options.outputTokens!,
-    count: options.requestCount!,
-    turnsPerSession: options.turnsPerSession ?? 1,
-    sharedPrefixRatio: options.sharedPrefixRatio ?? 0,
-    prefixGroups: options.numPrefixGroups ?? 0,
-    interTurnDelayMs: options.interTurnDelayMs ?? 0,
+    inputTokens: workload.inputTokens!,
+    outputTokens: workload.outputTokens!,
+    count: workload.requestCount!,
+    turnsPerSession: workload.turnsPerSession,
+    sharedPrefixRatio: workload.sharedPrefixRatio,
+    prefixGroups: workload.numPrefixGroups,
+    interTurnDelayMs: workload.interTurnDelayMs,
     arrivals:
       requestRate !== undefined
-        ? { kind: 'poisson', requestsPerSecond: requestRate, seed: options.arrivalSeed ?? 42n }
+        ? { kind: 'poisson', requestsPerSecond: requestRate, seed: workload.arrivalSeed ?? 42n }
         : arrivalIntervalMs !== undefined
           ? { kind: 'interval', intervalMs: arrivalIntervalMs }
           : { kind: 'closed' },
-    arrivalSpeedup,
-    blockTokens: engine.blockTokens,
+    arrivalSpeedup: workload.arrivalSpeedupRatio,
+    blockTokens: stages[0].engine.blockTokens,
   };
   const source = drive(new SyntheticTable(synthetic), replayConcurrency);
   const isSessions = isSessionForm(synthetic);
@@ -70,16 +69,15 @@ function loadSynthetic({ options, topology, arrivalSpeedup }: ReplayPlan, drive:
 }
 
 function loadTrace(
-  plan: ReplayPlan,
+  { workload, liberties }: Scenario,
   files: TextFile[],
   drive: Drive,
 ): Omit<Workload, 'close' | 'plansOutput'> {
-  const { options, traceFormat } = plan;
+  const { traceFormat, replayConcurrency: concurrency, arrivalSpeedupRatio } = workload;
   const [file] = files;
-  const concurrency = options.replayConcurrency;
   const isOpenLoop = concurrency === undefined;
-  const arrivalSpeedup = isOpenLoop ? plan.arrivalSpeedup : undefined;
-  const hashBlockTokens = options.traceBlockSize ?? DEFAULT_HASH_BLOCK_TOKENS;
+  const arrivalSpeedup = isOpenLoop ? arrivalSpeedupRatio : undefined;
+  const hashBlockTokens = workload.traceBlockSize ?? DEFAULT_HASH_BLOCK_TOKENS;
   switch (traceFormat) {
     case 'mooncake':
     case 'mooncake-delta': {
@@ -92,23 +90,23 @@ function loadTrace(
     }
     case 'agentic_mooncake': {
       const requests = readAgenticRows(file, hashBlockTokens);
-      const pace = { arrivalSpeedup: plan.arrivalSpeedup, concurrency };
+      const pace = { arrivalSpeedup: arrivalSpeedupRatio, concurrency };
       const source = new AgenticSource(requests, hashBlockTokens, pace, file.path);
       return { source, namesSessions: true };
     }
     case 'applied_compute_agentic': {
       const table = new AppliedComputeTable(file, {
         hashBlockTokens,
-        sharedPrefixRatio: options.traceSharedPrefixRatio ?? 0,
-        prefixGroups: options.traceNumPrefixGroups ?? 0,
+        sharedPrefixRatio: workload.traceSharedPrefixRatio,
+        prefixGroups: workload.traceNumPrefixGroups,
       });
       return { source: drive(table, concurrency), namesSessions: true };
     }
     case 'dynamo': {
-      const trace = readDynamoTrace(files, { hashBlockTokens: options.traceBlockSize, arrivalSpeedup });
+      const trace = readDynamoTrace(files, { hashBlockTokens: workload.traceBlockSize, arrivalSpeedup });
       if (trace.kind === 'standard')
         return { source: drive(trace.table, concurrency), namesSessions: !isOpenLoop };
-      if (!isOpenLoop && !options.beyondReference)
+      if (!isOpenLoop && !liberties.limitsAgents)
         throw new InputError(
           `${file.path}: a Dynamo trace of agents cannot be used with --replay-concurrency; --beyond-reference allows it`,
         );
@@ -116,7 +114,7 @@ function loadTrace(
         source: new AgenticSource(
           trace.requests,
           trace.blockTokens,
-          { arrivalSpeedup: plan.arrivalSpeedup, concurrency },
+          { arrivalSpeedup: arrivalSpeedupRatio, concurrency },
           file.path,
         ),
         namesSessions: true,

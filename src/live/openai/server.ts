@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
+import type { Scenario } from '../../config/scenario/scenario.js';
 import { WallClock } from '../clock.js';
 import { type FleetSettings, openFleet } from '../open-serving.js';
 import { FolderTokenizer } from '../text/hf-tokenizer.js';
@@ -14,7 +15,7 @@ import { LiveMetrics } from './metrics.js';
 import { ServedModel } from './model.js';
 
 export interface ServerSettings {
-  fleet: FleetSettings;
+  fleet: FleetSettings | Scenario;
   host: string;
   /** 0 for any that is free. */
   port: number;

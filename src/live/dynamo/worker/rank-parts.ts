@@ -1,12 +1,8 @@
-import { planReplay } from '../../../config/replay-options.js';
 import { resolveEngines } from '../../../setup/engines.js';
-import { ENGINES } from '../../../setup/kinds.js';
+import { fleetScenario } from '../../../setup/scenario.js';
 import type { WorkerRole } from '../discovery/card.js';
 import type { HandoffOptions } from './generate.js';
 import type { RankParts } from './rank.js';
-
-/** A plan must have a workload and a fleet; a rank has neither. */
-const ALONE = { inputTokens: 1, outputTokens: 1, requestCount: 1, replayConcurrency: 1, numWorkers: 1 };
 
 /**
  * The engine of a worker's ranks, with its timing and the size of its KV pool.
@@ -19,20 +15,17 @@ export function rankParts(
   { timing: timingArgs, aicSystems }: { timing?: string; aicSystems?: string } = {},
   warn: (line: string) => void = () => {},
 ): RankParts {
-  const plan = planReplay(
-    { ...ALONE, extraEngineArgs: engineArguments, timing: timingArgs, aicSystems },
-    ENGINES,
-  );
+  const scenario = fleetScenario({ extraEngineArgs: engineArguments, timing: timingArgs, aicSystems });
   const warnings: string[] = [];
-  const { stages } = resolveEngines(plan, warnings);
+  const { stages } = resolveEngines(scenario, warnings);
   for (const line of warnings) warn(line);
   const { kind, timing, args } = stages[0];
   return {
     kind,
     timing,
     args: { ...args, workerType: role },
-    rules: plan.rules,
-    overheads: plan.overheads,
+    rules: scenario.rules,
+    overheads: scenario.overheads,
   };
 }
 

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { ENGINES } from '../setup/kinds.js';
-import { idleSettings } from './idle-settings.js';
-import { planReplay, type ReplayOptions } from './replay-options.js';
+import { scenarioOf } from '../../setup/scenario.js';
+import type { ReplayOptions } from './options.js';
 
 const LOAD: ReplayOptions = { inputTokens: 10, outputTokens: 2, requestCount: 3, requestRate: 1 };
-const idleOf = (options: ReplayOptions) => idleSettings(planReplay({ ...LOAD, ...options }, ENGINES));
+const idleOf = (options: ReplayOptions) => scenarioOf({ ...LOAD, ...options }).warnings;
 
 describe('settings that change nothing', () => {
   it('are none where all that is given matters', () => {
@@ -30,14 +29,14 @@ describe('settings that change nothing', () => {
   });
 
   it.each<[string, ReplayOptions]>([
-    ['--router-seed', { routerSeed: 3n }],
-    ['--router-config', { routerConfig: '{"router_temperature":1}' }],
-    ['--num-prefix-groups', { numPrefixGroups: 2 }],
-    ['--inter-turn-delay-ms', { interTurnDelayMs: 5 }],
-    ['--arrival-speedup-ratio', { arrivalSpeedupRatio: 2 }],
-    ['--trace-block-size', { traceBlockSize: 16 }],
-    ['--single-token-prefill', { singleTokenPrefill: true }],
-    ['--aic-systems', { aicSystems: 'somewhere' }],
+    ['routerSeed', { routerSeed: 3n }],
+    ['routerConfig', { routerConfig: '{"router_temperature":1}' }],
+    ['numPrefixGroups', { numPrefixGroups: 2 }],
+    ['interTurnDelayMs', { interTurnDelayMs: 5 }],
+    ['arrivalSpeedupRatio', { arrivalSpeedupRatio: 2 }],
+    ['traceBlockSize', { traceBlockSize: 16 }],
+    ['singleTokenPrefill', { singleTokenPrefill: true }],
+    ['aicSystems', { aicSystems: 'somewhere' }],
     ['sglang', { extraEngineArgs: '{"sglang":{"page_size":4}}' }],
     ['kv_transfer_bandwidth', { extraEngineArgs: '{"kv_transfer_bandwidth":4}' }],
     ['bandwidth_g1_to_g2_gbps', { extraEngineArgs: '{"bandwidth_g1_to_g2_gbps":4}' }],
