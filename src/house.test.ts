@@ -120,6 +120,14 @@ describe('the house', () => {
     for (const file of files) visit(file, []);
   });
 
+  it('needs no Node in the rooms that a browser or a worker may run', () => {
+    const core = /^(config|random|engine|router|simulation|planner)\//;
+    for (const file of files.filter((name) => core.test(name)))
+      expect(readFileSync(join(SOURCE, file), 'utf8'), file).not.toMatch(
+        /from 'node:|\bprocess\.|\bBuffer\b/,
+      );
+  });
+
   it('keeps chance and the wall clock out of the simulated world', () => {
     const simulated = files.filter((file) => !/^(cli|replay|live\/clock)/.test(file));
     for (const file of simulated)

@@ -57,9 +57,8 @@ function idleKeys(
 ): string[] {
   const { type, workerType, given } = engine;
   const named = (those: readonly EngineType[]) => `engine_type ${those.map(({ name }) => name).join(' or ')}`;
-  const foreign = types
-    .flatMap(({ fields }) => Object.keys(fields))
-    .filter((key) => !Object.hasOwn(type.fields, key));
+  const own = new Set(types.flatMap(({ fields }) => Object.keys(fields)));
+  const foreign = [...own].filter((key) => !Object.hasOwn(type.fields, key));
   const rules: [keys: readonly string[], isIdle: boolean, because: string][] = [
     ...foreign.map((key): [string[], boolean, string] => [
       [key],

@@ -187,7 +187,7 @@ export const ROUTING = [
     key: 'router_mode',
     rule: { type: 'kind', of: 'routers' },
     value: '<mode>',
-    help: 'how requests find workers',
+    help: 'how requests find workers: round_robin, kv_router',
     default: 'round_robin',
   },
   {
