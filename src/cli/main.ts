@@ -7,6 +7,7 @@ import { plannerCommand } from './planner.js';
 import { replayCommand } from './replay.js';
 import { reportCommand } from './report.js';
 import { serveCommand } from './serve.js';
+import { sweepCommand } from './sweep.js';
 import { timingCommand } from './timing.js';
 import { traceCommand } from './trace.js';
 
@@ -34,6 +35,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .addCommand(serveCommand())
     .addCommand(calibrateCommand())
     .addCommand(mockerCommand())
+    .addCommand(sweepCommand())
     .addCommand(traceCommand())
     .addCommand(timingCommand())
     .addCommand(plannerCommand())

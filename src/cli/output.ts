@@ -5,6 +5,9 @@ import { pipeline } from 'node:stream/promises';
 import { setImmediate } from 'node:timers/promises';
 import { InputError } from '../config/input-error.js';
 
+/** Text, or bytes as they are. */
+export type OutputPiece = string | Uint8Array;
+
 const CHUNK_CHARACTERS = 1 << 20;
 
 /**
@@ -13,7 +16,7 @@ const CHUNK_CHARACTERS = 1 << 20;
  * @param contents pieces of text by path
  * @throws {InputError} when a file cannot be written
  */
-export async function writeOutputs(contents: ReadonlyMap<string, Iterable<string>>): Promise<void> {
+export async function writeOutputs(contents: ReadonlyMap<string, Iterable<OutputPiece>>): Promise<void> {
   const temporary = new Map<string, string>();
   const discard = () => {
     for (const path of temporary.values()) rmSync(path, { force: true });
@@ -41,11 +44,17 @@ export async function writeOutputs(contents: ReadonlyMap<string, Iterable<string
   }
 }
 
-async function writeFile(path: string, pieces: Iterable<string>): Promise<void> {
+async function writeFile(path: string, pieces: Iterable<OutputPiece>): Promise<void> {
   const descriptor = openSync(path, 'w');
   try {
     let chunk = '';
     for (const piece of pieces) {
+      if (typeof piece !== 'string') {
+        writeAll(descriptor, chunk);
+        writeAll(descriptor, piece);
+        chunk = '';
+        continue;
+      }
       chunk += piece;
       if (chunk.length < CHUNK_CHARACTERS) continue;
       writeAll(descriptor, chunk);
@@ -58,8 +67,8 @@ async function writeFile(path: string, pieces: Iterable<string>): Promise<void> 
   }
 }
 
-function writeAll(descriptor: number, text: string): void {
-  const bytes = Buffer.from(text);
+function writeAll(descriptor: number, piece: OutputPiece): void {
+  const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
   for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done);
 }
 

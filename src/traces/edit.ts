@@ -1,6 +1,6 @@
 import { InputError } from '../config/input-error.js';
-import { JsonNumber, type JsonObject } from '../config/json.js';
-import { type Fields, jsonRows, jsonText } from './fields.js';
+import { JsonNumber, type JsonObject, jsonText } from '../config/json.js';
+import { type Fields, jsonRows } from './fields.js';
 import type { TraceSource } from './form.js';
 
 /** Which requests stay: those that begin in a span of time, and at most so many. */

@@ -1,5 +1,12 @@
 import { InputError } from '../config/input-error.js';
-import { JsonNumber, type JsonObject, JsonSyntaxError, type JsonValue, parseJson } from '../config/json.js';
+import {
+  JsonNumber,
+  type JsonObject,
+  JsonSyntaxError,
+  type JsonValue,
+  jsonText,
+  parseJson,
+} from '../config/json.js';
 import type { TraceSource } from './form.js';
 import { objectTexts } from './object-texts.js';
 
@@ -103,14 +110,6 @@ export class Fields {
     if (!(value instanceof Map)) this.fail(field, `expected an object, found ${shown(value)}`);
     return new Fields(this.path, this.line, value, `${this.within}${field}.`);
   }
-}
-
-/** JSON text of a value, numbers as they were written. */
-export function jsonText(value: JsonValue): string {
-  if (value instanceof JsonNumber) return value.text;
-  if (Array.isArray(value)) return `[${value.map(jsonText).join(',')}]`;
-  if (!(value instanceof Map)) return JSON.stringify(value);
-  return `{${[...value].map(([name, member]) => `${JSON.stringify(name)}:${jsonText(member)}`).join(',')}}`;
 }
 
 /** A text that is nothing but a decimal number; NaN for any other. */
