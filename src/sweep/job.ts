@@ -1,4 +1,4 @@
-import type { ReplayOptions } from '../config/replay-options.js';
+import type { ReplayOptions } from '../config/scenario/options.js';
 
 /** One simulation to run: plain data that can be sent to a thread or to another machine. */
 export interface Job {

@@ -1,5 +1,5 @@
 import { type JsonObject, jsonText } from '../../config/json.js';
-import type { ReplayOptions } from '../../config/replay-options.js';
+import type { ReplayOptions } from '../../config/scenario/options.js';
 import type { TraceFormat } from '../../config/trace-formats.js';
 import { DISTRIBUTION_COLUMNS } from '../columns.js';
 import type { Job, Outcome } from '../job.js';

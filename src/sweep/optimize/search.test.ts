@@ -61,8 +61,11 @@ function fedWith(...tables: readonly StoredTables[]): Evaluator {
       ]),
   );
   const stateOf = ({ options }: Job) => {
-    const tp = (text: string | undefined) => text && JSON.parse(text).aic_tp_size;
-    const router = options.routerConfig ? JSON.parse(options.routerConfig) : undefined;
+    // Jobs carry engines and routers as JSON text.
+    const read = (json: string | object | undefined) =>
+      json === undefined ? undefined : JSON.parse(json as string);
+    const tp = (json: string | object | undefined) => read(json)?.aic_tp_size;
+    const router = read(options.routerConfig);
     return key([
       tp(options.extraEngineArgs),
       options.numWorkers,
