@@ -16,11 +16,15 @@ process.env.DYNOSIM_AIC_SYSTEMS ??= fileURLToPath(new URL('../../shared/aic-syst
 /** Cases of versions whose tables are not beside the stored answers. */
 const OTHER_TABLES = ['aic-sglang-explicit-blocks', 'aic-sglang-estimated-blocks'];
 /** Ties between workers in different states, which the reference decided at random, and a seed that decides them so. */
-const SEED_OF: Record<string, string> = { 'disagg-2p2d-kv': '1', 'kv-router-4-page1': '0' };
+const SEED_OF: Record<string, string> = {
+  'disagg-2p2d-kv': '1',
+  'kv-router-4-page1': '0',
+  disagg_kv_router: '1',
+};
 /** Cases whose answer needs a part of the program that does not exist yet. */
 const NOT_YET = /is not available yet/;
 /** Areas of the full collection that the replay of aggregated fleets covers. */
-const AREAS = ['vllm', 'sglang', 'router', 'run', 'runtime', 'kvbm', 'aic'];
+const AREAS = ['vllm', 'sglang', 'router', 'run', 'runtime', 'kvbm', 'aic', 'planner'];
 /** The reference ignores per-request records of dependent requests; we write them. */
 const BETTER = ['agentic-jsonl-ignored'];
 
@@ -69,6 +73,8 @@ async function checkCase(path: string, skip: (reason: string) => void): Promise<
     checkParts(readRecords(allPath));
     if (test.stable === false) return;
     expect(reportDifferences(test.report!, JSON.parse(readFileSync(reportPath, 'utf8')))).toEqual([]);
+    if (test.scaling_events)
+      expect(JSON.parse(readFileSync(reportPath, 'utf8')).scaling_events).toEqual(test.scaling_events);
     if (!test.per_request_records) return;
     const records = existsSync(recordsPath) ? readRecords(recordsPath) : [];
     const renames = args.includes('kv_router') && !test.seeded;

@@ -14,5 +14,12 @@ export async function replay(
   described: ReplayOptions | Scenario,
   settings: RunSettings = {},
 ): Promise<ReplayResult> {
-  return runThrough(described, { hostMs: () => performance.now(), ...settings });
+  const kept = { hostMs: () => performance.now(), ...settings };
+  const planner = 'given' in described ? described.control.planner : described.plannerConfig;
+  if (planner === undefined) return runThrough(described, kept);
+  const [{ runPlanned }, { referencePolicy }] = await Promise.all([
+    import('./setup/planner/planned-run.js'),
+    import('./setup/planner/reference-policy.js'),
+  ]);
+  return runPlanned(described, referencePolicy, kept);
 }

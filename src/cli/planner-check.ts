@@ -4,7 +4,7 @@ import { type JsonValue, parseJson } from '../config/json.js';
 import { type CheckResult, checkTranscript } from '../planner/check/check.js';
 import { readTranscript } from '../planner/check/transcript.js';
 import { systemsFolder } from '../setup/engines.js';
-import { plannerTimes } from '../setup/planner-times.js';
+import { plannerTimes } from '../setup/planner/table-times.js';
 import { writeOutputs } from './output.js';
 
 const MOST_SHOWN = 10;

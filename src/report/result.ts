@@ -1,4 +1,5 @@
 import type { RequestOutcome } from './outcome.js';
+import type { PlannerOutcome } from './planner-outcome.js';
 import type { Report } from './report.js';
 import type { Course } from './verdict.js';
 
@@ -11,4 +12,6 @@ export interface ReplayResult {
   latencies: { ttftMs: Float64Array; tpotMs: Float64Array; e2eMs: Float64Array };
   /** How requests came and went. */
   course: Course;
+  /** What the planner did, in runs with one. */
+  planner?: PlannerOutcome;
 }

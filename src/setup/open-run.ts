@@ -44,8 +44,20 @@ export interface RunSettings extends RunControls {
  * @throws {InputError} when an option or the trace is wrong
  */
 export async function openRun(described: ReplayOptions | Scenario, settings: RunSettings = {}): Promise<Run> {
+  return (await openFleet(described, settings)).run;
+}
+
+/**
+ * Opens a simulation, and says what its stages are made of.
+ * @throws {InputError} when an option or the trace is wrong
+ */
+export async function openFleet(
+  described: ReplayOptions | Scenario,
+  settings: RunSettings,
+): Promise<{ run: Run; scenario: Scenario; stages: ResolvedEngines['stages'] }> {
   const opening = openingOf(described, settings);
-  return opening.stepped(await loadWorkload(opening.scenario));
+  const { scenario, engines } = opening;
+  return { run: opening.stepped(await loadWorkload(scenario)), scenario, stages: engines.stages };
 }
 
 /**
@@ -78,16 +90,13 @@ function openingOf(described: ReplayOptions | Scenario, settings: RunSettings): 
 
 /** Parts of the program that are still to come say so, rather than being ignored. */
 function refuseUnavailable({ control }: Scenario): void {
-  const missing: [boolean, string][] = [
-    [control.planner !== undefined, 'the planner (--planner-config)'],
-    [control.replayMode === 'online', 'live replay (--replay-mode online)'],
-  ];
-  for (const [isAsked, what] of missing) if (isAsked) throw new InputError(`${what} is not available yet`);
+  if (control.replayMode === 'online')
+    throw new InputError('live replay (--replay-mode online) is not available yet');
 }
 
 /** A scenario with its engines, around which runs are made. */
 class Opening {
-  private readonly engines: ResolvedEngines;
+  readonly engines: ResolvedEngines;
   private readonly warnings: string[];
 
   constructor(

@@ -14,6 +14,8 @@ export interface ReferenceCase {
   /** false where two runs of the reference differ. */
   stable?: boolean;
   report?: Record<string, number>;
+  /** How a planner scaled the fleet. */
+  scaling_events?: Record<string, unknown>[];
   per_request_records?: Record<string, unknown>[];
 }
 

@@ -14,6 +14,10 @@ export interface Liberties {
   limitsAgents: boolean;
   /** A time cap on traces of dependent requests. */
   capsAgents: boolean;
+  /** A planner on traces of any format. */
+  plansAnyTrace: boolean;
+  /** A time cap on runs with a planner. */
+  capsPlanned: boolean;
   /** Conditional disaggregation. */
   bypasses: boolean;
   /** A transfer bandwidth of 0 for none, as the documentation of the reference says; its code fails. */
@@ -28,6 +32,8 @@ export function libertiesOf({ beyondReference }: Rules): Liberties {
     routesToOne: beyondReference,
     limitsAgents: beyondReference,
     capsAgents: beyondReference,
+    plansAnyTrace: beyondReference,
+    capsPlanned: beyondReference,
     bypasses: beyondReference,
     transfersAtOnce: beyondReference,
   };

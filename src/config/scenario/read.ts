@@ -6,9 +6,9 @@ import { readRouterConfig } from '../router-config.js';
 import { estimatorArgs } from '../timing-args.js';
 import { checkFleet, readStages } from './fleet.js';
 import { idleSettings } from './idle.js';
-import { libertiesOf } from './liberties.js';
+import { type Liberties, libertiesOf } from './liberties.js';
 import type { Names } from './names.js';
-import type { ControlSpec, RouterSpec, Scenario } from './scenario.js';
+import type { ControlSpec, RouterSpec, Scenario, WorkloadSpec } from './scenario.js';
 import { checkKeys, readSettings, type Setting, type Values } from './setting.js';
 import {
   CONTROL,
@@ -56,7 +56,7 @@ export function readScenarioOf(kinds: Kinds, json: JsonValue, names: Names): Sce
     workload,
     stages: readStages(fleet, timing, { engines: kinds.engines, liberties, names }),
     router: readRouter(read(ROUTING), read(ESTIMATE), kinds.routers, names),
-    control: readControl(read(CONTROL), workload.traceFormat, names),
+    control: readControl(read(CONTROL), workload, liberties, names),
     overheads: readOverheads(overheads, names.of('overheads')),
     goals: read(GOALS),
     ...{ rules, liberties, aicSystems, given, checks: check },
@@ -119,13 +119,18 @@ function readRouter(
   return { mode, looks, settings, modelName, seed, estimate: estimatorArgs(tables) };
 }
 
-function readControl(control: Values<typeof CONTROL>, traceFormat: string, names: Names): ControlSpec {
-  const { plannerConfig: planner, replayMode, benchmarkGranularity } = control;
-  if (planner !== undefined && replayMode === 'online')
-    throw new InputError(`${names.short('planner_config')} needs ${names.short('replay_mode')} offline`);
-  if (planner !== undefined && traceFormat !== 'mooncake' && traceFormat !== 'dynamo')
-    throw new InputError(
-      `${names.short('planner_config')} needs ${names.short('trace_format')} mooncake or dynamo, found ${traceFormat}`,
-    );
+function readControl(
+  { plannerConfig: planner, replayMode, benchmarkGranularity }: Values<typeof CONTROL>,
+  { traceFormat, maxSimTimeSeconds }: WorkloadSpec,
+  { plansAnyTrace, capsPlanned }: Liberties,
+  names: Names,
+): ControlSpec {
+  if (planner === undefined) return { replayMode, planner, benchmarkGranularity };
+  const [asked, format] = [names.short('planner_config'), names.short('trace_format')];
+  if (maxSimTimeSeconds !== undefined && !capsPlanned)
+    throw new InputError(`${names.short('max_sim_time_seconds')} cannot be used with ${asked}`);
+  if (replayMode === 'online') throw new InputError(`${asked} needs ${names.short('replay_mode')} offline`);
+  if (traceFormat !== 'mooncake' && traceFormat !== 'dynamo' && !plansAnyTrace)
+    throw new InputError(`${asked} needs ${format} mooncake or dynamo, found ${traceFormat}`);
   return { replayMode, planner, benchmarkGranularity };
 }

@@ -1,5 +1,5 @@
 import type { PlannerView, Targets } from '../planner.js';
-import type { TickDiagnostics } from '../reference/diagnostics.js';
+import { diagnosticsJson, type TickDiagnostics } from '../reference/diagnostics.js';
 import type { NativeTimes } from '../reference/engine-models.js';
 import { ReferencePlanner } from '../reference/reference-planner.js';
 import type { Decision, Transcript } from './transcript.js';
@@ -41,7 +41,7 @@ export function checkTranscript(transcript: Transcript, nativeTimes?: NativeTime
         next_tick_ms: planner.nextTickMs,
       },
       scale_to: scaleToJson(planner.diagnostics!),
-      diagnostics: diagnosticsJson(planner.diagnostics!),
+      diagnostics: { ...diagnosticsJson(planner.diagnostics!), execute_action: 'apply' },
     });
     if (!decision) continue;
     compared++;
@@ -61,27 +61,4 @@ function decisionOf(view: PlannerView, targets: Targets | undefined): Decision {
 
 function scaleToJson({ scaleTo }: TickDiagnostics): CheckedTick['scale_to'] {
   return scaleTo ? { num_prefill: scaleTo.prefill ?? null, num_decode: scaleTo.decode } : null;
-}
-
-/** Diagnostics under the reference's names; what is not known is left out. */
-function diagnosticsJson(tick: TickDiagnostics): Record<string, unknown> {
-  return {
-    estimated_ttft_ms: tick.estimatedTtftMs,
-    estimated_itl_ms: tick.estimatedItlMs,
-    predicted_num_req: tick.predictedRequests,
-    predicted_isl: tick.predictedInputTokens,
-    predicted_osl: tick.predictedOutputTokens,
-    predicted_kv_hit_rate: tick.predictedHitRate,
-    engine_rps_prefill: tick.prefillRps,
-    engine_rps_decode: tick.decodeRps,
-    throughput_lower_bound_prefill: tick.prefillLowerBound,
-    throughput_lower_bound_decode: tick.decodeLowerBound,
-    load_decision_reason: tick.loadReason,
-    load_decision_reason_prefill: tick.loadReasonPrefill,
-    load_decision_reason_decode: tick.loadReasonDecode,
-    throughput_decision_reason: tick.throughputReason,
-    throughput_decision_reason_prefill: tick.throughputReasonPrefill,
-    throughput_decision_reason_decode: tick.throughputReasonDecode,
-    execute_action: 'apply',
-  };
 }

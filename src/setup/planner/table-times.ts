@@ -1,11 +1,11 @@
-import type { PlannerConfig } from '../planner/reference/config.js';
-import type { NativeTimes } from '../planner/reference/engine-models.js';
-import type { EngineRole } from '../planner/reference/perf/engine-model.js';
-import type { Work } from '../planner/reference/perf/work.js';
-import { AicError } from '../timing/aic/aic-error.js';
-import type { AicEstimator } from '../timing/aic/estimator.js';
-import { openEstimator } from '../timing/aic/open.js';
-import { DEFAULT_VERSIONS } from '../timing/aic/versions.js';
+import type { PlannerConfig } from '../../planner/reference/config.js';
+import type { NativeTimes } from '../../planner/reference/engine-models.js';
+import type { EngineRole } from '../../planner/reference/perf/engine-model.js';
+import type { Work } from '../../planner/reference/perf/work.js';
+import { AicError } from '../../timing/aic/aic-error.js';
+import type { AicEstimator } from '../../timing/aic/estimator.js';
+import { openEstimator } from '../../timing/aic/open.js';
+import { DEFAULT_VERSIONS } from '../../timing/aic/versions.js';
 
 /**
  * Pass times of the engines that a planner configuration describes, from AI Configurator tables.
