@@ -78,7 +78,6 @@ const cases = [
 ].filter(([, [file]]) => file.startsWith('--') || existsSync(file));
 
 function run(command, args) {
-  rmSync(reportPath, { force: true });
   const started = performance.now();
   const { status, stderr } = spawnSync(command, [...args, '--report-json', reportPath], {
     env: { ...process.env, DYN_LOG: 'error' },
@@ -105,7 +104,7 @@ function compare() {
     const ours = [];
     const theirs = [];
     for (let i = 0; i < Number(flags.runs); i++) {
-      ours.push(run(process.execPath, [program, 'replay', ...args, '--no-advise']));
+      ours.push(run(process.execPath, [program, 'replay', ...args]));
       if (flags.reference) theirs.push(run(flags.reference, ['-m', 'dynamo.replay', ...args]));
     }
     const a = best(ours);
@@ -146,8 +145,6 @@ function scale() {
       '--num-workers',
       '16',
       '--quiet',
-      '--no-advise',
-      '--force',
       '--report-json',
       reportPath,
     ];

@@ -116,8 +116,7 @@ async function runCalibrate(command: Command, scenario: Scenario, flags: Flags):
     flags.json ? `${JSON.stringify(calibrationJson(found), null, 2)}\n` : calibrationText(found),
   );
   if (output === undefined) return;
-  const text = await calibratedConfig(command, found.scenario);
-  await writeOutputs(new Map([[output, [text]]]), '--output', { force: force === true, inputs: [measured] });
+  await writeOutputs(new Map([[output, [await calibratedConfig(command, found.scenario)]]]));
   process.stdout.write(`Saved configuration to: ${output}\n`);
 }
 

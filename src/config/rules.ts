@@ -1,6 +1,6 @@
 /** Releases whose behaviour is simulated, the default first. */
 export const SEMANTICS = ['dynamo-1.4.2', 'dynamo-1.6'] as const;
-type Semantics = (typeof SEMANTICS)[number];
+export type Semantics = (typeof SEMANTICS)[number];
 
 /** Whose rules a simulation follows. */
 export interface Rules {

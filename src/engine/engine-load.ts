@@ -9,6 +9,9 @@ export class EngineLoad {
   passes = 0;
   /** Prompt tokens computed. */
   prefillTokens = 0;
+  /** Tokens of requests in passes that computed some of their prompt, and those of the last pass among them. */
+  committedTokens = 0;
+  lastCommittedTokens = 0;
   /** Sequences decoded, and sequences in passes at all, once for each pass. */
   decodeSteps = 0;
   sequenceSteps = 0;

@@ -24,6 +24,7 @@ export class RequestLog {
   emittedTokens = new Int32Array(0);
   firstReusedTokens = new Int32Array(0);
   reusedTokens = new Int32Array(0);
+  admissions = new Int32Array(0);
   preemptions = new Int32Array(0);
   /** When a router that held a request back let it go; NaN for one that it did not. */
   dispatchMs = new Float64Array(0);
@@ -43,6 +44,7 @@ export class RequestLog {
     this.emittedTokens = grownInts(this.emittedTokens, slots);
     this.firstReusedTokens = grownInts(this.firstReusedTokens, slots);
     this.reusedTokens = grownInts(this.reusedTokens, slots);
+    this.admissions = grownInts(this.admissions, slots);
     this.preemptions = grownInts(this.preemptions, slots);
     this.dispatchMs = grownFloats(this.dispatchMs, slots);
     this.stallMs = grownFloats(this.stallMs, slots);
@@ -59,6 +61,7 @@ export class RequestLog {
     this.emittedTokens[slot] = 0;
     this.firstReusedTokens[slot] = 0;
     this.reusedTokens[slot] = 0;
+    this.admissions[slot] = 0;
     this.preemptions[slot] = 0;
     this.dispatchMs[slot] = UNKNOWN;
     this.stallMs[slot] = 0;
@@ -68,6 +71,7 @@ export class RequestLog {
   }
 
   admitted(slot: number, nowMs: number, reusedTokens: number): void {
+    this.admissions[slot]++;
     if (Number.isNaN(this.firstAdmitMs[slot])) {
       this.firstAdmitMs[slot] = nowMs;
       this.firstReusedTokens[slot] = reusedTokens;

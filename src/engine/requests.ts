@@ -19,6 +19,8 @@ export class SchedulerRequests {
   computesPrompt = new Uint8Array(0);
   /** Place in the running order: later admissions are larger. */
   order = new Float64Array(0);
+  /** Place in the order in which requests came to their scheduler, or asked it for room. */
+  arrivalOrder = new Float64Array(0);
   /** Pass in which the request was scheduled last, and what it got there. */
   scheduledPass = new Float64Array(0);
   scheduledTokens = new Int32Array(0);
@@ -54,6 +56,7 @@ export class SchedulerRequests {
     this.computesPrompt = computesPrompt;
     this.receivedMs = grownFloats(this.receivedMs, slots);
     this.order = grownFloats(this.order, slots);
+    this.arrivalOrder = grownFloats(this.arrivalOrder, slots);
     this.scheduledPass = grownFloats(this.scheduledPass, slots);
     this.scheduledTokens = grownInts(this.scheduledTokens, slots);
     this.scheduledPrompt = grownInts(this.scheduledPrompt, slots);

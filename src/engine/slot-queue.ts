@@ -24,6 +24,14 @@ export class SlotQueue {
     this.size++;
   }
 
+  /** Puts a slot before the one at an index, or at the end. */
+  insert(index: number, slot: number): void {
+    this.pushBack(slot);
+    const mask = this.ring.length - 1;
+    for (let at = this.size - 1; at > index; at--) this.ring[(this.head + at) & mask] = this.at(at - 1);
+    this.ring[(this.head + index) & mask] = slot;
+  }
+
   popFront(): number {
     const slot = this.ring[this.head];
     this.head = (this.head + 1) & (this.ring.length - 1);

@@ -19,7 +19,7 @@ function valueText(key: string, value: Report[string]): string {
 
 /** Whether a value knows its JSON text, with numbers that JavaScript would round. */
 function isExact(value: Report[string]): value is { exactText(): string } {
-  return typeof value === 'object' && 'exactText' in value;
+  return typeof value === 'object' && value !== null && 'exactText' in value;
 }
 
 /** The report file: keys sorted, indented by 2, a newline at the end. */
@@ -66,6 +66,11 @@ export function recordJson(outcome: RequestOutcome): string {
     decode_reused_input_tokens: stages?.decodeReusedTokens ?? null,
     prefill_route_overlap_tokens: stages?.prefillOverlapTokens ?? null,
     decode_route_overlap_tokens: stages?.decodeOverlapTokens ?? null,
+    ...(outcome.admissions && {
+      dispatched_at_ms: null,
+      admission_count: outcome.admissions.count,
+      readmission_count: outcome.admissions.again,
+    }),
     preemptions: outcome.preemptions,
     latency_parts_ms: latencyParts(outcome) ?? null,
     terminal_status: outcome.status,

@@ -22,6 +22,8 @@ export interface RequestOutcome {
   firstReusedTokens: number;
   reusedTokens: number;
   preemptions: number;
+  /** Times it was admitted to run, and those that were not the first of their stage; null where they are not told. */
+  admissions: { count: number; again: number } | null;
   /** When a router that held it back let it go; NaN otherwise. */
   dispatchMs: number;
   /** Time out of service after preemptions, and that before its first token. */

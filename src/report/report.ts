@@ -8,6 +8,8 @@ import type { Course } from './verdict.js';
 export interface WorkerUse {
   /** What workers, routers and caches did, by section of the report. */
   sections: Record<string, ReportValue>;
+  /** Prompt tokens that passes computed, and those computed again after preemptions. */
+  committedPrefillTokens: number;
   prefillSeconds: number;
   decodeSeconds: number;
   prefillGpus: number;
@@ -15,7 +17,7 @@ export interface WorkerUse {
 }
 
 /** A value of the report: sections hold values of their own. */
-export type ReportValue = number | string | object;
+export type ReportValue = number | string | object | null;
 
 /** The report under the reference's keys, and ours beside them. Times in milliseconds unless the key says otherwise. */
 export interface Report {
@@ -38,6 +40,10 @@ export const COUNT_KEYS: ReadonlySet<string> = new Set([
   'goodput_completed_requests',
   'processed_tokens',
   'bypassed_requests',
+  'committed_prefill_tokens',
+  'num_ttft_samples',
+  'num_tpot_samples',
+  'num_e2e_latency_samples',
 ]);
 
 const MIN_SECONDS = 1e-9;
@@ -115,6 +121,17 @@ function attainment({ arrived, goodRequests, kept }: Collector, { ttftMs, itlMs,
     ...(itlMs !== undefined && { itl: share(kept.itl) }),
     ...(e2eMs !== undefined && { e2e: share(kept.e2e) }),
   };
+}
+
+/** What the reference reports since release 1.6. */
+export function addCurrentKeys(report: Report, collector: Collector, use: WorkerUse): void {
+  report.kv_eviction_policy = 'lru';
+  report.committed_prefill_tokens = use.committedPrefillTokens;
+  report.num_ttft_samples = collector.ttftMs.sorted().length;
+  report.num_tpot_samples = collector.tpotMs.sorted().length;
+  report.num_e2e_latency_samples = collector.e2eMs.sorted().length;
+  report.power_w = null;
+  report.power_coverage = null;
 }
 
 function addDistributions(report: Report, collector: Collector): void {

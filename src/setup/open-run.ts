@@ -5,7 +5,7 @@ import type { ReplayOptions, RunControls } from '../config/scenario/options.js';
 import { type Scenario, type ServiceLevel, scenarioJson } from '../config/scenario/scenario.js';
 import { Collector } from '../report/collector.js';
 import { buildPictures } from '../report/pictures.js';
-import { buildReport, type WorkerUse } from '../report/report.js';
+import { addCurrentKeys, buildReport, type WorkerUse } from '../report/report.js';
 import type { ReplayResult } from '../report/result.js';
 import type { Course } from '../report/verdict.js';
 import { WorkerSeries, type WorkerWatch } from '../report/worker-series.js';
@@ -133,11 +133,11 @@ class Opening {
   stepped(workload: Workload, countsTraffic = true): FleetRun {
     const { options: common, pools } = this.parts(workload);
     const options = { ...common, countsTraffic };
-    const { singleTokenPrefill, liberties, router } = this.scenario;
+    const { singleTokenPrefill, liberties, router, rules } = this.scenario;
     if (pools.length === 1) return fleetRun({ ...options, ...pools[0] });
     return splitRun({
       ...options,
-      prefillsAllOutput: workload.plansOutput && !singleTokenPrefill,
+      prefillsAllOutput: workload.plansOutput && !singleTokenPrefill && rules.semantics === 'dynamo-1.4.2',
       bypass: liberties.bypasses ? router.settings.bypass : undefined,
       prefill: pools[0],
       decode: pools[1],
@@ -165,6 +165,7 @@ class Opening {
       const wallTimeMs = (settings.hostMs?.() ?? 0) - startMs;
       if (scenario.given.has('overheads')) use.sections.overheads = overheadsJson(overheads);
       const { report, course } = buildReport(collector, use, wallTimeMs, warnings, isOpenLoop);
+      if (scenario.rules.semantics === 'dynamo-1.6') addCurrentKeys(report, collector, use);
       report.scenario = new ExactJson(scenarioJson(scenario));
       return resultWith(report, collector, course, pictures ? pools : undefined);
     };

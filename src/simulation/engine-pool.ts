@@ -100,6 +100,7 @@ export class EnginePool {
       args.gpuBlocks,
       options.overheads.stepMs,
       options.overheads.stepMsPerSequence,
+      options.rules.semantics === 'dynamo-1.4.2',
     );
     const { clock, requests, blocks, log } = this;
     const { gaps, isCapped } = options;

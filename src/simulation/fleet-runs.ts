@@ -11,8 +11,9 @@ import { SplitFlow } from './split-flow.js';
 import { Traffic } from './traffic.js';
 
 /** Whether a worker is alone, for which the reference has rules of its own. */
-export function isLone({ workers, args, routing, scales }: FleetRunOptions): boolean {
-  return !scales && workers === 1 && args.ranks === 1 && routing.kind.isBlind;
+export function isLone({ workers, args, routing, scales, rules }: FleetRunOptions): boolean {
+  const hasOwnLoop = rules.semantics === 'dynamo-1.4.2';
+  return hasOwnLoop && !scales && workers === 1 && args.ranks === 1 && routing.kind.isBlind;
 }
 
 /** A run of workers that serve requests from prompt to last token. */
@@ -31,7 +32,11 @@ export function fleetRun(options: FleetRunOptions): FleetRun {
     agenda,
     traffic,
     useOf: ([seconds], collector) =>
-      fleetUse(fleet, flow.isLone ? Math.max(collector.durationMs / 1000, MIN_SECONDS) : seconds),
+      fleetUse(
+        fleet,
+        flow.isLone ? Math.max(collector.durationMs / 1000, MIN_SECONDS) : seconds,
+        flow.stages[0].group.committedTokens,
+      ),
   });
 }
 
@@ -46,8 +51,10 @@ export function openFleet(options: FleetRunOptions, traffic?: Traffic): Fleet {
   });
 }
 
-export function fleetUse({ pool }: Fleet, decodeSeconds: number): WorkerUse {
+/** @param committedPrefillTokens prompt tokens that passes computed which have ended */
+export function fleetUse({ pool }: Fleet, decodeSeconds: number, committedPrefillTokens: number): WorkerUse {
   return {
+    committedPrefillTokens,
     prefillSeconds: 0,
     decodeSeconds,
     prefillGpus: 0,
@@ -73,6 +80,7 @@ export function splitRun(options: SplitRunOptions): FleetRun {
     agenda,
     traffic,
     useOf: ([prefillSeconds, decodeSeconds]) => ({
+      committedPrefillTokens: flow.stages.reduce((sum, { group }) => sum + group.committedTokens, 0),
       prefillSeconds,
       decodeSeconds,
       prefillGpus: options.prefill.args.tensorParallel,

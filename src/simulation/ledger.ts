@@ -1,4 +1,5 @@
 import type { Overheads } from '../config/overheads.js';
+import type { Rules } from '../config/rules.js';
 import type { RequestLog } from '../engine/request-log.js';
 import type { Collector } from '../report/collector.js';
 import type { RequestOutcome, StageOutcome } from '../report/outcome.js';
@@ -10,6 +11,7 @@ import type { Traffic } from './traffic.js';
 
 export interface LedgerOptions {
   source: RequestSource;
+  rules: Rules;
   collector: Collector;
   overheads: Overheads;
   /** Gaps by request, in runs that a time cap may stop. */
@@ -167,6 +169,8 @@ export class Ledger {
     outcome.reusedTokens = Math.max(admissions.reusedTokens[slot], tokens.reusedTokens[slot]);
     outcome.preemptions = tokens.preemptions[slot];
     if (admissions !== tokens) outcome.preemptions += admissions.preemptions[slot];
+    if (this.options.rules.semantics === 'dynamo-1.6' && collector.keepsRecords)
+      outcome.admissions = countAdmissions(admissions === tokens ? [tokens] : [admissions, tokens], slot);
     outcome.dispatchMs = admissions.dispatchMs[slot];
     outcome.stallMs = tokens.stallMs[slot];
     outcome.firstStallMs = tokens.firstStallMs[slot];
@@ -178,6 +182,12 @@ export class Ledger {
     outcome.worker = this.options.workerOf(slot);
     outcome.stages = this.options.stagesOf(slot);
   }
+}
+
+function countAdmissions(stages: readonly RequestLog[], slot: number): RequestOutcome['admissions'] {
+  const counts = stages.map(({ admissions }) => admissions[slot]);
+  const count = counts.reduce((sum, own) => sum + own, 0);
+  return { count, again: count - counts.filter((own) => own > 0).length };
 }
 
 function emptyOutcome(): RequestOutcome {
@@ -201,6 +211,7 @@ function emptyOutcome(): RequestOutcome {
     firstReusedTokens: 0,
     reusedTokens: 0,
     preemptions: 0,
+    admissions: null,
     dispatchMs: 0,
     stallMs: 0,
     firstStallMs: 0,

@@ -31,7 +31,8 @@ export function runApart(options: FleetRunOptions): WorkerUse {
         ? Math.max(collector.durationMs / 1000, MIN_SECONDS)
         : (workers * lastMs) / 1000;
       fleet.recordUnfinished(collector);
-      return fleetUse(fleet, seconds);
+      const committed = fleet.pool.cores.reduce((sum, { load }) => sum + load.committedTokens, 0);
+      return fleetUse(fleet, seconds, committed);
     },
   );
 }

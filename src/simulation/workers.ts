@@ -228,6 +228,13 @@ export class WorkerGroup {
     }
   }
 
+  /** Prompt tokens that passes computed which have ended. */
+  get committedTokens(): number {
+    const underWay = this.workers.filter(({ state }) => state === BUSY).flatMap(({ cores }) => cores);
+    const notYet = underWay.reduce((sum, { load }) => sum + load.lastCommittedTokens, 0);
+    return this.sumOver(({ load }) => load.committedTokens) - notYet;
+  }
+
   /** A quantity summed over the cores of all workers that there ever were. */
   sumOver(quantity: (core: FleetCore) => number): number {
     return this.pool.cores.reduce((sum, core) => sum + quantity(core), 0);
@@ -349,7 +356,10 @@ export class WorkerGroup {
 
 /** The executed pass of a worker has ended. */
 function endMeasured({ cores }: Worker): void {
-  for (let rank = 0; rank < cores.length; rank++) cores[rank].meter.end();
+  for (let rank = 0; rank < cores.length; rank++) {
+    cores[rank].meter.end();
+    cores[rank].load.lastCommittedTokens = 0;
+  }
 }
 
 function hasWork(worker: Worker): boolean {

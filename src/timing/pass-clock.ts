@@ -72,6 +72,8 @@ export class PassClock {
     gpuBlocks: number,
     private readonly stepMs = 0,
     private readonly stepMsPerSequence = 0,
+    /** Whether no more tokens are taken to be active than the pool holds, whatever the requests share. */
+    private readonly limitsTokens = true,
   ) {
     this.decodeRatio = prefillRatio * decodeSpeedup;
     this.totalTokens = gpuBlocks * blockTokens;
@@ -110,7 +112,8 @@ export class PassClock {
   /** As `decodeMs`, for engines that count tokens: those that all `batch` requests know. */
   decodeTokensMs(batch: number, tokens: number): number {
     const active = Math.min(tokens, this.totalTokens);
-    if (this.model.readsContext) return this.predictDecode(batch, active, Math.floor(tokens / batch));
+    if (this.model.readsContext)
+      return this.predictDecode(batch, this.limitsTokens ? active : tokens, Math.floor(tokens / batch));
     const piece = this.memoPiece(active);
     const at = active % MEMO_PIECE;
     if (piece[at] < 0) piece[at] = this.predictDecode(batch, active, 0);
@@ -157,7 +160,7 @@ export class PassClock {
 
   private predictDecode(batch: number, activeTokens: number, contextTokens: number): number {
     const predicted = this.model.decodeMs(batch, activeTokens, contextTokens, this.totalTokens);
-    return this.toClock(atLeast(predicted, 1), this.decodeRatio);
+    return this.toClock(atLeast(predicted, this.model.decodeFloorMs ?? 1), this.decodeRatio);
   }
 
   private toClock(ms: number, ratio: number): number {

@@ -2,6 +2,8 @@
 export interface TimingModel {
   /** Whether decode time depends on the number of requests or their mean context, and not on KV occupancy alone. */
   readonly readsContext: boolean;
+  /** The least that a decode step takes; 1 unless the model says otherwise. */
+  readonly decodeFloorMs?: number;
   /** @param newTokens tokens to compute per request (mean, floored) */
   prefillMs(batch: number, newTokens: number, prefixTokens: number): number;
   decodeMs(batch: number, activeTokens: number, contextTokens: number, totalTokens: number): number;

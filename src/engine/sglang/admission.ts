@@ -3,11 +3,8 @@ import type { RequestLog } from '../request-log.js';
 import type { SchedulerRequests } from '../requests.js';
 import type { Leases } from './leases.js';
 import type { SglangOptions } from './options.js';
+import { NewTokenRatio } from './ratio.js';
 
-/** Passes in which the new-token ratio falls from its start to its floor, and that floor as a part of the start. */
-const RATIO_STEPS = 600;
-const RATIO_START = 0.7;
-const RATIO_FLOOR = 0.14;
 /** Requests behind the head of the queue that are looked at for one that would fit. */
 const BEHIND_HEAD = 8;
 
@@ -22,11 +19,7 @@ interface Admitted {
 export class SglangAdmission {
   /** Whether the head of the queue found too few pages in the last pass. */
   lacksPages = false;
-  /** Part of the remaining output that is reserved for running requests. */
-  private ratio: number;
-  private readonly startRatio: number;
-  private readonly ratioFloor: number;
-  private readonly ratioStep: number;
+  readonly ratio: NewTokenRatio;
 
   constructor(
     private readonly options: SglangOptions,
@@ -35,67 +28,49 @@ export class SglangAdmission {
     private readonly leases: Leases,
     private readonly load: EngineLoad,
   ) {
-    this.startRatio = RATIO_START * options.conservativeness;
-    this.ratioFloor = this.startRatio * RATIO_FLOOR;
-    this.ratioStep = (this.startRatio - this.ratioFloor) / RATIO_STEPS;
-    this.ratio = this.startRatio;
-  }
-
-  resetRatio(): void {
-    this.ratio = this.startRatio;
-  }
-
-  lowerRatio(passes: number): void {
-    for (let pass = 0; pass < passes; pass++) {
-      const lower = Math.max(this.ratio - this.ratioStep, this.ratioFloor);
-      if (lower === this.ratio) return;
-      this.ratio = lower;
-    }
+    this.ratio = new NewTokenRatio(options.conservativeness);
   }
 
   /** Takes from the front of the queue what the budgets allow, at most `most` requests and one of them in part. */
   admit(waiting: number[], running: readonly number[], most: number, nowMs: number): Admitted {
     const { options, requests, leases } = this;
-    const { chunkedPrefillTokens, clipMaxNewTokens, pageTokens } = options;
+    const { chunkedPrefillTokens, clipMaxNewTokens, pageTokens, rules } = options;
     const slots: number[] = [];
     let inputTokens = 0;
     let prefixTokens = 0;
     let total = leases.availableTokens + leases.evictableTokens - this.reservedOutput(running);
     let prefillBudget = options.maxPrefillTokens;
-    let chunkBudget = chunkedPrefillTokens;
+    const chunkBudget = { left: chunkedPrefillTokens, full: chunkedPrefillTokens };
     this.lacksPages = false;
     while (slots.length < most && waiting.length > 0) {
       const slot = waiting[0];
-      const rest = Math.max(0, requests.length[slot] - requests.computed[slot]);
-      if (rest === 0) break;
-      let chunk = rest;
-      if (rest > chunkedPrefillTokens) {
-        chunk = Math.min(rest, Math.floor(Math.trunc(chunkBudget) / pageTokens) * pageTokens);
-        if (chunk === 0) break;
-      }
+      const begun = requests.computed[slot];
+      const start = begun === 0 && rules.hitsAreFree ? this.cachedStart(slot) : begun;
+      const rest = Math.max(0, requests.length[slot] - start);
+      if (rest === 0 && begun > 0) break;
+      const chunk = rules.chunk(rest, chunkBudget, pageTokens);
+      if (chunk < 0) break;
       const charge = leases.pageUp(chunk);
       const output = chunk < rest ? 0 : Math.min(requests.remaining(slot), clipMaxNewTokens);
       if (charge + output >= total) {
         this.noteShortage(waiting, total);
         break;
       }
-      if (charge > prefillBudget || charge > chunkBudget) break;
-      const before = requests.allocated[slot];
-      const prefix = this.lease(slot, requests.computed[slot] + chunk);
+      if (charge > prefillBudget || charge > chunkBudget.left) break;
+      const prefix = this.lease(slot, start, start + chunk);
       if (prefix < 0) {
-        this.resetRatio();
         this.noteShortage(waiting, 0);
         break;
       }
       waiting.shift();
-      this.log.admitted(slot, nowMs, prefix);
+      if (begun === 0 || rules.chunksAreAdmissions) this.log.admitted(slot, nowMs, prefix);
       inputTokens += requests.computed[slot];
       prefixTokens += prefix;
-      total -= requests.allocated[slot] - before + output;
+      total -= charge + output;
       prefillBudget -= charge;
-      chunkBudget -= charge;
+      chunkBudget.left -= charge;
       slots.push(slot);
-      if (chunkBudget <= 0) break;
+      if (chunkBudget.left <= 0) break;
     }
     return { slots, inputTokens, prefixTokens };
   }
@@ -105,12 +80,23 @@ export class SglangAdmission {
     const { requests, options } = this;
     let reserve = 0;
     for (const slot of running)
-      reserve += Math.min(requests.remaining(slot), options.clipMaxNewTokens) * this.ratio;
+      reserve += Math.min(requests.remaining(slot), options.clipMaxNewTokens) * this.ratio.value;
     return reserve;
   }
 
-  /** Gets pages up to `end` tokens. @returns tokens that need no computing, or -1 when pages are short */
-  private lease(slot: number, end: number): number {
+  /** Tokens of a request that the cache has, but for the last one, which a request that wants output computes. */
+  private cachedStart(slot: number): number {
+    const { requests, leases } = this;
+    const length = requests.length[slot];
+    return leases.cachedTokens(slot, requests.maxOutputTokens[slot] === 0 ? length : length - 1);
+  }
+
+  /**
+   * Gets pages up to `end` tokens.
+   * @param start where the chunk begins
+   * @returns tokens that need no computing, or -1 when pages are short
+   */
+  private lease(slot: number, start: number, end: number): number {
     const { requests, leases, options } = this;
     const known = requests.computed[slot];
     let prefix = known;
@@ -118,7 +104,7 @@ export class SglangAdmission {
       const pages = Math.max(0, leases.pageUp(end) - requests.allocated[slot]) / options.pageTokens;
       if (!leases.extend(slot, pages, end)) return -1;
     } else {
-      prefix = leases.allocate(slot, end);
+      prefix = leases.allocate(slot, end, options.rules.hitsAreFree ? start : end);
       if (prefix < 0) return -1;
     }
     requests.computed[slot] = end;

@@ -1,5 +1,6 @@
 import type { FieldValues } from '../../config/fields.js';
 import type { EngineKind } from '../kind.js';
+import { SGLANG_RULES } from './rules.js';
 import { SglangScheduler } from './scheduler.js';
 
 const count = { type: 'uint', null: 'unset' } as const;
@@ -74,8 +75,9 @@ export const sglang: EngineKind = {
       { path: 'sglang.schedule_policy', value: own.longestPrefixFirst ? 'lpm' : 'fcfs', instead: 'lpm' },
     ];
   },
-  maker({ args, clock, requests, blocks, log, gaps, isCapped, listenersOf }) {
+  maker({ args, clock, requests, blocks, log, gaps, isCapped, listenersOf, rules: { semantics } }) {
     const own = settings(args.given);
+    const rules = SGLANG_RULES[semantics];
     return {
       tiers: undefined,
       create: (rank) =>
@@ -86,6 +88,10 @@ export const sglang: EngineKind = {
             pages: args.gpuBlocks,
             maxSequences: args.maxSequences,
             ...own,
+            ...rules.ofRank(own, args.ranks),
+            rules,
+            maxModelTokens: args.maxModelTokens,
+            prefixCaching: rules.mayCacheNothing ? args.prefixCaching : true,
             acceptRates: args.acceptRates,
             speculationSeed: args.speculationSeed + BigInt(rank),
             plansAhead: !isCapped,

@@ -1,4 +1,5 @@
 import type { KvEventSink } from '../kv/block-pool.js';
+import { EventQueue } from '../kv/event-queue.js';
 import type { PromptBlocks } from '../kv/prompt-blocks.js';
 import { type RadixNode, RadixTree } from '../kv/radix-tree.js';
 import type { SchedulerRequests } from '../requests.js';
@@ -33,8 +34,10 @@ export class Leases {
     private readonly requests: SchedulerRequests,
     private readonly blocks: PromptBlocks,
     events: KvEventSink | undefined,
+    /** Whether pages of one request may serve another. */
+    private readonly caches: boolean,
   ) {
-    this.events = events && new PageEvents(events, blocks);
+    this.events = events && caches ? new PageEvents(new EventQueue(events, blocks)) : undefined;
     this.tree = new RadixTree(blocks);
     this.available = capacity;
   }
@@ -79,6 +82,13 @@ export class Leases {
     this.events?.publish();
   }
 
+  /** The full pages among the first tokens of a request have, or will have, their content. */
+  private tellFilled(slot: number, tokens: number): void {
+    if (!this.caches) return;
+    const full = Math.floor(tokens / this.pageTokens);
+    this.tell(this.leases[slot]!, this.keysOf(slot, full), full);
+  }
+
   /** The first `full` pages of a request have their content now. */
   private tell(lease: Lease, keys: Int32Array, full: number): void {
     if (full <= lease.told) return;
@@ -86,18 +96,28 @@ export class Leases {
     lease.told = full;
   }
 
-  /** Begins a lease on the first `tokens` of a request. @returns cached tokens among them, or -1 when it does not fit */
-  allocate(slot: number, tokens: number): number {
-    const matched = this.begin(slot, tokens);
-    if (matched >= 0)
-      this.tell(this.leases[slot]!, this.blocks.ids[slot], Math.floor(tokens / this.pageTokens));
+  /** Leading tokens of a request, at most `most`, that are cached; nothing is marked as used. */
+  cachedTokens(slot: number, most: number): number {
+    if (!this.caches) return 0;
+    const pages = Math.floor(most / this.pageTokens);
+    return this.tree.matchLength(this.keysOf(slot, pages), pages) * this.pageTokens;
+  }
+
+  /**
+   * Begins a lease on the first `tokens` of a request.
+   * @param matchTokens how many of them are looked for in the cache
+   * @returns cached tokens among them, or -1 when it does not fit
+   */
+  allocate(slot: number, tokens: number, matchTokens: number): number {
+    const matched = this.begin(slot, tokens, matchTokens);
+    if (matched >= 0) this.tellFilled(slot, tokens);
     return matched;
   }
 
   /** As `allocate`, for content that is still to arrive. */
-  begin(slot: number, tokens: number): number {
+  begin(slot: number, tokens: number, matchTokens: number): number {
     const { tree, pageTokens } = this;
-    const full = Math.floor(tokens / pageTokens);
+    const full = this.caches ? Math.floor(matchTokens / pageTokens) : 0;
     tree.match(this.keysOf(slot, full), full);
     const { matched, matchedNode } = tree;
     tree.lock(matchedNode);
@@ -116,8 +136,7 @@ export class Leases {
   extend(slot: number, count: number, endTokens: number): boolean {
     if (!this.reserve(count)) return false;
     this.addPages(slot, count);
-    const full = Math.floor(endTokens / this.pageTokens);
-    this.tell(this.leases[slot]!, this.keysOf(slot, full), full);
+    this.tellFilled(slot, endTokens);
     return true;
   }
 
@@ -144,7 +163,7 @@ export class Leases {
   cachePrefix(slot: number, tokens: number): void {
     const lease = this.leases[slot]!;
     const full = Math.floor(tokens / this.pageTokens);
-    if (full === 0 || full <= lease.cached) return;
+    if (!this.caches || full === 0 || full <= lease.cached) return;
     const { tree } = this;
     const before = lease.last;
     const node = this.enter(slot, lease, full);
@@ -171,7 +190,9 @@ export class Leases {
   /** Ends the lease of a request that is done; its full pages stay in the tree. */
   finish(slot: number): void {
     const lease = this.take(slot);
-    const full = Math.min(Math.floor(this.requests.length[slot] / this.pageTokens), lease.cached + lease.own);
+    const { length, computed } = this.requests;
+    const filled = this.caches ? Math.min(length[slot], computed[slot]) : 0;
+    const full = Math.min(Math.floor(filled / this.pageTokens), lease.cached + lease.own);
     this.freeOwn(slot, lease, full);
     if (full > lease.cached) this.enter(slot, lease, full);
     this.tree.unlock(lease.last);

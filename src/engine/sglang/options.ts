@@ -1,9 +1,13 @@
+import type { SglangRules } from './rules.js';
+
 /** How one scheduler behaves. Counts in tokens unless named otherwise; Infinity where unlimited. */
 export interface SglangOptions {
   role: 'aggregated' | 'prefill' | 'decode';
   pageTokens: number;
   pages: number;
   maxSequences: number;
+  maxModelTokens: number | undefined;
+  prefixCaching: boolean;
   longestPrefixFirst: boolean;
   maxPrefillTokens: number;
   chunkedPrefillTokens: number;
@@ -11,6 +15,7 @@ export interface SglangOptions {
   conservativeness: number;
   acceptRates: readonly number[] | undefined;
   speculationSeed: bigint;
+  rules: SglangRules;
   /** Whether uneventful passes may be planned; off, every pass visits every request. */
   plansAhead: boolean;
 }

@@ -9,11 +9,14 @@ import type { GapSink, RequestLog } from '../request-log.js';
 import { PREEMPTED, RUNNING, type SchedulerRequests } from '../requests.js';
 import { Speculation } from '../speculation.js';
 import { SglangAdmission } from './admission.js';
+import { DecodeStep } from './decode-step.js';
 import { explainStuck } from './diagnosis.js';
+import { FirstTokens, type TokenSignals } from './first-tokens.js';
 import { Leases } from './leases.js';
 import type { SglangOptions } from './options.js';
 import { longestPrefixFirst } from './policy.js';
 import { DecodeStretch } from './stretch.js';
+import { Tokens } from './tokens.js';
 
 export interface SglangTables {
   requests: SchedulerRequests;
@@ -23,11 +26,15 @@ export interface SglangTables {
   events: KvEventSink | undefined;
 }
 
+/** Idle passes in a row that count as effects because they lower the ratio. */
+const MAX_IDLE_PASSES = 1023;
+
 /**
- * The scheduler of SGLang (`scheduler/sglang/core.rs` of the reference): each pass prefills what its budgets admit and
- * then decodes one step for everything that runs, what was just prefilled included.
+ * The scheduler of SGLang (`scheduler/sglang/core.rs` of the reference): each pass prefills what its budgets admit.
+ * Then it decodes one step for everything that runs, what was just prefilled included; or, by other rules, it gives
+ * what was prefilled its first tokens, and only decodes when nothing was.
  */
-export class SglangScheduler implements FleetCore, DestinationHost {
+export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals {
   readonly signals: EngineSignal[] = [];
   madeProgress = false;
   private waiting: number[] = [];
@@ -41,14 +48,23 @@ export class SglangScheduler implements FleetCore, DestinationHost {
   private readonly admission: SglangAdmission;
   private readonly stretch: DecodeStretch;
   private readonly speculation: Speculation | undefined;
+  private readonly decodeStep: DecodeStep;
+  private readonly firstTokens: FirstTokens;
   private readonly requests: SchedulerRequests;
   private readonly log: RequestLog;
 
   private readonly retracted: number[] = [];
-  private readonly tokenless: number[] = [];
-  /** Pages taken for the tokens of this pass. */
-  private reservedPages = 0;
-  private decodes = false;
+  private readonly rejected: number[] = [];
+  /** Requests that end with this pass. */
+  private readonly done: number[] = [];
+  /** Whether this pass gives first tokens only, and what it would be but for that: a decode step that emits. */
+  private prefills = false;
+  private emits = false;
+  /** The ratio after the retractions of this pass, where it does not begin again. */
+  private nextRatio: number | undefined;
+  /** Waiting requests that are too long for the model, and idle passes in a row. */
+  private tooLong = 0;
+  private idlePasses = 0;
   private passStartMs = 0;
   /** A request in the middle of its prompt that gets nothing of this pass, or -1. */
   private starved = -1;
@@ -74,6 +90,7 @@ export class SglangScheduler implements FleetCore, DestinationHost {
       tables.requests,
       tables.blocks,
       tables.events,
+      options.prefixCaching,
     );
     const { requests, log, gaps } = tables;
     this.admission = new SglangAdmission(options, requests, log, this.leases, this.load);
@@ -84,6 +101,11 @@ export class SglangScheduler implements FleetCore, DestinationHost {
         options.speculationSeed,
         options.role === 'prefill',
       );
+    const tokens = new Tokens(requests, this.leases, log, gaps, options.pageTokens);
+    this.firstTokens = new FirstTokens(requests, this.leases, tokens, this);
+    this.decodeStep = new DecodeStep(requests, this.leases, tokens, clock, this.speculation, this, (slot) =>
+      this.retract(slot),
+    );
   }
 
   get cache(): CacheUse {
@@ -104,15 +126,32 @@ export class SglangScheduler implements FleetCore, DestinationHost {
   }
 
   receive(slot: number): void {
+    this.limitOutput(slot);
+    if (this.isTooLong(slot)) this.tooLong++;
     this.waiting.push(slot);
+  }
+
+  private isTooLong(slot: number): boolean {
+    const { maxModelTokens } = this.options;
+    return maxModelTokens !== undefined && this.requests.promptTokens[slot] >= maxModelTokens;
+  }
+
+  /** A request wants no more than the model can give. */
+  private limitOutput(slot: number): void {
+    const { promptTokens, maxOutputTokens } = this.requests;
+    const { maxModelTokens } = this.options;
+    if (maxModelTokens === undefined) return;
+    maxOutputTokens[slot] = Math.min(maxOutputTokens[slot], Math.max(0, maxModelTokens - promptTokens[slot]));
   }
 
   cachedTokens(slot: number): number {
     const { blocks } = this.tables;
-    return this.leases.tree.matchLength(blocks.ids[slot], blocks.counts[slot]) * this.options.pageTokens;
+    return this.leases.cachedTokens(slot, blocks.counts[slot] * this.options.pageTokens);
   }
 
   fits(slot: number): boolean {
+    if (this.isTooLong(slot)) return false;
+    this.limitOutput(slot);
     return (
       this.leases.pageUp(this.requests.promptTokens[slot]) <= this.options.pages * this.options.pageTokens
     );
@@ -129,7 +168,7 @@ export class SglangScheduler implements FleetCore, DestinationHost {
   reserve(slot: number): number {
     const { requests, leases } = this;
     const prompt = requests.promptTokens[slot];
-    const cached = leases.begin(slot, prompt);
+    const cached = leases.begin(slot, prompt, prompt);
     if (cached < 0) return -1;
     requests.allocated[slot] = this.leases.pageUp(prompt);
     return requests.allocated[slot] - cached;
@@ -151,7 +190,7 @@ export class SglangScheduler implements FleetCore, DestinationHost {
   cancel(slot: number): boolean {
     const { requests, leases } = this;
     const isOther = (other: number) => other !== slot;
-    this.stretch.passes = 0;
+    this.stretch.drop();
     this.waiting = this.waiting.filter(isOther);
     this.running = this.running.filter(isOther);
     this.prebuilt = this.prebuilt.filter(isOther);
@@ -174,7 +213,7 @@ export class SglangScheduler implements FleetCore, DestinationHost {
   }
 
   get wantsArrivals(): boolean {
-    return this.waiting.length === 0;
+    return this.waiting.length === 0 || this.options.maxModelTokens !== undefined;
   }
 
   /** Whether requests that need prefill may be admitted. */
@@ -186,7 +225,7 @@ export class SglangScheduler implements FleetCore, DestinationHost {
     const { options, running, waiting, prebuilt } = this;
     const isFull = running.length >= options.maxSequences;
     const isSteady = isFull || (prebuilt.length === 0 && (waiting.length === 0 || !this.mayPrefill));
-    if (!options.plansAhead || running.length === 0 || this.speculation) return -1;
+    if (!options.plansAhead || running.length === 0 || this.speculation || this.tooLong > 0) return -1;
     if (!isSteady) return -1;
     // The router must hear of pages pass by pass, and the order of a queue may hang on the cache at each.
     const changesPages =
@@ -204,7 +243,7 @@ export class SglangScheduler implements FleetCore, DestinationHost {
     const passes = stretch.commit(running, untilMs);
     this.chargeWait(passes, sinceMs);
     if (passes === 0) return 0;
-    this.admission.lowerRatio(passes);
+    this.admission.ratio.lower(passes);
     this.noteStretch(passes);
     this.noteStarved(this.begunInQueue(), sinceMs, stretch.startMs);
     this.madeProgress = true;
@@ -285,8 +324,10 @@ export class SglangScheduler implements FleetCore, DestinationHost {
   }
 
   execute(nowMs: number): number {
-    this.stretch.passes = 0;
+    this.stretch.drop();
     this.passStartMs = nowMs;
+    this.done.length = 0;
+    if (this.tooLong > 0) this.rejectTooLong();
     const promoted = this.promote(nowMs);
     if (this.options.longestPrefixFirst) this.orderByPrefix();
     const most = this.mayPrefill ? Math.max(0, this.options.maxSequences - this.running.length) : 0;
@@ -299,21 +340,29 @@ export class SglangScheduler implements FleetCore, DestinationHost {
     const decodeStart = nowMs + prefillMs;
     this.load.prefillMs += prefillMs;
     this.starved = this.begunInQueue();
+    const runningBefore = this.running.length;
     for (const slot of admitted) this.place(slot);
-    const end = this.withOverhead(this.prepareDecode(decodeStart), admitted.length);
+    this.prefills = this.options.rules.prefillsApart && admitted.length > 0;
+    const end = this.prefills
+      ? this.prepareFirst(decodeStart, runningBefore, admitted.length)
+      : this.prepareDecode(decodeStart, admitted.length);
     this.notePass(inputTokens - prefixTokens, end - nowMs);
     this.madeProgress =
-      end > nowMs || promoted + admitted.length > 0 || this.tokenless.length > 0 || this.decodes;
+      end > nowMs ||
+      promoted + admitted.length > 0 ||
+      this.done.length > 0 ||
+      this.rejected.length > 0 ||
+      this.emits;
     if (this.meter.isOn) this.measure(nowMs, admitted.length, inputTokens, prefixTokens);
     return end;
   }
 
   /** Counts what decodes, before any of it is retracted. */
-  private measureDecode(): void {
-    const { running, requests, meter } = this;
-    meter.current.decodeRequests = running.length;
+  private measureDecode(slots: readonly number[]): void {
+    const { requests, meter } = this;
+    meter.current.decodeRequests = slots.length;
     meter.current.decodeTokens = 0;
-    for (const slot of running) meter.current.decodeTokens += requests.length[slot];
+    for (const slot of slots) meter.current.decodeTokens += requests.length[slot];
   }
 
   private measure(nowMs: number, prefills: number, inputTokens: number, prefixTokens: number): void {
@@ -326,9 +375,11 @@ export class SglangScheduler implements FleetCore, DestinationHost {
     this.measureQueue(current, nowMs);
   }
 
-  /** Adds the scheduler's own time to the end of a pass that only prefills; that of others has it already. */
-  private withOverhead(endMs: number, sequences: number): number {
-    return !this.decodes && endMs > this.passStartMs ? endMs + this.clock.overheadMs(sequences) : endMs;
+  /** Takes requests out of the queue whose prompt is too long for the model. */
+  private rejectTooLong(): void {
+    this.rejected.push(...this.waiting.filter((slot) => this.isTooLong(slot)));
+    this.waiting = this.waiting.filter((slot) => !this.isTooLong(slot));
+    this.tooLong = 0;
   }
 
   private notePass(promptTokens: number, lastsMs: number): void {
@@ -336,8 +387,10 @@ export class SglangScheduler implements FleetCore, DestinationHost {
     load.passes++;
     load.sequences = running.length;
     load.sequenceSteps += running.length;
-    if (this.decodes) load.decodeSteps += running.length;
+    if (this.emits && !this.prefills) load.decodeSteps += running.length;
     load.prefillTokens += promptTokens;
+    load.lastCommittedTokens = promptTokens;
+    load.committedTokens += promptTokens;
     load.waiting = this.waiting.length;
     if (this.waiting.length === 0) return;
     const isFull = running.length >= this.options.maxSequences;
@@ -363,6 +416,7 @@ export class SglangScheduler implements FleetCore, DestinationHost {
 
   private orderByPrefix(): void {
     const { requests, tables, options, leases } = this;
+    if (!options.prefixCaching) return;
     this.waiting = longestPrefixFirst(this.waiting, requests, tables.blocks, leases.tree, options.pageTokens);
   }
 
@@ -383,45 +437,41 @@ export class SglangScheduler implements FleetCore, DestinationHost {
     }
   }
 
-  /** Makes room for the next tokens, retracting where it must. @returns the end of the step */
-  private prepareDecode(startMs: number): number {
-    const { requests, leases, options } = this;
-    this.decodes = false;
-    for (const slot of this.running) if (requests.remaining(slot) === 0) this.tokenless.push(slot);
-    if (this.tokenless.length > 0) this.running = this.running.filter((slot) => requests.remaining(slot) > 0);
-    if (this.meter.isOn) this.measureDecode();
-    if (this.running.length === 0) return startMs;
-    let growth = this.growth();
-    while (leases.availableTokens + leases.evictableTokens < growth && this.running.length > 1) {
-      this.retractOne();
-      growth = this.growth();
-    }
-    const pages = growth / options.pageTokens;
-    const end = startMs + this.decodeTime();
-    if (!leases.reserve(pages)) return startMs;
-    this.reservedPages = pages;
-    this.decodes = true;
-    return end;
+  /** Prepares a pass that gives first tokens only. @returns its end */
+  private prepareFirst(startMs: number, runningBefore: number, prompts: number): number {
+    const placed = this.running.slice(runningBefore);
+    this.endTokenless(placed);
+    if (this.meter.isOn) this.measureDecode([]);
+    this.firstTokens.prepare(placed);
+    this.emits = this.firstTokens.count > 0;
+    return this.withOverhead(startMs, prompts);
   }
 
-  private growth(): number {
+  /** Prepares a decode step for all that runs. @returns its end */
+  private prepareDecode(startMs: number, prompts: number): number {
+    this.endTokenless(this.running);
+    if (this.meter.isOn) this.measureDecode(this.running);
+    const end = this.decodeStep.prepare(startMs, this.running);
+    this.emits = this.decodeStep.any;
+    if (this.retracted.length > 0) this.nextRatio = this.ratioOfSurvivors();
+    return this.emits ? end : this.withOverhead(end, prompts);
+  }
+
+  /** Adds the scheduler's own time to the end of a pass that only prefills; that of others has it already. */
+  private withOverhead(endMs: number, prompts: number): number {
+    return endMs > this.passStartMs ? endMs + this.clock.overheadMs(prompts) : endMs;
+  }
+
+  /** Ends requests that want no token at all. */
+  private endTokenless(slots: readonly number[]): void {
+    const { requests, done } = this;
+    for (const slot of slots) if (requests.remaining(slot) === 0) done.push(slot);
+    if (done.length > 0) this.running = this.running.filter((slot) => requests.remaining(slot) > 0);
+  }
+
+  /** Sends a request back to the queue. */
+  private retract(slot: number): void {
     const { requests } = this;
-    const most = this.speculation?.maxBurst ?? 1;
-    let growth = 0;
-    for (const slot of this.running) {
-      const end = requests.length[slot] + Math.min(most, requests.remaining(slot));
-      growth += Math.max(0, this.leases.pageUp(end) - requests.allocated[slot]);
-    }
-    return growth;
-  }
-
-  /** Sends the request with the fewest output tokens back to the queue. */
-  private retractOne(): void {
-    const { requests, running } = this;
-    const output = (slot: number) => requests.length[slot] - requests.promptTokens[slot];
-    let victim = 0;
-    for (let i = 1; i < running.length; i++) if (output(running[i]) < output(running[victim])) victim = i;
-    const [slot] = running.splice(victim, 1);
     this.leases.retract(slot);
     requests.computed[slot] = 0;
     requests.allocated[slot] = 0;
@@ -432,73 +482,75 @@ export class SglangScheduler implements FleetCore, DestinationHost {
     this.retracted.push(slot);
   }
 
-  private decodeTime(): number {
+  private ratioOfSurvivors(): number | undefined {
     const { requests, running } = this;
-    let tokens = 0;
-    for (const slot of running) tokens += requests.length[slot];
-    const { clock } = this;
-    return clock.decodeTokensMs(running.length, tokens) + clock.overheadMs(running.length);
+    let outputTokens = 0;
+    let maxOutputTokens = 0;
+    for (const slot of running) {
+      outputTokens += requests.length[slot] - requests.promptTokens[slot];
+      maxOutputTokens += requests.maxOutputTokens[slot];
+    }
+    return this.options.rules.ratioAfterRetraction({ count: running.length, outputTokens, maxOutputTokens });
   }
 
   settle(endMs: number): void {
-    const { requests, leases, options, tokenless, retracted } = this;
+    const { requests, leases, options, done, rejected } = this;
     this.noteStarved(this.starved, this.passStartMs, endMs);
-    const done = tokenless.slice();
-    if (done.length > 0) tokenless.length = 0;
     for (const slot of done) this.signals.push({ slot, kind: this.endKind });
-    const decoded = this.decodes ? this.running.length : 0;
-    const tokens = this.decodes ? this.decode(endMs, done) : 0;
+    const emitting = this.prefills ? this.firstTokens.count : this.emits ? this.running.length : 0;
+    const tokens = emitting > 0 ? this.emit(endMs) : 0;
     if (options.role === 'prefill') this.heldCount += done.length;
     else for (const slot of done) leases.finish(slot);
-    if (done.length > 0) this.destinations.capacityChanged();
-    if (done.length > 0) this.running = this.running.filter((slot) => requests.remaining(slot) > 0);
-    if (retracted.length > 0) {
-      this.waiting.unshift(...retracted);
-      retracted.length = 0;
-      this.admission.resetRatio();
+    if (done.length > 0) {
+      this.destinations.capacityChanged();
+      this.running = this.running.filter((slot) => requests.remaining(slot) > 0);
     }
-    this.admission.lowerRatio(1);
-    this.meter.decided(endMs, decoded, tokens);
+    if (rejected.length > 0)
+      for (const slot of rejected.splice(0)) this.signals.push({ slot, kind: 'rejected' });
+    this.settleRatio();
+    this.meter.decided(endMs, emitting, tokens);
+  }
+
+  /** Emits the tokens of this pass. @returns how many */
+  private emit(endMs: number): number {
+    if (this.prefills) return this.firstTokens.settle(endMs);
+    return this.decodeStep.settle(endMs, this.running);
+  }
+
+  /** Sends retracted requests back to the queue, and lets the ratio follow the pass. */
+  private settleRatio(): void {
+    const { retracted, admission, options } = this;
+    const { ratio } = admission;
+    if (retracted.length > 0) {
+      options.rules.requeue(this.waiting, retracted);
+      retracted.length = 0;
+      if (this.nextRatio !== undefined) {
+        ratio.value = this.nextRatio;
+        return;
+      }
+      ratio.reset();
+    }
+    if (this.prefills) return;
+    const isLower = ratio.lower(1);
+    this.idlePasses = this.madeProgress ? 0 : this.idlePasses + 1;
+    if (options.rules.idlesToFloor && isLower && this.idlePasses <= MAX_IDLE_PASSES) this.madeProgress = true;
   }
 
   private get endKind(): 'held' | 'ended' {
     return this.options.role === 'prefill' ? 'held' : 'ended';
   }
 
-  /** Emits for everything that runs. @returns tokens emitted */
-  private decode(endMs: number, done: number[]): number {
-    const { requests, leases, speculation, running, log } = this;
-    let tokens = 0;
-    for (let i = 0; i < running.length; i++) {
-      const slot = running[i];
-      const wasSilent = log.emittedTokens[slot] === 0;
-      const burst = speculation ? speculation.burst(requests.remaining(slot)) : 1;
-      let emitted = 0;
-      while (emitted < burst && requests.remaining(slot) > 0) {
-        this.emit(slot, endMs);
-        emitted++;
-        if (requests.remaining(slot) > 0) leases.cachePrefix(slot, requests.computed[slot]);
-      }
-      tokens += emitted;
-      if (requests.remaining(slot) === 0) {
-        done.push(slot);
-        this.signals.push({ slot, kind: this.endKind });
-      } else if (wasSilent) this.signals.push({ slot, kind: 'firstToken' });
-    }
-    leases.giveBack(this.reservedPages);
-    return tokens;
+  isSilent(slot: number): boolean {
+    return this.log.emittedTokens[slot] === 0;
   }
 
-  private emit(slot: number, endMs: number): void {
-    const { requests, leases, options } = this;
-    if (requests.length[slot] + 1 > requests.allocated[slot]) {
-      leases.addPages(slot, 1);
-      this.reservedPages--;
-      requests.allocated[slot] += options.pageTokens;
-    }
-    requests.length[slot]++;
-    requests.computed[slot]++;
-    this.log.token(slot, endMs, this.tables.gaps);
+  ended(slot: number): void {
+    this.done.push(slot);
+    this.signals.push({ slot, kind: this.endKind });
+  }
+
+  continued(slot: number, wasSilent: boolean): void {
+    if (wasSilent) this.signals.push({ slot, kind: 'firstToken' });
   }
 
   publishEvents(): void {

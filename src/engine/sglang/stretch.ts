@@ -1,4 +1,5 @@
 import type { PassClock } from '../../timing/pass-clock.js';
+import { PassEnds } from '../pass-ends.js';
 import type { GapSink, RequestLog } from '../request-log.js';
 import type { SchedulerRequests } from '../requests.js';
 import type { Leases } from './leases.js';
@@ -9,13 +10,7 @@ import type { Leases } from './leases.js';
  * way are left to `commit`: nothing that the plan depends on hangs on them.
  */
 export class DecodeStretch {
-  passes = 0;
-  /** When the next planned pass begins, and when the last committed one began. */
-  startMs = 0;
-  lastCommittedMs = 0;
-  /** Known tokens of all requests before the next planned pass. */
-  startTokens = 0;
-  private ends = new Float64Array(64);
+  private readonly ends: PassEnds;
   /** Requests by tokens until their page is full, as positions among the running ones. */
   private readonly byPhase: number[] = [];
   private readonly phase: number[] = [];
@@ -23,15 +18,36 @@ export class DecodeStretch {
   constructor(
     private readonly requests: SchedulerRequests,
     private readonly log: RequestLog,
-    private readonly gaps: GapSink,
+    gaps: GapSink,
     private readonly leases: Leases,
-    private readonly clock: PassClock,
+    clock: PassClock,
     private readonly pageTokens: number,
-  ) {}
+  ) {
+    this.ends = new PassEnds(clock, gaps);
+  }
+
+  /** Planned passes that have not happened yet. */
+  get passes(): number {
+    return this.ends.passes;
+  }
+
+  /** When the next planned pass begins, and when the last committed one began. */
+  get startMs(): number {
+    return this.ends.startMs;
+  }
+
+  get lastCommittedMs(): number {
+    return this.ends.lastCommittedMs;
+  }
+
+  /** Known tokens of all requests before the next planned pass. */
+  get startTokens(): number {
+    return this.ends.startTokens;
+  }
 
   /** When the last pass begins. */
   get lastStartMs(): number {
-    return this.passes > 1 ? this.ends[this.passes - 2] : this.startMs;
+    return this.ends.lastStartMs;
   }
 
   /**
@@ -39,31 +55,20 @@ export class DecodeStretch {
    * @returns the end of the last pass planned, or -1 when the next one must be executed
    */
   plan(running: readonly number[], nowMs: number, limitMs: number, changesPages: boolean): number {
-    const { clock, requests } = this;
     const most = this.quietPasses(running, nowMs, changesPages);
-    this.startMs = nowMs;
-    this.passes = 0;
-    if (most <= 0) return -1;
-    if (most > this.ends.length) this.ends = new Float64Array(most * 2);
     let tokens = 0;
-    for (const slot of running) tokens += requests.length[slot];
-    this.startTokens = tokens;
-    this.passes = clock.decodeRun(nowMs, running.length, tokens, most, limitMs, this.ends);
-    return this.passes > 0 ? this.ends[this.passes - 1] : -1;
+    for (const slot of running) tokens += this.requests.length[slot];
+    return this.ends.plan(nowMs, running.length, tokens, most, limitMs);
   }
 
   /** Leaves out planned passes that would begin at a time or later. @returns the end of the last one left, or -1 */
   shorten(limitMs: number): number {
-    const { ends } = this;
-    let low = 0;
-    let high = this.passes;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((middle === 0 ? this.startMs : ends[middle - 1]) < limitMs) low = middle + 1;
-      else high = middle;
-    }
-    this.passes = low;
-    return low > 0 ? ends[low - 1] : -1;
+    return this.ends.shorten(limitMs);
+  }
+
+  /** Forgets what is planned. */
+  drop(): void {
+    this.ends.passes = 0;
   }
 
   /** Passes until a request ends or pages run short, or 0 when some request did not emit in the pass before. */
@@ -89,31 +94,18 @@ export class DecodeStretch {
    */
   commit(running: readonly number[], untilMs: number): number {
     const { requests, log, ends } = this;
-    const passes = this.endedBy(untilMs);
+    const { firstEndMs } = ends;
+    const passes = ends.commit(untilMs);
     if (passes === 0) return 0;
-    this.gaps.addRun(this.clock, this.startMs, running.length, this.startTokens, passes);
     this.changePages(running, passes);
-    const lastMs = ends[passes - 1];
     for (const slot of running) {
-      if (log.emittedTokens[slot] === 1) log.secondTokenMs[slot] = ends[0];
+      if (log.emittedTokens[slot] === 1) log.secondTokenMs[slot] = firstEndMs;
       log.emittedTokens[slot] += passes;
-      log.lastTokenMs[slot] = lastMs;
+      log.lastTokenMs[slot] = ends.startMs;
       requests.length[slot] += passes;
       requests.computed[slot] += passes;
     }
-    this.lastCommittedMs = passes > 1 ? ends[passes - 2] : this.startMs;
-    this.startMs = lastMs;
-    this.startTokens += passes * running.length;
-    ends.copyWithin(0, passes, this.passes);
-    this.passes -= passes;
     return passes;
-  }
-
-  private endedBy(untilMs: number): number {
-    const { ends } = this;
-    let ended = this.passes;
-    while (ended > 0 && ends[ended - 1] > untilMs) ended--;
-    return ended;
   }
 
   /**

@@ -33,7 +33,7 @@ export class Admission {
     const prompt = requests.promptTokens[slot];
     const length = requests.length[slot];
     const isVllm = options.policy === 'vllm';
-    if (isVllm && options.maxModelTokens !== undefined && prompt >= options.maxModelTokens) return REJECT;
+    if (options.maxModelTokens !== undefined && prompt >= options.maxModelTokens) return REJECT;
     if (requests.computed[slot] > 0) {
       this.hitTokens = 0;
       return ADMIT;
@@ -49,13 +49,18 @@ export class Admission {
     return Math.ceil(wanted / blockTokens) - activeHits > this.uncommittedBlocks ? WAIT : ADMIT;
   }
 
-  /** TensorRT-LLM lets a request generate as much as the pool could hold. */
+  /** TensorRT-LLM lets a request generate as much as the model and the pool could hold. */
   clampOutput(slot: number): void {
-    const { policy, gpuBlocks, blockTokens } = this.options;
-    const { requests } = this;
-    const room = gpuBlocks * blockTokens - requests.promptTokens[slot];
-    if (policy === 'trtllm' && room > 0 && requests.maxOutputTokens[slot] > room)
-      requests.maxOutputTokens[slot] = room;
+    const { policy, gpuBlocks, blockTokens, maxModelTokens } = this.options;
+    if (policy !== 'trtllm') return;
+    const { promptTokens, maxOutputTokens } = this.requests;
+    if (maxModelTokens !== undefined)
+      maxOutputTokens[slot] = Math.min(
+        maxOutputTokens[slot],
+        Math.max(0, maxModelTokens - promptTokens[slot]),
+      );
+    const room = gpuBlocks * blockTokens - promptTokens[slot];
+    if (room > 0 && maxOutputTokens[slot] > room) maxOutputTokens[slot] = room;
   }
 
   /** Blocks that nobody has or will have. */

@@ -57,8 +57,8 @@ export class Bursts {
       if (pool.reserve(required)) {
         this.reservedBlocks = required;
         if (options.role === 'prefill') return startMs;
-        const context = Math.floor(tokens / this.ready.length);
-        return startMs + this.clock.decodeMs(this.ready.length, pool.active - required, context);
+        const active = pool.active - required;
+        return startMs + options.rules.decodeMs(this.clock, this.ready.length, tokens, active);
       }
       if (!pool.isBlocked && owner.preempt() >= 0) continue;
       this.ready = [];

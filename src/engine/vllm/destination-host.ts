@@ -19,8 +19,19 @@ export class VllmDestinationHost implements DestinationHost {
   ) {}
 
   fits(slot: number): boolean {
-    this.admission.clampOutput(slot);
-    return this.promptBlocks(slot) <= this.options.gpuBlocks;
+    const { options, requests, admission, waiting } = this;
+    waiting.enter(slot);
+    admission.clampOutput(slot);
+    const { maxModelTokens, rules } = options;
+    if (rules.refusesAtOnce && maxModelTokens !== undefined && requests.promptTokens[slot] >= maxModelTokens)
+      return false;
+    const growth = this.keepsRoom && rules.refusesAtOnce ? this.holdings.growth(slot) : 0;
+    return this.promptBlocks(slot) + growth <= options.gpuBlocks;
+  }
+
+  /** Whether a request gets its room up to its last token. */
+  private get keepsRoom(): boolean {
+    return this.options.policy === 'trtllm';
   }
 
   promptTokens(slot: number): number {
@@ -33,10 +44,12 @@ export class VllmDestinationHost implements DestinationHost {
 
   reserve(slot: number): number {
     const { requests, holdings, options, admission } = this;
-    const hits = admission.leadingHits(slot);
-    const keepsRoom = options.policy === 'trtllm';
+    const { keepsRoom } = this;
+    const reuses = !keepsRoom || options.rules.destinationsReuse;
+    const hits = reuses ? admission.leadingHits(slot) : 0;
+    const activeHits = reuses ? this.pool.activeHits : 0;
     const growth = keepsRoom ? holdings.growth(slot) : 0;
-    const needed = this.promptBlocks(slot) + growth - this.pool.activeHits;
+    const needed = this.promptBlocks(slot) + growth - activeHits;
     if (keepsRoom && needed > admission.uncommittedBlocks) return -1;
     if (!holdings.allocate(slot, requests.promptTokens[slot], hits)) return -1;
     holdings.promised += growth;
@@ -57,7 +70,7 @@ export class VllmDestinationHost implements DestinationHost {
     requests.computed[slot] = requests.promptTokens[slot];
     requests.status[slot] = WAITING;
     holdings.publishComputed(slot, 0, requests.promptTokens[slot]);
-    this.waiting.pushBack(slot);
+    this.options.rules.activate(this.waiting, slot);
     return pool.active < activeBefore;
   }
 }

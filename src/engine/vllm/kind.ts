@@ -1,11 +1,13 @@
 import type { EngineArgs, EngineTraits, Tunable } from '../../config/engine-type.js';
 import type { EngineKind, EngineMaker, EngineParts } from '../kind.js';
+import { EventQueue } from '../kv/event-queue.js';
 import { KvbmPool } from '../kv/kvbm-pool.js';
 import { NativePool } from '../kv/native-pool.js';
 import { SharedTiers } from '../tiers/shared.js';
 import { Tiers } from '../tiers/tiers.js';
 import { Offloading } from './offloading.js';
 import type { VllmOptions } from './options.js';
+import { VLLM_RULES } from './rules.js';
 import { VllmScheduler } from './scheduler.js';
 
 const traits: EngineTraits = {
@@ -87,18 +89,21 @@ class VllmMaker implements EngineMaker {
 
   create(rank: number): VllmScheduler {
     const { args, clock, requests, blocks, log, gaps, listenersOf } = this.parts;
-    const events = listenersOf(rank)?.gpu;
+    const listener = listenersOf(rank)?.gpu;
+    const options = this.options(rank);
+    const tables = { requests, blocks, log, gaps };
     if (args.pool === 'native') {
-      const pool = new NativePool(args.gpuBlocks, blocks, events);
-      return new VllmScheduler(this.options(rank), pool, clock, { requests, blocks, log, gaps });
+      const queue = listener && options.rules.publishesAtEnd ? new EventQueue(listener, blocks) : undefined;
+      const pool = new NativePool(args.gpuBlocks, blocks, queue ?? listener);
+      return new VllmScheduler(options, pool, clock, tables, undefined, queue);
     }
-    const pool = new KvbmPool(args.gpuBlocks, blocks, events);
+    const pool = new KvbmPool(args.gpuBlocks, blocks, listener);
     const offloading = this.offloading(rank, pool);
-    return new VllmScheduler(this.options(rank), pool, clock, { requests, blocks, log, gaps }, offloading);
+    return new VllmScheduler(options, pool, clock, tables, offloading);
   }
 
   private options(rank: number): VllmOptions {
-    const { args, hasTokens, isCapped, isWatched } = this.parts;
+    const { args, hasTokens, isCapped, isWatched, rules } = this.parts;
     const naming = args.pool === 'kvbm' ? 'emitted' : hasTokens && args.prefixCaching ? 'computed' : 'lost';
     return {
       policy: this.policy,
@@ -114,6 +119,7 @@ class VllmMaker implements EngineMaker {
       acceptRates: args.acceptRates,
       speculationSeed: args.speculationSeed + BigInt(rank),
       naming,
+      rules: VLLM_RULES[rules.semantics],
       isWatched,
       groupsDecodes: naming === 'lost' && !isCapped && args.acceptRates === undefined,
     };

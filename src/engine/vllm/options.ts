@@ -1,3 +1,5 @@
+import type { VllmRules } from './rules.js';
+
 /** How one scheduler behaves. Counts in tokens unless named otherwise; Infinity where unlimited. */
 export interface VllmOptions {
   policy: 'vllm' | 'trtllm';
@@ -17,6 +19,7 @@ export interface VllmOptions {
    * for them, `computed` when their last token is computed, `emitted` when the token after it is emitted.
    */
   naming: 'lost' | 'computed' | 'emitted';
+  rules: VllmRules;
   /** Whether a router hears of what the pool stores and removes. */
   isWatched: boolean;
   /** Whether decoding requests may be advanced as a group; off, every pass visits every request. */

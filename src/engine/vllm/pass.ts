@@ -8,21 +8,28 @@ export class Pass {
   budget = 0;
   /** Whether anything is scheduled. */
   any = false;
+  /** Tokens of the requests some of whose prompt is computed, beyond the prompt too. */
+  committedTokens = 0;
   private number = 0;
   private prompts = 0;
   private promptTokens = 0;
   private prefixTokens = 0;
 
-  /** @param prefillIsFree whether prompts are computed elsewhere, but for requests that say otherwise */
+  /**
+   * @param prefillIsFree whether prompts are computed elsewhere, but for requests that say otherwise
+   * @param promptsEmit whether the pass that computes a prompt emits its first token, without a decode step
+   */
   constructor(
     private readonly requests: SchedulerRequests,
     private readonly prefillIsFree: boolean,
+    private readonly promptsEmit: boolean,
   ) {}
 
   begin(budget: number): void {
     this.number++;
     this.budget = budget;
     this.any = false;
+    this.committedTokens = 0;
     this.prompts = 0;
     this.promptTokens = 0;
     this.prefixTokens = 0;
@@ -32,7 +39,9 @@ export class Pass {
   record(slot: number, tokens: number, prefix: number, promptTokens: number): void {
     this.note(slot, tokens, prefix, promptTokens);
     this.any = true;
-    if (promptTokens === 0 || this.isFree(slot)) return;
+    if (promptTokens === 0) return;
+    this.committedTokens += tokens;
+    if (this.isFree(slot)) return;
     this.prompts++;
     this.promptTokens += prefix + promptTokens;
     this.prefixTokens += prefix;
@@ -50,6 +59,14 @@ export class Pass {
     requests.scheduledPrefix[slot] = prefix;
   }
 
+  /** Whether this pass computes the rest of a prompt and emits the first token with it. */
+  emits(slot: number): boolean {
+    if (!this.promptsEmit) return false;
+    const { requests } = this;
+    const isFirst = requests.length[slot] === requests.promptTokens[slot];
+    return isFirst && requests.scheduledPass[slot] === this.number && requests.scheduledPrompt[slot] > 0;
+  }
+
   /** Takes back what a request got in this pass, if anything. */
   undo(slot: number): void {
     const { requests } = this;
@@ -57,7 +74,9 @@ export class Pass {
     requests.scheduledPass[slot] = -1;
     this.budget += requests.scheduledTokens[slot];
     const promptTokens = requests.scheduledPrompt[slot];
-    if (promptTokens === 0 || this.isFree(slot)) return;
+    if (promptTokens === 0) return;
+    this.committedTokens -= requests.scheduledTokens[slot];
+    if (this.isFree(slot)) return;
     const prefix = requests.scheduledPrefix[slot];
     this.prompts = Math.max(0, this.prompts - 1);
     this.promptTokens = Math.max(0, this.promptTokens - prefix - promptTokens);

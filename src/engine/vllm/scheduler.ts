@@ -9,6 +9,7 @@ import {
 } from '../engine-core.js';
 import { EngineLoad, type Lack } from '../engine-load.js';
 import type { BlockPool } from '../kv/block-pool.js';
+import type { EventQueue } from '../kv/event-queue.js';
 import type { PromptBlocks } from '../kv/prompt-blocks.js';
 import { PassMeter } from '../pass-meter.js';
 import type { GapSink, RequestLog } from '../request-log.js';
@@ -19,11 +20,12 @@ import { DecodeGroup } from './decode-group.js';
 import { VllmDestinationHost } from './destination-host.js';
 import { explainStuck } from './diagnosis.js';
 import { Emission } from './emission.js';
+import { GrowingStretch } from './growing-stretch.js';
 import { Holdings } from './holdings.js';
 import { BLOCKED_BY_OFFLOAD, type Offloading, PARKED } from './offloading.js';
 import type { VllmOptions } from './options.js';
 import { Pass } from './pass.js';
-import { Stretch } from './stretch.js';
+import { EvenStretch, type Stretch } from './stretch.js';
 import { WaitingLine } from './waiting-line.js';
 
 /** Outcomes of giving a request its share of a pass. */
@@ -89,9 +91,15 @@ export class VllmScheduler implements FleetCore {
     readonly clock: PassClock,
     tables: VllmTables,
     private readonly offloading?: Offloading,
+    /** What the pool tells, kept back until the end of the pass; the pool's own listener where it is told at once. */
+    private readonly events?: EventQueue,
   ) {
     this.requests = tables.requests;
-    this.pass = new Pass(tables.requests, options.role === 'decode');
+    this.pass = new Pass(
+      tables.requests,
+      options.role === 'decode',
+      options.rules.promptsEmit && options.role === 'aggregated' && !options.acceptRates,
+    );
     this.holdings = new Holdings(options, pool, tables.requests, tables.blocks);
     this.admission = new Admission(options, pool, tables.requests, tables.blocks, this.holdings);
     this.log = tables.log;
@@ -109,14 +117,10 @@ export class VllmScheduler implements FleetCore {
     );
     this.group = new DecodeGroup(options.blockTokens);
     this.emission = new Emission(this, tables.requests, this.holdings, tables.log, tables.gaps);
-    this.stretch = new Stretch(
-      this,
-      pool,
-      clock,
-      tables.gaps,
-      !options.isWatched,
-      options.role === 'prefill',
-    );
+    const { rules } = options;
+    this.stretch = rules.passesDiffer
+      ? new GrowingStretch(this, pool, clock, tables.gaps, !options.isWatched)
+      : new EvenStretch(this, pool, clock, tables.gaps, !options.isWatched, options.role === 'prefill');
     if (options.acceptRates)
       this.bursts = new Bursts(
         this,
@@ -156,6 +160,7 @@ export class VllmScheduler implements FleetCore {
   receive(slot: number): void {
     this.admission.clampOutput(slot);
     this.offloading?.enter(slot);
+    this.waiting.enter(slot);
     this.waiting.pushBack(slot);
   }
 
@@ -174,7 +179,7 @@ export class VllmScheduler implements FleetCore {
 
   cancel(slot: number): boolean {
     const { waiting, running, holdings } = this;
-    this.stretch.passes = 0;
+    this.stretch.drop();
     if (waiting.has(slot)) {
       waiting.remove(slot);
       if (!this.hasPrompt(slot)) return true;
@@ -289,7 +294,7 @@ export class VllmScheduler implements FleetCore {
   // ---- One pass ----------------------------------------------------------------------------------------------
 
   execute(nowMs: number): number {
-    this.stretch.passes = 0;
+    this.stretch.drop();
     this.passStartMs = nowMs;
     this.pass.begin(this.options.maxBatchedTokens);
     this.admissions = 0;
@@ -300,8 +305,10 @@ export class VllmScheduler implements FleetCore {
     const lack = goesOn && !this.preemptedAny ? this.admitWaiting(nowMs) : 'blocks';
     const prefillMs = this.pass.prefillMs(this.clock);
     const decodeStart = nowMs + prefillMs;
-    const end = this.decodeFrom(decodeStart);
     const { load } = this;
+    load.lastCommittedTokens = this.pass.committedTokens;
+    load.committedTokens += load.lastCommittedTokens;
+    const end = this.decodeFrom(decodeStart);
     load.passes++;
     load.sequences = this.running.length;
     load.decodeSteps += this.readyCount;
@@ -540,16 +547,21 @@ export class VllmScheduler implements FleetCore {
     }
     let ready = this.groupIsScheduled ? group.size : 0;
     let tokens = this.groupIsScheduled ? group.lengthSum : 0;
+    let decoding = ready;
     for (let i = group.size; i < running.length; i++) {
-      const length = requests.length[running[i]];
-      if (requests.computed[running[i]] < length) continue;
+      const slot = running[i];
+      const length = requests.length[slot];
+      if (requests.computed[slot] < length) continue;
       ready++;
+      if (this.pass.emits(slot)) continue;
+      decoding++;
       tokens += length;
     }
     this.readyCount = ready;
-    if (ready === 0 || options.role === 'prefill')
+    if (decoding === 0 || options.role === 'prefill')
       return startMs > this.passStartMs ? startMs + overheadMs : startMs;
-    return startMs + (this.clock.decodeMs(ready, this.pool.active, Math.floor(tokens / ready)) + overheadMs);
+    const decodeMs = options.rules.decodeMs(this.clock, decoding, tokens, this.pool.active);
+    return startMs + (decodeMs + overheadMs);
   }
 
   private endTokenless(): void {
@@ -599,7 +611,7 @@ export class VllmScheduler implements FleetCore {
   // ---- Diagnosis ---------------------------------------------------------------------------------------------
 
   publishEvents(): void {
-    // The pool tells of blocks as it stores and removes them.
+    this.events?.publish();
   }
 
   diagnose(): StuckRequest[] {

@@ -4,25 +4,47 @@ import type { BlockPool } from '../kv/block-pool.js';
 import type { GapSink } from '../request-log.js';
 import type { DecodeGroup } from './decode-group.js';
 
-interface StretchOwner {
+export interface StretchOwner {
   readonly group: DecodeGroup;
   noteGroupBlocks(blocks: number): void;
 }
 
-/**
- * A planned run of passes in which the decode group does nothing but decode. Between two passes that need new blocks
- * every pass takes equally long, so the plan is a list of (blocks taken, passes, time added per pass).
- */
-export class Stretch implements PassGaps {
-  /** Passes planned, and when the first and the last of them end. */
-  passes = 0;
-  firstEndMs = 0;
-  endMs = 0;
-  /** When the last of them begins. */
-  lastStartMs = 0;
+/** A planned run of passes in which the decode group does nothing but decode. Times in milliseconds. */
+export interface Stretch {
+  /** Planned passes that have not happened yet. */
+  readonly passes: number;
+  /** When the first planned pass ends, and when the last of them begins. */
+  readonly firstEndMs: number;
+  readonly lastStartMs: number;
   /** When the next planned pass begins, and when the last committed one began. */
+  readonly startMs: number;
+  readonly lastCommittedMs: number;
+  /** Plans passes that begin before `limitMs`, through the first that ends a request. @returns their end, or -1 */
+  plan(nowMs: number, limitMs: number): number;
+  /** Leaves out planned passes that begin at a time or later. @returns the end of the last one left, or -1 */
+  shorten(limitMs: number): number;
+  /**
+   * Makes the planned passes happen that end by `untilMs`; the members that ended with the last one are left to the
+   * caller.
+   * @returns how many passes those are
+   */
+  commit(untilMs: number): number;
+  /** Forgets what is planned. */
+  drop(): void;
+}
+
+/**
+ * A stretch where time follows from the blocks in use. Between two passes that need new blocks every pass takes equally
+ * long, so the plan is a list of (blocks taken, passes, time added per pass).
+ */
+export class EvenStretch implements Stretch, PassGaps {
+  firstEndMs = 0;
+  lastStartMs = 0;
   startMs = 0;
   lastCommittedMs = 0;
+  passes = 0;
+  /** When the last planned pass ends. */
+  private endMs = 0;
   private count = 0;
   private readonly due: number[] = [];
   private readonly length: number[] = [];
@@ -40,7 +62,11 @@ export class Stretch implements PassGaps {
     private readonly isFree: boolean,
   ) {}
 
-  /** Plans passes that begin before `limitMs`, through the first that ends a request. @returns their end, or -1 */
+  drop(): void {
+    this.passes = 0;
+    this.count = 0;
+  }
+
   plan(nowMs: number, limitMs: number): number {
     const { pool, clock, walk } = this;
     const { group } = this.owner;
@@ -76,16 +102,10 @@ export class Stretch implements PassGaps {
     return passes > 0 ? t : -1;
   }
 
-  /** Leaves out planned passes that begin at a time or later. @returns the end of the last one left, or -1 */
   shorten(limitMs: number): number {
     return this.plan(this.startMs, limitMs);
   }
 
-  /**
-   * Makes the planned passes happen that end by `untilMs`; the members that ended with the last one are left to the
-   * caller.
-   * @returns how many passes those are
-   */
   commit(untilMs: number): number {
     const { pool, owner } = this;
     const isWhole = untilMs >= this.endMs;

@@ -15,6 +15,7 @@ export class WaitingLine {
   private tokens = 0;
   private decodeRequests = 0;
   private decodeTokens = 0;
+  private arrivals = 0;
 
   /** @param areComputed whether prompts are computed elsewhere, but for requests that say otherwise */
   constructor(
@@ -36,9 +37,25 @@ export class WaitingLine {
     return this.queue.has(slot);
   }
 
+  /** A request is known here from now on; when it came decides where `insert` puts it. */
+  enter(slot: number): void {
+    this.requests.arrivalOrder[slot] = this.arrivals++;
+  }
+
   pushBack(slot: number): void {
     if (this.queue.size === 0) this.headWaits = false;
     this.queue.pushBack(slot);
+    this.count(slot, 1);
+  }
+
+  /** Puts a request before the first that came after it. */
+  insert(slot: number): void {
+    const { queue } = this;
+    const { arrivalOrder } = this.requests;
+    let index = 0;
+    while (index < queue.size && arrivalOrder[queue.at(index)] < arrivalOrder[slot]) index++;
+    if (index === 0) this.headWaits = false;
+    queue.insert(index, slot);
     this.count(slot, 1);
   }
 
