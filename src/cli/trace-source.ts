@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { InputError } from '../config/input-error.js';
+import { FORMATS, type FormatName } from '../config/trace-formats.js';
 import type { Importer, ImportOptions, TraceSource } from '../traces/form.js';
-import { FORMATS, type FormatName } from '../traces/formats.js';
 import type { TextFile } from '../workload/text-file.js';
 import { float, positiveInteger, wholeNumber } from './flags.js';
 
@@ -53,7 +53,10 @@ export async function withTrace<T>(
 ): Promise<T> {
   if (flags.rate !== undefined && !(flags.rate > 0 && Number.isFinite(flags.rate)))
     throw new InputError(`--rate: must be a positive number, found ${flags.rate}`);
-  const { IMPORTERS } = await import('../traces/importers.js');
+  const [{ IMPORTERS }, { sourceOf }] = await Promise.all([
+    import('../traces/importers.js'),
+    import('../traces/source.js'),
+  ]);
   return withFile(path, async (file) => {
     const format = flags.format ?? (await formatOf(file));
     const importer = IMPORTERS[format];
@@ -70,6 +73,7 @@ export async function withTrace<T>(
 
 /** Opens a file of lines while `use` needs it. */
 export async function withSource<T>(path: string, use: (source: TraceSource) => Promise<T>): Promise<T> {
+  const { sourceOf } = await import('../traces/source.js');
   return withFile(path, (file) => use(sourceOf(file)));
 }
 
@@ -90,14 +94,4 @@ async function formatOf(file: TextFile): Promise<FormatName> {
   throw new InputError(
     `${file.path}: ${found?.isNot ? `is ${found.isNot}` : `no known format; name it with --format (${Object.keys(FORMATS).join(', ')})`}`,
   );
-}
-
-function sourceOf(file: TextFile): TraceSource {
-  return { path: file.path, lines: () => linesOf(file), chunks: () => file.chunks() };
-}
-
-function* linesOf(file: TextFile): Generator<{ line: number; text: string }> {
-  let more = file.readAt(0);
-  for (let line = 1; more; line++, more = file.next())
-    if (!file.isBlank()) yield { line, text: file.bytes.toString('utf8', file.start, file.end).trimEnd() };
 }

@@ -1,9 +1,49 @@
-/** Formats of traces that a replay reads. */
-export const TRACE_FORMATS = [
+/** Formats of traces that a replay reads as they are. */
+const NATIVE_FORMATS = [
   'mooncake',
   'mooncake-delta',
   'agentic_mooncake',
   'applied_compute_agentic',
   'dynamo',
 ] as const;
-export type TraceFormat = (typeof TRACE_FORMATS)[number];
+
+/** Formats of others, by the name that a user gives, and what they are. */
+export const FORMATS = {
+  aiperf: 'AIPerf profile_export.jsonl',
+  'aiperf-inputs': 'AIPerf inputs.json, lengths by a heuristic',
+  azure: 'Azure LLM inference 2023, 2024, 2025 (CSV)',
+  bailian: 'Qwen Bailian usage traces (JSONL)',
+  bench: 'detail files of vLLM benchmark_serving and SGLang bench_serving (JSON); need --rate',
+  burstgpt: 'BurstGPT (CSV)',
+  'claude-code': 'session logs of Claude Code (JSONL)',
+  codex: 'rollouts of Codex (JSONL)',
+  'dynamo-requests': 'Dynamo request traces, dynamo.request.trace.v1 (JSONL)',
+  llmservingsim: 'LLMServingSim (JSONL)',
+  lengths: 'a table of lengths (CSV); needs --rate',
+  'llmservingsim-sessions': 'LLMServingSim with sub_requests (JSONL)',
+  mooncake: 'Mooncake (JSONL), as replay reads it',
+  otel: 'OpenTelemetry spans with gen_ai attributes (OTLP JSON)',
+  requests: 'request log: arrival_ms, input_length, output_length (JSONL)',
+  sharegpt: 'ShareGPT conversations (JSON), lengths by a heuristic',
+  splitwise: 'SplitwiseSim (CSV)',
+  tracelab: 'TraceLab coding agents (JSONL)',
+  vidur: 'Vidur (CSV)',
+  weka: 'Weka and AgentX coding agents (JSONL)',
+} as const;
+
+export type FormatName = keyof typeof FORMATS;
+
+/** Formats that are brought into Mooncake rows first. */
+export type ForeignFormat = Exclude<FormatName, 'mooncake'>;
+
+const FOREIGN_FORMATS = Object.keys(FORMATS).filter((name): name is ForeignFormat => name !== 'mooncake');
+
+export type NativeFormat = (typeof NATIVE_FORMATS)[number];
+export type TraceFormat = NativeFormat | ForeignFormat;
+
+/** Formats of traces that a replay takes. */
+export const TRACE_FORMATS: readonly TraceFormat[] = [...NATIVE_FORMATS, ...FOREIGN_FORMATS];
+
+export function isForeign(format: TraceFormat): format is ForeignFormat {
+  return format !== 'mooncake' && format in FORMATS;
+}

@@ -18,9 +18,10 @@ import type { StageName } from '../simulation/views.js';
 import { AicError } from '../timing/aic/aic-error.js';
 import type { Excerpt } from '../workload/excerpt.js';
 import { FrontendSource } from '../workload/frontend.js';
-import { loadWorkload, type Workload } from '../workload/load.js';
+import type { Workload } from '../workload/load.js';
 import { type ResolvedEngines, resolveEngines } from './engines.js';
 import { scenarioOf } from './scenario.js';
+import { openWorkload } from './workload.js';
 
 /** Makes what hears of the passes of a stage. */
 type WatchStage = (stage: StageName) => WorkerWatch;
@@ -57,7 +58,7 @@ export async function openFleet(
 ): Promise<{ run: Run; scenario: Scenario; stages: ResolvedEngines['stages'] }> {
   const opening = openingOf(described, settings);
   const { scenario, engines } = opening;
-  return { run: opening.stepped(await loadWorkload(scenario)), scenario, stages: engines.stages };
+  return { run: opening.stepped(await openWorkload(scenario)), scenario, stages: engines.stages };
 }
 
 /**
@@ -72,10 +73,10 @@ export async function runThrough(
   const opening = openingOf(described, settings);
   try {
     try {
-      return opening.runThrough(await loadWorkload(opening.scenario, settings.excerpt));
+      return opening.runThrough(await openWorkload(opening.scenario, settings.excerpt));
     } catch (error) {
       if (!(error instanceof CoupledError)) throw error;
-      return opening.runTogether(await loadWorkload(opening.scenario, settings.excerpt));
+      return opening.runTogether(await openWorkload(opening.scenario, settings.excerpt));
     }
   } catch (error) {
     throw error instanceof AicError ? new RunError(error.message) : error;

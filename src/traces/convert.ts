@@ -38,7 +38,9 @@ export function* convert(
   for (const { startMs, blockTokens, line } of readTimed(importer, source, options)) {
     if (startMs !== undefined && startMs < firstMs) firstMs = startMs;
     if (startMs === undefined && firstMs === Number.POSITIVE_INFINITY && !importer.isGraph)
-      throw new InputError(`${source.path}:${line}: the trace has no times; --rate makes some up`);
+      throw new InputError(
+        `${source.path}:${line}: the trace has no times; trace convert --rate makes some up`,
+      );
     if (blockTokens !== undefined) done.blockTokens = blockTokens;
   }
   const mint = new BlockMint(done.blockTokens);

@@ -1,7 +1,7 @@
+import type { FormatName } from '../config/trace-formats.js';
 import { claudeCode, codex } from './coding-agents.js';
 import { azure, burstgpt, splitwise, vidur } from './csv.js';
 import type { Importer } from './form.js';
-import type { FormatName } from './formats.js';
 import {
   aiperfRecords,
   bailian,

@@ -1,10 +1,10 @@
 import { InputError } from '../config/input-error.js';
+import type { FormatName } from '../config/trace-formats.js';
 import { floatColumn } from '../workload/columns.js';
 import { MooncakeRow } from '../workload/mooncake-row.js';
 import type { TextFile } from '../workload/text-file.js';
 import { readTimed } from './convert.js';
 import type { Importer, ImportOptions, TraceSource } from './form.js';
-import type { FormatName } from './formats.js';
 import { type Inspected, Inspection, type TraceFacts } from './inspect.js';
 
 interface OpenTrace {

@@ -1,5 +1,5 @@
 import { JsonSyntaxError, type JsonValue, parseJson } from '../config/json.js';
-import type { FormatName } from './formats.js';
+import type { FormatName } from '../config/trace-formats.js';
 
 /** What a file is by its first bytes, where that is no trace that can be read. */
 const FOREIGN: readonly [title: string, starts: RegExp][] = [

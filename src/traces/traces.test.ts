@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { FormatName } from '../config/trace-formats.js';
 import { TextFile } from '../workload/text-file.js';
 import { type Arrivals, convert, emptyConversion } from './convert.js';
 import { scale, slice } from './edit.js';
 import type { ImportOptions, TraceSource } from './form.js';
-import type { FormatName } from './formats.js';
 import { IMPORTERS } from './importers.js';
 import { inspectFile } from './inspect-file.js';
 import { recognise } from './recognise.js';
@@ -450,7 +450,7 @@ describe('bad rows are named by file, line and field', () => {
     [
       'lengths',
       'input_length,output_length\n5,6',
-      /^trace.txt:2: the trace has no times; --rate makes some up/,
+      /^trace.txt:2: the trace has no times; trace convert --rate makes some up/,
     ],
     ['bench', '{"input_lens":[1,2],"output_lens":[3]}', /^trace.txt:1: output_lens: expected as many as/],
     ['sharegpt', '[{"conversations":[', /^trace.txt:1: .*\(column \d+\)/],

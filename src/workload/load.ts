@@ -1,5 +1,6 @@
 import { InputError } from '../config/input-error.js';
-import type { Scenario } from '../config/scenario/scenario.js';
+import type { Scenario, WorkloadSpec } from '../config/scenario/scenario.js';
+import type { NativeFormat } from '../config/trace-formats.js';
 import { AgenticSource, readAgenticRows } from './agentic.js';
 import { AppliedComputeTable } from './applied-compute.js';
 import { readDynamoTrace } from './dynamo.js';
@@ -21,11 +22,26 @@ export interface Workload {
   close(): void;
 }
 
+/** A trace in a form that is read as it is. */
+export interface NativeTrace {
+  files: TextFile[];
+  format: NativeFormat;
+  /** Tokens of a hash id; undefined where the trace or the default says. */
+  hashBlockTokens: number | undefined;
+}
+
+/** Brings traces into a form that is read as it is. @throws {InputError} for a bad row */
+export type Translate = (files: readonly TextFile[], workload: WorkloadSpec) => Promise<NativeTrace>;
+
 /** Makes a table of sessions a source; the concurrency of an open loop is undefined. */
 type Drive = (table: SessionTable, concurrency: number | undefined) => SessionDriver;
 
 /** Opens and checks the workload that a scenario asks for. @throws {InputError} for the first problem */
-export async function loadWorkload(scenario: Scenario, excerpt?: Excerpt): Promise<Workload> {
+export async function loadWorkload(
+  scenario: Scenario,
+  translate: Translate,
+  excerpt?: Excerpt,
+): Promise<Workload> {
   const drive: Drive = (table, concurrency) =>
     excerpt
       ? new SessionDriver(new ExcerptTable(table, excerpt), excerpt.inFlight)
@@ -37,7 +53,9 @@ export async function loadWorkload(scenario: Scenario, excerpt?: Excerpt): Promi
   };
   try {
     for (const path of scenario.workload.traceFiles ?? []) files.push(await TextFile.open(path));
-    return { ...loadTrace(scenario, files, drive), plansOutput: true, close };
+    const trace = await translate(files, scenario.workload);
+    for (const file of trace.files) if (!files.includes(file)) files.push(file);
+    return { ...loadTrace(scenario, trace, drive), plansOutput: true, close };
   } catch (error) {
     close();
     throw error;
@@ -70,20 +88,20 @@ function loadSynthetic({ workload, stages }: Scenario, drive: Drive): Workload {
 
 function loadTrace(
   { workload, liberties }: Scenario,
-  files: TextFile[],
+  { files, format, hashBlockTokens: given }: NativeTrace,
   drive: Drive,
 ): Omit<Workload, 'close' | 'plansOutput'> {
-  const { traceFormat, replayConcurrency: concurrency, arrivalSpeedupRatio } = workload;
+  const { replayConcurrency: concurrency, arrivalSpeedupRatio } = workload;
   const [file] = files;
   const isOpenLoop = concurrency === undefined;
   const arrivalSpeedup = isOpenLoop ? arrivalSpeedupRatio : undefined;
-  const hashBlockTokens = workload.traceBlockSize ?? DEFAULT_HASH_BLOCK_TOKENS;
-  switch (traceFormat) {
+  const hashBlockTokens = given ?? DEFAULT_HASH_BLOCK_TOKENS;
+  switch (format) {
     case 'mooncake':
     case 'mooncake-delta': {
       const table = new MooncakeTable(file, {
         hashBlockTokens,
-        isDelta: traceFormat === 'mooncake-delta',
+        isDelta: format === 'mooncake-delta',
         arrivalSpeedup,
       });
       return { source: drive(table, concurrency), namesSessions: table.hasTurns || !isOpenLoop };
@@ -103,7 +121,7 @@ function loadTrace(
       return { source: drive(table, concurrency), namesSessions: true };
     }
     case 'dynamo': {
-      const trace = readDynamoTrace(files, { hashBlockTokens: workload.traceBlockSize, arrivalSpeedup });
+      const trace = readDynamoTrace(files, { hashBlockTokens: given, arrivalSpeedup });
       if (trace.kind === 'standard')
         return { source: drive(trace.table, concurrency), namesSessions: !isOpenLoop };
       if (!isOpenLoop && !liberties.limitsAgents)

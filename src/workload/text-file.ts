@@ -56,6 +56,28 @@ export class TextFile {
     return new TextFile(path, descriptor);
   }
 
+  /** A file of lines that are made, under the path of what they are made from. @throws what making them throws */
+  static of(path: string, lines: Iterable<string>): TextFile {
+    const descriptor = openAnonymous();
+    try {
+      let chunk = '';
+      const flush = () => {
+        const bytes = Buffer.from(chunk);
+        for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done);
+        chunk = '';
+      };
+      for (const line of lines) {
+        chunk += `${line}\n`;
+        if (chunk.length >= WINDOW_BYTES) flush();
+      }
+      flush();
+    } catch (error) {
+      closeSync(descriptor);
+      throw error;
+    }
+    return new TextFile(path, descriptor);
+  }
+
   private static async unpack(
     path: string,
     packed: number,
