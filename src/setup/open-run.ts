@@ -150,7 +150,7 @@ class Opening {
     const { overheads } = scenario;
     const { replayConcurrency, maxSimTimeSeconds: capSeconds } = scenario.workload;
     const { source } = workload;
-    const warnings = [...this.warnings];
+    const warnings = [...this.warnings, ...workload.warnings];
     const ignoresCap = source.isGraph && !scenario.liberties.capsAgents;
     if (ignoresCap && capSeconds !== undefined)
       warnings.push(

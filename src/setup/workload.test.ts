@@ -60,6 +60,22 @@ describe('a trace of others', () => {
     await expect(replay({ traceFiles: [pointer] })).rejects.toThrow(/is a pointer of Git LFS/);
   });
 
+  it('whose hash ids do not fit its lengths is warned of, with the size that would', async () => {
+    const rows = [100, 90, 128].map((input_length, index) => {
+      const hash_ids = Array.from(
+        { length: Math.ceil(input_length / 16) },
+        (_, block) => 100 * index + block,
+      );
+      return JSON.stringify({ timestamp: index, input_length, output_length: 2, hash_ids });
+    });
+    const path = file('small.jsonl', rows.join('\n'));
+    const { report } = await replay({ traceFiles: [path] });
+    expect(report.warnings).toContainEqual(
+      '3 of 3 prompts have another number of hash_ids than their length needs at 512 tokens each; they fit blocks of 16 (--trace-block-size 16)',
+    );
+    expect((await replay({ traceFiles: [path], traceBlockSize: 16 })).report.warnings ?? []).toEqual([]);
+  });
+
   it('without times says how to give it some', async () => {
     const path = file('lengths.csv', 'input_length,output_length\n100,5\n');
     await expect(replay({ traceFiles: [path], traceFormat: 'lengths' })).rejects.toThrow(

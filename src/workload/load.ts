@@ -19,6 +19,8 @@ export interface Workload {
   namesSessions: boolean;
   /** Whether requests come with the output that they will generate; a prefill worker then generates all of it. */
   plansOutput: boolean;
+  /** What is odd about the trace. */
+  warnings: readonly string[];
   close(): void;
 }
 
@@ -55,7 +57,7 @@ export async function loadWorkload(
     for (const path of scenario.workload.traceFiles ?? []) files.push(await TextFile.open(path));
     const trace = await translate(files, scenario.workload);
     for (const file of trace.files) if (!files.includes(file)) files.push(file);
-    return { ...loadTrace(scenario, trace, drive), plansOutput: true, close };
+    return { warnings: [], ...loadTrace(scenario, trace, drive), plansOutput: true, close };
   } catch (error) {
     close();
     throw error;
@@ -83,14 +85,14 @@ function loadSynthetic({ workload, stages }: Scenario, drive: Drive): Workload {
   };
   const source = drive(new SyntheticTable(synthetic), replayConcurrency);
   const isSessions = isSessionForm(synthetic);
-  return { source, namesSessions: isSessions, plansOutput: isSessions, close: () => {} };
+  return { source, namesSessions: isSessions, plansOutput: isSessions, warnings: [], close: () => {} };
 }
 
 function loadTrace(
   { workload, liberties }: Scenario,
   { files, format, hashBlockTokens: given }: NativeTrace,
   drive: Drive,
-): Omit<Workload, 'close' | 'plansOutput'> {
+): Pick<Workload, 'source' | 'namesSessions'> & Partial<Pick<Workload, 'warnings'>> {
   const { replayConcurrency: concurrency, arrivalSpeedupRatio } = workload;
   const [file] = files;
   const isOpenLoop = concurrency === undefined;
@@ -104,7 +106,11 @@ function loadTrace(
         isDelta: format === 'mooncake-delta',
         arrivalSpeedup,
       });
-      return { source: drive(table, concurrency), namesSessions: table.hasTurns || !isOpenLoop };
+      return {
+        source: drive(table, concurrency),
+        namesSessions: table.hasTurns || !isOpenLoop,
+        warnings: table.warnings,
+      };
     }
     case 'agentic_mooncake': {
       const requests = readAgenticRows(file, hashBlockTokens);

@@ -1,4 +1,5 @@
 import { InputError } from '../config/input-error.js';
+import { BlockFit } from './block-fit.js';
 import { floatColumn, intColumn, wordColumn } from './columns.js';
 import { MooncakeRow } from './mooncake-row.js';
 import { PromptTokens } from './prompt-tokens.js';
@@ -39,6 +40,7 @@ export class MooncakeTable implements SessionTable {
   private hashLow = wordColumn();
   private hashHigh = wordColumn();
   private isResident = true;
+  private readonly fit: BlockFit;
   private readonly priorities = new Map<
     number,
     { priority: number; strict: number; policy: string | undefined }
@@ -47,6 +49,12 @@ export class MooncakeTable implements SessionTable {
   private readonly blankLines: number[] = [];
   private readonly row = new MooncakeRow(false);
   private prompts: PromptTokens | undefined;
+
+  /** What a reader should know before trusting a replay. */
+  get warnings(): string[] {
+    const { warning } = this.fit;
+    return warning === undefined ? [] : [warning];
+  }
 
   get rowCount(): number {
     return this.inputTokens.length;
@@ -58,6 +66,7 @@ export class MooncakeTable implements SessionTable {
     private readonly options: MooncakeOptions,
   ) {
     this.hashBlockTokens = options.hashBlockTokens;
+    this.fit = new BlockFit(options.hashBlockTokens);
     new MooncakeScan(file, this.row, this).run();
     if (this.rowCount === 0) throw new InputError(`${file.path}: the trace holds no request`);
     this.settleTimes();
@@ -71,6 +80,9 @@ export class MooncakeTable implements SessionTable {
   append(offset: number, inputTokens: number, when: number, previous: number): void {
     const { row } = this;
     const index = this.rowCount;
+    // Rows of deltas count their hash ids in another way.
+    if (row.inputTokens !== undefined && row.hashCount > 0 && !this.options.isDelta)
+      this.fit.add(row.inputTokens, row.hashCount);
     this.inputTokens.push(inputTokens);
     this.outputTokens.push(row.outputTokens!);
     this.next.push(-1);
