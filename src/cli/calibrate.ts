@@ -33,6 +33,7 @@ interface Flags {
   measured: string;
   measuredFormat: MeasuredFormat;
   trace?: string;
+  engineLog?: string;
   fit: readonly Group[];
   output?: string;
   force?: boolean;
@@ -55,6 +56,7 @@ export function calibrateCommand(): Command {
     .addOption(
       new Option('--fit <groups>', 'what to fit, with commas between').default(GROUPS).argParser(groupsOf),
     )
+    .option('--engine-log <file>', 'log of the measured engine: its KV cache is taken as it stands there')
     .option('-o, --output <file>', 'write the calibrated settings as a configuration for replay')
     .option('--force', 'write over a file that is there')
     .option('--json', 'print settings and errors as JSON')
@@ -70,14 +72,25 @@ export function calibrateCommand(): Command {
     const traces = flags.trace === undefined ? [] : [flags.trace];
     const { json, names } = configuredSettings(command, traces, flags.config, flags.set ?? [], OWN_FLAGS);
     if (!json.has('trace')) throw new InputError('--trace: give the trace of the measured requests');
-    const scenario = readScenario(json, names);
+    const read = readScenario(json, names);
+    const scenario = flags.engineLog === undefined ? read : await withLog(read, flags.engineLog);
     if (flags.printConfig) process.stdout.write(configText(command, scenario, OWN_FLAGS));
     else await runCalibrate(command, scenario, command.opts());
   });
 }
 
 /** Flags that are about calibrating, and no part of a replay. */
-const OWN_FLAGS = ['measured', 'measuredFormat', 'trace', 'fit', 'output', 'force', 'json', 'quiet'];
+const OWN_FLAGS = [
+  'measured',
+  'measuredFormat',
+  'trace',
+  'engineLog',
+  'fit',
+  'output',
+  'force',
+  'json',
+  'quiet',
+];
 
 function groupsOf(text: string): string[] {
   const groups = text.split(',').map((group) => group.trim());
@@ -118,6 +131,19 @@ async function runCalibrate(command: Command, scenario: Scenario, flags: Flags):
   if (output === undefined) return;
   await writeOutputs(new Map([[output, [await calibratedConfig(command, found.scenario)]]]));
   process.stdout.write(`Saved configuration to: ${output}\n`);
+}
+
+/** The scenario with the KV cache that the log of its engine tells of. @throws {InputError} */
+async function withLog(scenario: Scenario, log: string): Promise<Scenario> {
+  if (scenario.stages.length > 1)
+    throw new InputError('--engine-log: is of one engine; set num_gpu_blocks of both stages instead');
+  const [{ loggedBlocks }, { withSettings }] = await Promise.all([
+    import('./engine-log.js'),
+    import('../setup/scenario.js'),
+  ]);
+  const { blockTokens, given } = scenario.stages[0].engine;
+  const blocks = loggedBlocks(log, blockTokens, given.block_size as number | undefined);
+  return withSettings(scenario, { 'extra_engine_args.num_gpu_blocks': blocks }, '--engine-log');
 }
 
 /** The command line with what was fitted, as a configuration of a replay. */

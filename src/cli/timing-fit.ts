@@ -2,13 +2,18 @@ import Table from 'cli-table3';
 import { fitTiming, fittedTiming } from '../timing/fitted.js';
 import { readPasses } from '../timing/read-table.js';
 import type { MeasuredPass } from '../timing/table.js';
+import { loggedBlocks } from './engine-log.js';
 
 const PLOT_WIDTH = 41;
 /** Relative error at either end of the plot. */
 const PLOT_RANGE = 0.5;
 
-/** Fits pass times to measured steps: coefficients, residuals, and a plot of them. @throws {TableError} */
-export function fitReport(path: string): string {
+/**
+ * Fits pass times to measured steps: coefficients, residuals, and a plot of them.
+ * @param engineLog of the engine that was measured; the engine argument then has its KV cache, too
+ * @throws {TableError} {InputError}
+ */
+export function fitReport(path: string, engineLog: string | undefined, blockTokens: number): string {
   const passes = readPasses(path);
   const coefficients = fitTiming(passes);
   const timing = fittedTiming(coefficients);
@@ -27,7 +32,13 @@ export function fitReport(path: string): string {
     table.push([phase, rows.length, at(0.5), at(0.9), at(1)]);
     plots.push(`${phase}: predicted / measured - 1, from -50 % to +50 %`, histogram(errors));
   }
-  const timingArgs = JSON.stringify({ timing: { type: 'fitted', ...coefficients } });
+  const engine: Record<string, unknown> = { timing: { type: 'fitted', ...coefficients } };
+  if (engineLog !== undefined)
+    Object.assign(engine, {
+      block_size: blockTokens,
+      num_gpu_blocks: loggedBlocks(engineLog, blockTokens, blockTokens),
+    });
+  const timingArgs = JSON.stringify(engine);
   return `${table.toString()}\n${plots.join('\n')}\nEngine argument:\n${timingArgs}\n`;
 }
 

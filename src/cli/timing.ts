@@ -43,9 +43,11 @@ export function timingCommand(): Command {
     .command('fit')
     .description('Fit pass times to measured engine steps: a CSV of phase,batch,tokens,context,ms')
     .argument('<steps>', 'CSV file with a header, or a JSON list')
-    .action(async (path: string) => {
+    .option('--engine-log <file>', 'log of the engine, for the size of its KV cache')
+    .option('--block-size <n>', 'tokens in a block of that cache', positiveInteger, 16)
+    .action(async (path: string, flags: { engineLog?: string; blockSize: number }) => {
       const { fitReport } = await import('./timing-fit.js');
-      process.stdout.write(fitReport(path));
+      process.stdout.write(fitReport(path, flags.engineLog, flags.blockSize));
     });
   return command;
 }

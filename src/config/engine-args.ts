@@ -13,6 +13,10 @@ const DTYPES = [
   'aic_comm_dtype',
 ] as const;
 
+/** How a pass with prompts and decodes is timed. */
+const MIXED = { type: 'choice', choices: ['serial', 'fused'], null: unset } as const;
+const WEIGHT_FORMATS = ['bfloat16', 'fp8', 'fp8_static', 'fp8_block', 'int8_wo', 'int4_wo', 'nvfp4'];
+
 const count = { type: 'uint', null: unset } as const;
 const bandwidth = { type: 'float', min: 0, null: unset } as const;
 const port = { type: 'uint', max: 65535, null: unset } as const;
@@ -50,6 +54,7 @@ const COMMON_FIELDS: FieldRules = {
   aic_nextn: { type: 'uint', min: 1, max: 5, null: unset },
   aic_nextn_accept_rates: text,
   aic_mtp_seed: { type: 'u64' },
+  aic_mixed: MIXED,
   gpu_memory_utilization: fraction,
   mem_fraction_static: fraction,
   free_gpu_memory_fraction: fraction,
@@ -91,7 +96,15 @@ const COMMON_FIELDS: FieldRules = {
       gpu: text,
       model: text,
       tp: { type: 'uint', min: 1, null: unset },
-      dtype: { type: 'choice', choices: ['bfloat16', 'fp8', 'int8_wo', 'int4_wo', 'nvfp4'], null: unset },
+      dp: { type: 'uint', min: 1, null: unset },
+      moe_tp: { type: 'uint', min: 1, null: unset },
+      ep: { type: 'uint', min: 1, null: unset },
+      engine_version: text,
+      mixed: MIXED,
+      p2p: { type: 'bool' },
+      link_gbps: { type: 'float', min: 0.001, null: unset },
+      dtype: { type: 'choice', choices: WEIGHT_FORMATS, null: unset },
+      moe_dtype: { type: 'choice', choices: [...WEIGHT_FORMATS, 'w4a16_mxfp4'], null: unset },
       kv_dtype: { type: 'choice', choices: ['bfloat16', 'fp8', 'int8'], null: unset },
       path: text,
       prefill: { type: 'any' },
@@ -182,8 +195,9 @@ function resolve(
   };
   const offloads = offload.g2Blocks > 0 || offload.g3Blocks > 0 || offload.g4;
   const role = values.is_prefill ? 'prefill' : values.is_decode ? 'decode' : 'aggregated';
-  const attentionRanks = pick('aic_attention_dp_size', 1);
-  const timing = readTiming(values.timing as FieldValues | undefined, json.get('timing'), ofTiming);
+  const timing = readTiming(values, json.get('timing'), ofTiming);
+  const attentionRanks =
+    timing?.type === 'roofline' ? timing.attentionDataParallel : pick('aic_attention_dp_size', 1);
   return {
     given: values,
     type,

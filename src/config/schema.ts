@@ -1,7 +1,7 @@
 import { engineFields } from './engine-args.js';
 import type { EngineType } from './engine-type.js';
 import type { FieldRule, FieldRules } from './fields.js';
-import { OVERHEAD_FIELDS } from './overheads.js';
+import { OVERHEAD_FIELDS, TYPICAL } from './overheads.js';
 import { ROUTER_FIELDS } from './router-config.js';
 
 /** A JSON Schema, or a part of one. */
@@ -21,7 +21,7 @@ export function timingSchema(): Schema {
 }
 
 export function overheadSchema(): Schema {
-  return objectSchema(OVERHEAD_FIELDS, []);
+  return { anyOf: [objectSchema(OVERHEAD_FIELDS, []), { const: TYPICAL }] };
 }
 
 function objectSchema(fields: FieldRules, required: readonly string[]): Schema {

@@ -4,10 +4,33 @@ import { JsonNumber, type JsonValue } from './json.js';
 
 type Coefficients = readonly [number, number, number];
 
+/** A model on GPUs of a data sheet; number formats are the model's own where none are given. */
+interface RooflineArgs {
+  type: 'roofline';
+  gpu: string;
+  model: string;
+  tensorParallel: number;
+  /** Ranks of attention, and how experts are spread; all GPUs share each expert where neither is given. */
+  attentionDataParallel: number;
+  moeTensorParallel: number | undefined;
+  moeExpertParallel: number | undefined;
+  dtype: string | undefined;
+  moeDtype: string | undefined;
+  kvDtype: string | undefined;
+  /** Whether GPUs on PCIe reach each other's memory, and GB/s of the link in place of the data sheet's. */
+  peerToPeer: boolean | undefined;
+  linkGbps: number | undefined;
+  /** What the size of the KV cache depends on beside the model and the GPU. */
+  memoryShare: number | undefined;
+  /** Whether a pass with prompts and decodes is one, and not the sum of two. */
+  isFused: boolean;
+  engineVersion: string | undefined;
+}
+
 /** Timing from first principles, from coefficients, or from measured passes in a file. */
 export type TimingArgs =
   | { type: 'fitted'; prefill: Coefficients; decode: Coefficients }
-  | { type: 'roofline'; gpu: string; model: string; tensorParallel: number; dtype: string; kvDtype: string }
+  | RooflineArgs
   | { type: 'table'; path: string };
 
 /** One model on one kind of GPU, as AI Configurator tables are asked about it. */
@@ -28,6 +51,8 @@ export interface AicArgs {
     comm: string | undefined;
   };
   draftTokens: number;
+  /** Whether a pass with prompts and decodes is one, and not the sum of two as in the reference. */
+  isFused: boolean;
   /** Part of the GPU's memory for the KV cache, and what else its estimate reads. */
   kvFraction: number;
   blockTokens: number;
@@ -36,10 +61,11 @@ export interface AicArgs {
 
 /** Reads the `timing` of an engine. @param json the object as written, for its lists */
 export function readTiming(
-  values: FieldValues | undefined,
+  engine: FieldValues,
   json: JsonValue | undefined,
   where: string,
 ): TimingArgs | undefined {
+  const values = engine.timing as FieldValues | undefined;
   const coefficients = (name: string): Coefficients => {
     const list = json instanceof Map ? json.get(name) : undefined;
     if (!Array.isArray(list) || list.length !== 3 || !list.every((value) => value instanceof JsonNumber))
@@ -57,8 +83,17 @@ export function readTiming(
         gpu: need('gpu', 'roofline'),
         model: need('model', 'roofline'),
         tensorParallel: (values.tp as number | undefined) ?? 1,
-        dtype: (values.dtype as string | undefined) ?? 'bfloat16',
-        kvDtype: (values.kv_dtype as string | undefined) ?? 'bfloat16',
+        attentionDataParallel: ((values.dp ?? engine.dp_size) as number | undefined) ?? 1,
+        moeTensorParallel: values.moe_tp as number | undefined,
+        moeExpertParallel: values.ep as number | undefined,
+        dtype: values.dtype as string | undefined,
+        moeDtype: values.moe_dtype as string | undefined,
+        kvDtype: values.kv_dtype as string | undefined,
+        peerToPeer: values.p2p as boolean | undefined,
+        linkGbps: values.link_gbps as number | undefined,
+        isFused: values.mixed === 'fused',
+        memoryShare: memoryShare(engine),
+        engineVersion: values.engine_version as string | undefined,
       };
     case 'table':
       return { type: 'table', path: need('path', 'table') };
@@ -67,6 +102,12 @@ export function readTiming(
     default:
       return undefined;
   }
+}
+
+/** Part of the GPU's memory that the engine may take, by the name that each engine has for it. */
+function memoryShare(engine: FieldValues): number | undefined {
+  const names: Record<string, string> = { sglang: 'mem_fraction_static', trtllm: 'free_gpu_memory_fraction' };
+  return engine[names[engine.engine_type as string] ?? 'gpu_memory_utilization'] as number | undefined;
 }
 
 const DEFAULT_SYSTEM = 'h200_sxm';
@@ -100,6 +141,7 @@ export function readAic(values: FieldValues): AicArgs | undefined {
       comm: text('aic_comm_dtype'),
     },
     draftTokens: (values.aic_nextn as number | undefined) ?? 0,
+    isFused: values.aic_mixed === 'fused',
     kvFraction: (fractions[backend] ?? values.gpu_memory_utilization ?? 0.9) as number,
     blockTokens: (values.block_size as number | undefined) || (blocks[backend] ?? 64),
     maxBatchedTokens: (values.max_num_batched_tokens as number | undefined) ?? 8192,
@@ -130,6 +172,7 @@ export function estimatorArgs(
       comm: text('aicCommDtype'),
     },
     draftTokens: (tables.aicNextn as number | undefined) ?? 0,
+    isFused: false,
     kvFraction: 0.9,
     blockTokens: 64,
     maxBatchedTokens: 8192,

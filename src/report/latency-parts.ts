@@ -150,10 +150,29 @@ function queuedMs(parts: LatencyParts): number {
   return parts.router_queue + parts.worker_queue + parts.decode_room + parts.decode_queue;
 }
 
+/** Mean time to the first token between the boundaries that people measure at, in milliseconds. */
+export interface FirstTokenParts {
+  client_to_server: number;
+  /** Until a worker first begins with it. */
+  queue: number;
+  schedule_to_first_token: number;
+  /** From the engine to the client. */
+  response: number;
+  /** In the client. */
+  client: number;
+}
+
+/** Most parts do not occur in most requests. */
+function addTo(sum: ExactSum, ms: number): void {
+  if (ms !== 0) sum.add(ms);
+}
+
 /** Means of the parts over requests. */
 export class PartMeans {
   private count = 0;
   private readonly sums = PARTS.map(() => new ExactSum());
+  /** Times to the first token: before the router, until scheduled, to the engine's first token, on the way back. */
+  private readonly untilFirst = Array.from({ length: 4 }, () => new ExactSum());
   private readonly parts = noParts();
 
   /** @returns the time in queues and out of service, in milliseconds */
@@ -161,15 +180,49 @@ export class PartMeans {
     const { sums, parts } = this;
     split(outcome, parts);
     this.count++;
-    for (let part = 0; part < PARTS.length; part++) {
-      const ms = parts[PARTS[part]];
-      if (ms !== 0) sums[part].add(ms);
-    }
+    for (let part = 0; part < PARTS.length; part++) addTo(sums[part], parts[PARTS[part]]);
+    this.addFirstToken(outcome);
     return queuedMs(parts) + parts.preemption;
   }
 
+  private addFirstToken({
+    arrivalMs,
+    readyMs,
+    stages,
+    firstAdmitMs,
+    firstTokenMs,
+    deliveryMs,
+  }: RequestOutcome): void {
+    const { untilFirst } = this;
+    const ready = later(arrivalMs, readyMs);
+    const admitted = stages?.prefillWorker == null ? firstAdmitMs : stages.prefillAdmitMs;
+    const begun = later(ready, admitted);
+    const first = later(begun, firstTokenMs - deliveryMs);
+    addTo(untilFirst[0], ready - arrivalMs);
+    addTo(untilFirst[1], begun - ready);
+    addTo(untilFirst[2], first - begun);
+    addTo(untilFirst[3], firstTokenMs - first);
+  }
+
+  /** @param clientMs part of the way back that is the client's own */
+  firstTokenParts(clientMs: number): FirstTokenParts {
+    const [ready, queue, engine, delivery] = this.untilFirst.map(({ value }) =>
+      this.count > 0 ? value / this.count : 0,
+    );
+    const client = Math.min(clientMs, delivery);
+    return {
+      client_to_server: ready,
+      queue,
+      schedule_to_first_token: engine,
+      response: delivery - client,
+      client,
+    };
+  }
+
   copy(): PartMeans {
-    return Object.assign(new PartMeans(), { count: this.count, sums: this.sums.map((sum) => sum.copy()) });
+    const copies = (sums: readonly ExactSum[]) => sums.map((sum) => sum.copy());
+    const { count, sums, untilFirst } = this;
+    return Object.assign(new PartMeans(), { count, sums: copies(sums), untilFirst: copies(untilFirst) });
   }
 
   get means(): LatencyParts {

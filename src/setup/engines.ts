@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import type { EngineArgs } from '../config/engine-type.js';
 import { InputError } from '../config/input-error.js';
 import { readRouterPolicy } from '../config/router-policy.js';
+import type { Liberties } from '../config/scenario/liberties.js';
 import type { Scenario } from '../config/scenario/scenario.js';
 import type { AicArgs, TimingArgs } from '../config/timing-args.js';
 import type { EngineKind } from '../engine/kind.js';
 import type { PrefillEstimator } from '../router/prefill-load.js';
 import type { Routing } from '../router/router.js';
 import { AicError } from '../timing/aic/aic-error.js';
-import { aicTiming } from '../timing/aic/aic-timing.js';
 import { kvValuesPerToken } from '../timing/aic/model.js';
 import { aicModel, openEstimator } from '../timing/aic/open.js';
 import { formatCost } from '../timing/aic/quant.js';
@@ -19,16 +19,21 @@ import { fittedTiming } from '../timing/fitted.js';
 import { GridTiming } from '../timing/grid.js';
 import { readTable, TableError } from '../timing/read-table.js';
 import { RememberedTiming } from '../timing/remembered.js';
-import { rooflineBlocks, rooflineKvBytes, rooflineOptions } from '../timing/roofline/open.js';
+import { rooflineBlocks, rooflineKvBytes } from '../timing/roofline/capacity.js';
+import type { Substitution } from '../timing/roofline/filled.js';
+import { rooflineOptions } from '../timing/roofline/open.js';
 import { RooflineTiming } from '../timing/roofline/roofline.js';
 import { polynomialTiming, type TimingModel } from '../timing/timing-model.js';
 import { ENGINES, kindOf, ROUTERS } from './kinds.js';
+import { tableTiming } from './table-timing.js';
 
 /** An engine whose KV pool has its size, and its timing model. */
 interface Stage {
   kind: EngineKind;
   args: EngineArgs;
   timing: TimingModel;
+  /** What was used where tables have no row, so far; undefined where nothing is. */
+  substitutions?: (() => Substitution[]) | undefined;
 }
 
 type TimedEngine = Omit<Stage, 'kind'>;
@@ -49,7 +54,7 @@ export function resolveEngines(scenario: Scenario, warnings: string[]): Resolved
     const stages = engines
       .map((engine) => ({
         kind: kindOf(ENGINES, engine.type.name),
-        ...resolveEngine(engine, folder, warnings),
+        ...resolveEngine(engine, folder, scenario.liberties, warnings),
       }))
       .map((stage) => (scenario.kvOffload ? withTiers(stage, folder) : stage));
     if (!scenario.kvOffload && engines.some(({ offload }) => offload.g2Blocks > 0))
@@ -88,14 +93,19 @@ export function systemsFolder(given: string | undefined): string {
   return given ?? process.env.DYNOSIM_AIC_SYSTEMS ?? join(cacheFolder(), 'aiconfigurator', 'systems');
 }
 
-function resolveEngine(engine: EngineArgs, folder: string, warnings: string[]): TimedEngine {
+function resolveEngine(
+  engine: EngineArgs,
+  folder: string,
+  { fillsTables }: Liberties,
+  warnings: string[],
+): TimedEngine {
   const { aic, timing } = engine;
   if (timing?.type === 'roofline') return rooflineStage(engine, timing, folder);
   if (timing?.type === 'table') return { args: engine, timing: new RememberedTiming(readTable(timing.path)) };
   if (timing?.type === 'fitted') return { args: engine, timing: fittedTiming(timing) };
   if (!aic) return { args: engine, timing: gridTiming(engine.timingGridPath, warnings) };
   const args = engine.estimatesBlocks ? { ...engine, gpuBlocks: capacity(aic, folder) } : engine;
-  return { args, timing: new RememberedTiming(aicTiming(openEstimator(folder, checked(aic)))) };
+  return { args, ...tableTiming(folder, checked(aic), fillsTables, warnings) };
 }
 
 /** An engine with its lower cache tiers, whose transfers need the size of a block. */
@@ -129,9 +139,15 @@ function rooflineStage(
   timing: Extract<TimingArgs, { type: 'roofline' }>,
   folder: string,
 ): TimedEngine {
-  const options = rooflineOptions(timing, folder);
-  const gpuBlocks = engine.estimatesBlocks ? rooflineBlocks(options, engine.blockTokens) : engine.gpuBlocks;
-  return { args: { ...engine, gpuBlocks }, timing: new RooflineTiming(options) };
+  const options = rooflineOptions(timing, folder, engine.type.name);
+  const { blockTokens, maxBatchedTokens, maxSequences } = engine;
+  const { memoryShare, engineVersion } = timing;
+  const asked = { blockTokens, maxBatchedTokens, maxSequences, memoryShare, engineVersion };
+  const gpuBlocks = engine.estimatesBlocks ? rooflineBlocks(options, asked) : engine.gpuBlocks;
+  return {
+    args: { ...engine, gpuBlocks },
+    timing: new RooflineTiming({ ...options, isFused: timing.isFused }),
+  };
 }
 
 /** KV blocks of one rank by what the GPU holds. */

@@ -21,6 +21,7 @@ import { FrontendSource } from '../workload/frontend.js';
 import type { Workload } from '../workload/load.js';
 import { type ResolvedEngines, resolveEngines } from './engines.js';
 import { scenarioOf } from './scenario.js';
+import { substitutionWarning } from './table-timing.js';
 import { openWorkload } from './workload.js';
 
 /** Makes what hears of the passes of a stage. */
@@ -165,7 +166,11 @@ class Opening {
     const resultOf = (collector: Collector, use: WorkerUse) => {
       const wallTimeMs = (settings.hostMs?.() ?? 0) - startMs;
       if (scenario.given.has('overheads')) use.sections.overheads = overheadsJson(overheads);
-      const { report, course } = buildReport(collector, use, wallTimeMs, warnings, isOpenLoop);
+      use.sections.ttft_parts_ms = collector.latencyParts.firstTokenParts(overheads.clientMs);
+      const substituted = engines.stages.flatMap(({ substitutions }) => substitutions?.() ?? []);
+      const told = substituted.length > 0 ? [...warnings, substitutionWarning(substituted)] : warnings;
+      if (substituted.length > 0) use.sections.timing = { substituted };
+      const { report, course } = buildReport(collector, use, wallTimeMs, told, isOpenLoop);
       if (scenario.rules.semantics === 'dynamo-1.6') addCurrentKeys(report, collector, use);
       report.scenario = new ExactJson(scenarioJson(scenario));
       return resultWith(report, collector, course, pictures ? pools : undefined);

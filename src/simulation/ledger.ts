@@ -126,19 +126,21 @@ export class Ledger {
 
   /** Tells the times that the client sees, where those of the engine are not the same. @returns the engine's first gap */
   private addOverheads(outcome: RequestOutcome): number {
-    const { frontendMs, tokenizeMsPerToken, firstTokenMs } = this.options.overheads;
+    const { frontendMs, tokenizeMsPerToken, firstTokenMs, clientMs } = this.options.overheads;
     outcome.readyMs = outcome.arrivalMs + frontendMs + tokenizeMsPerToken * outcome.inputTokens;
     const gapMs = outcome.secondTokenMs - outcome.firstTokenMs;
-    if (firstTokenMs === 0 || outcome.outputTokens === 0) return gapMs;
-    outcome.deliveryMs = firstTokenMs;
-    outcome.firstTokenMs += firstTokenMs;
+    const deliveryMs = firstTokenMs + clientMs;
+    if (deliveryMs === 0 || outcome.outputTokens === 0) return gapMs;
+    outcome.deliveryMs = deliveryMs;
+    outcome.firstTokenMs += deliveryMs;
     outcome.secondTokenMs = Math.max(outcome.secondTokenMs, outcome.firstTokenMs);
     outcome.lastTokenMs = Math.max(outcome.lastTokenMs, outcome.firstTokenMs);
     return gapMs;
   }
 
   private replaceGap(outcome: RequestOutcome, gapMs: number, collector: Collector): void {
-    if (this.options.overheads.firstTokenMs === 0 || outcome.outputTokens < 2) return;
+    const { firstTokenMs, clientMs } = this.options.overheads;
+    if (firstTokenMs + clientMs === 0 || outcome.outputTokens < 2) return;
     collector.gaps.replace(gapMs, outcome.secondTokenMs - outcome.firstTokenMs);
   }
 

@@ -55,4 +55,21 @@ describe('pass clock', () => {
     expect(slow.decodeMs(1, 1, 1)).toBe(1);
     expect(slow.prefillMs(1, 10, 0)).toBe(0);
   });
+
+  it('adds what decoding takes beside prompts, or what it makes one pass longer', () => {
+    const serial: TimingModel = {
+      readsContext: true,
+      prefillMs: (batch, tokens) => 10 + batch * tokens,
+      decodeMs: (batch) => 20 + batch,
+    };
+    const fused: TimingModel = {
+      ...serial,
+      mixedMs: ({ batch, newTokens }, decodes) => 10 + batch * newTokens + decodes,
+    };
+    const prompts = { batch: 2, inputTokens: 30, prefixTokens: 10 };
+    const clock = new PassClock(fused, 1, 1, 64, 100);
+    expect([clock.isFused, new PassClock(serial, 1, 1, 64, 100).isFused]).toEqual([true, false]);
+    expect(clock.decodeBesideMs(prompts, 3, 300)).toBeCloseTo(3, 9);
+    expect(clock.decodeBesideMs(prompts, 0, 300)).toBeCloseTo(0, 9);
+  });
 });

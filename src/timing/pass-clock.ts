@@ -109,6 +109,27 @@ export class PassClock {
     return this.predictDecode(batch, activeBlocks * this.blockTokens, contextTokens);
   }
 
+  /** Whether a pass with prompts and decodes is one, and not the sum of two. */
+  get isFused(): boolean {
+    return this.model.mixedMs !== undefined;
+  }
+
+  /**
+   * What requests that decode add to the prompts of their pass, where a pass is one.
+   * @param prompts as for `prefillMs`
+   */
+  decodeBesideMs(
+    prompts: { batch: number; inputTokens: number; prefixTokens: number },
+    decodes: number,
+    contextTokens: number,
+  ): number {
+    const { batch, inputTokens, prefixTokens } = prompts;
+    const part = { batch, newTokens: Math.max(0, inputTokens - prefixTokens), prefixTokens };
+    const ms = this.model.mixedMs!(part, decodes, contextTokens);
+    const whole = this.toClock(atLeast(ms, 1), this.prefillRatio);
+    return Math.max(0, whole - this.prefillMs(batch, inputTokens, prefixTokens));
+  }
+
   /** As `decodeMs`, for engines that count tokens: those that all `batch` requests know. */
   decodeTokensMs(batch: number, tokens: number): number {
     const active = Math.min(tokens, this.totalTokens);

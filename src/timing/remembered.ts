@@ -9,7 +9,11 @@ export class RememberedTiming implements TimingModel {
   private readonly decodes = new Map<number, number>();
   private readonly prefills = new Map<number, Map<number, number>>();
 
-  constructor(private readonly model: Pick<TimingModel, 'prefillMs' | 'decodeMs'>) {}
+  readonly mixedMs: TimingModel['mixedMs'];
+
+  constructor(private readonly model: Pick<TimingModel, 'prefillMs' | 'decodeMs' | 'mixedMs'>) {
+    this.mixedMs = model.mixedMs?.bind(model);
+  }
 
   prefillMs(batch: number, newTokens: number, prefixTokens: number): number {
     const shape = batch * TOKEN_LIMIT + newTokens;

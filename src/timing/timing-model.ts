@@ -7,6 +7,18 @@ export interface TimingModel {
   /** @param newTokens tokens to compute per request (mean, floored) */
   prefillMs(batch: number, newTokens: number, prefixTokens: number): number;
   decodeMs(batch: number, activeTokens: number, contextTokens: number, totalTokens: number): number;
+  /**
+   * A pass that computes prompts and lets other requests decode at once; without it the two times are added, as in the
+   * reference.
+   */
+  readonly mixedMs?: ((prompts: PromptPart, decodes: number, contextTokens: number) => number) | undefined;
+}
+
+/** The prompts of a pass: how many, and means of their new and known tokens. */
+export interface PromptPart {
+  batch: number;
+  newTokens: number;
+  prefixTokens: number;
 }
 
 /** The reference's default (`common/perf_model.rs`): prefill by tokens, decode by KV occupancy. */

@@ -22,9 +22,12 @@ export interface Liberties {
   bypasses: boolean;
   /** A transfer bandwidth of 0 for none, as the documentation of the reference says; its code fails. */
   transfersAtOnce: boolean;
+  /** Times that tables have no row for, from other tables and formulas. */
+  fillsTables: boolean;
 }
 
-export function libertiesOf({ beyondReference }: Rules): Liberties {
+/** @param isStrict whether tables must have every row all the same */
+export function libertiesOf({ beyondReference }: Rules, isStrict: boolean): Liberties {
   return {
     splitsAnyEngine: beyondReference,
     splitsUnequalBlocks: beyondReference,
@@ -36,5 +39,6 @@ export function libertiesOf({ beyondReference }: Rules): Liberties {
     capsPlanned: beyondReference,
     bypasses: beyondReference,
     transfersAtOnce: beyondReference,
+    fillsTables: beyondReference && !isStrict,
   };
 }

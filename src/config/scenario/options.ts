@@ -1,6 +1,7 @@
 import { suggestion } from '../fields.js';
 import { InputError } from '../input-error.js';
 import { JsonNumber, type JsonObject, type JsonValue, readJson } from '../json.js';
+import { TYPICAL } from '../overheads.js';
 import { camelCase, type Names } from './names.js';
 import { type Options, optionName, type Setting } from './setting.js';
 import type {
@@ -85,8 +86,10 @@ function checkControl(name: string, value: unknown): void {
 /** The value of a setting as JSON; objects may also be given as JSON text. */
 export function settingJson(value: unknown, { rule }: Setting, where: string): JsonValue {
   if (rule.type !== 'json' || typeof value !== 'string') return jsonOf(value, where);
-  // The planner's settings may be the path of a file.
-  return rule.of === 'planner' && !value.trimStart().startsWith('{') ? value : readJson(value, where);
+  // The planner's settings may be the path of a file, and overheads have a name.
+  const isName =
+    rule.of === 'overheads' ? value === TYPICAL : rule.of === 'planner' && !value.trimStart().startsWith('{');
+  return isName ? value : readJson(value, where);
 }
 
 /** A value of JavaScript as JSON, its numbers exact. @throws {InputError} for what JSON does not have */

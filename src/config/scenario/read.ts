@@ -49,9 +49,9 @@ export function readScenarioOf(kinds: Kinds, json: JsonValue, names: Names): Sce
   const workload = { ...load, isSynthetic: isSynthetic(load) };
   const { semantics, beyondReference = false, check = false } = read(RULES);
   const rules = { semantics, beyondReference };
-  const liberties = libertiesOf(rules);
   const fleet = read(FLEET);
-  const { timing, overheads, aicSystems } = read(TIMING);
+  const { timing, overheads, aicSystems, strictTiming = false } = read(TIMING);
+  const liberties = libertiesOf(rules, strictTiming);
   const scenario: Scenario = {
     workload,
     stages: readStages(fleet, timing, { engines: kinds.engines, liberties, names }),

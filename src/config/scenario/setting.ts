@@ -14,7 +14,7 @@ type SettingRule =
   | { type: 'kind'; of: KindList }
   /** A path or several. */
   | { type: 'paths' }
-  /** An object with fields of its own, in flags as JSON text; `planner` may also be the path of a file. */
+  /** An object with fields of its own, in flags as JSON text; `planner` may also be the path of a file, `overheads` a name. */
   | { type: 'json'; of: 'engine' | 'router' | 'timing' | 'overheads' | 'planner' };
 
 /** What decides whether a setting has an effect. */

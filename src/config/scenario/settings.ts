@@ -253,7 +253,7 @@ export const TIMING = [
     key: 'overheads',
     rule: { type: 'json', of: 'overheads' },
     value: '<json>',
-    help: 'time around the GPUs: frontend_ms, tokenize_ms_per_token, step_ms, step_ms_per_sequence, first_token_ms',
+    help: 'time around the GPUs: frontend_ms, tokenize_ms_per_token, step_ms, step_ms_per_sequence, first_token_ms, client_ms; or typical',
   },
   {
     key: 'aic_systems',
@@ -264,6 +264,15 @@ export const TIMING = [
       !engines.some(({ aic }) => aic) &&
       !given.has('aic_backend') &&
       'no engine takes its timing from AI Configurator',
+  },
+  {
+    key: 'strict_timing',
+    rule: flag,
+    help: 'with --beyond-reference: refuse what tables have no row for, instead of filling it',
+    idle: (facts) =>
+      facts.engines.every(({ aic }) => !aic)
+        ? 'no engine takes its timing from AI Configurator'
+        : needs('beyond_reference')(facts),
   },
 ] as const satisfies readonly Setting[];
 

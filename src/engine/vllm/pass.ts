@@ -61,7 +61,11 @@ export class Pass {
 
   /** Whether this pass computes the rest of a prompt and emits the first token with it. */
   emits(slot: number): boolean {
-    if (!this.promptsEmit) return false;
+    return this.promptsEmit && this.endsPrompt(slot);
+  }
+
+  /** Whether this pass computes the rest of a prompt. */
+  endsPrompt(slot: number): boolean {
     const { requests } = this;
     const isFirst = requests.length[slot] === requests.promptTokens[slot];
     return isFirst && requests.scheduledPass[slot] === this.number && requests.scheduledPrompt[slot] > 0;
@@ -104,9 +108,27 @@ export class Pass {
 
   /** Time of the prompts of this pass. */
   prefillMs(clock: PassClock): number {
-    const { prompts } = this;
-    if (prompts === 0) return 0;
-    const input = Math.floor(this.promptTokens / prompts);
-    return clock.prefillMs(prompts, input, Math.floor(this.prefixTokens / prompts));
+    if (this.prompts === 0) return 0;
+    const { batch, inputTokens, prefixTokens } = this.promptPart;
+    return clock.prefillMs(batch, inputTokens, prefixTokens);
+  }
+
+  /** The prompts of this pass, with floored means. */
+  get promptPart(): { batch: number; inputTokens: number; prefixTokens: number } {
+    const { prompts: batch } = this;
+    return {
+      batch,
+      inputTokens: Math.floor(this.promptTokens / batch),
+      prefixTokens: Math.floor(this.prefixTokens / batch),
+    };
+  }
+
+  get hasPrompts(): boolean {
+    return this.prompts > 0;
+  }
+
+  /** Time that decoding adds to the prompts where a pass is one. @param decodes requests that no prompt gives a token */
+  decodeBesideMs(clock: PassClock, decodes: number, contextTokens: number): number {
+    return clock.decodeBesideMs(this.promptPart, decodes, contextTokens);
   }
 }

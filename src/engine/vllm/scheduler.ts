@@ -548,6 +548,8 @@ export class VllmScheduler implements FleetCore {
     let ready = this.groupIsScheduled ? group.size : 0;
     let tokens = this.groupIsScheduled ? group.lengthSum : 0;
     let decoding = ready;
+    /** Requests that decode although their prompt ends in this pass. */
+    let firsts = 0;
     for (let i = group.size; i < running.length; i++) {
       const slot = running[i];
       const length = requests.length[slot];
@@ -556,11 +558,15 @@ export class VllmScheduler implements FleetCore {
       if (this.pass.emits(slot)) continue;
       decoding++;
       tokens += length;
+      if (this.clock.isFused && this.pass.endsPrompt(slot)) firsts++;
     }
     this.readyCount = ready;
     if (decoding === 0 || options.role === 'prefill')
       return startMs > this.passStartMs ? startMs + overheadMs : startMs;
-    const decodeMs = options.rules.decodeMs(this.clock, decoding, tokens, this.pool.active);
+    const decodeMs =
+      this.clock.isFused && this.pass.hasPrompts
+        ? this.pass.decodeBesideMs(this.clock, decoding - firsts, Math.floor(tokens / decoding))
+        : options.rules.decodeMs(this.clock, decoding, tokens, this.pool.active);
     return startMs + (decodeMs + overheadMs);
   }
 

@@ -3,7 +3,7 @@ import type { NativeTimes } from '../../planner/reference/engine-models.js';
 import type { EngineRole } from '../../planner/reference/perf/engine-model.js';
 import type { Work } from '../../planner/reference/perf/work.js';
 import { AicError } from '../../timing/aic/aic-error.js';
-import type { AicEstimator } from '../../timing/aic/estimator.js';
+import type { PassEstimator } from '../../timing/aic/estimator.js';
 import { openEstimator } from '../../timing/aic/open.js';
 import { DEFAULT_VERSIONS } from '../../timing/aic/versions.js';
 
@@ -39,7 +39,7 @@ export function plannerTimes({ perfModel }: PlannerConfig, draftTokens: number, 
 }
 
 /** Ranks of a worker end together. */
-function slowest(estimator: AicEstimator, ranks: readonly Work[]): number | undefined {
+function slowest(estimator: PassEstimator, ranks: readonly Work[]): number | undefined {
   try {
     return Math.max(...ranks.map((work) => passMs(estimator, work)));
   } catch (error) {
@@ -48,7 +48,7 @@ function slowest(estimator: AicEstimator, ranks: readonly Work[]): number | unde
   }
 }
 
-function passMs(estimator: AicEstimator, work: Work): number {
+function passMs(estimator: PassEstimator, work: Work): number {
   const { prefillRequests, prefillTokens, prefillCachedTokens, decodeRequests, decodeTokens } = work;
   const context = decodeRequests > 0 ? Math.floor(decodeTokens / decodeRequests) : 0;
   if (prefillTokens === 0) return decodeRequests > 0 ? estimator.decodeMs(decodeRequests, context) : 0;

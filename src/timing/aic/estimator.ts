@@ -1,17 +1,21 @@
 import { AicError } from './aic-error.js';
-import { AttentionTables } from './attention.js';
-import type { Database } from './database.js';
-import { Exchange } from './exchange.js';
-import { GemmTable } from './gemm.js';
 import { type OpListOptions, opList, type Phase } from './op-lists.js';
 import type { Leaf, Op } from './ops.js';
 
 /** A pass as the operations see it: input rows, sequences, their new and their known tokens. */
-interface Query {
+export interface Query {
   rows: number;
   batch: number;
   tokens: number;
   prefix: number;
+}
+
+/** Where the times of single operations come from. */
+export interface OpTimes {
+  /** What times come from, for messages. */
+  readonly source: string;
+  /** Milliseconds of an operation that happens once; NaN when nothing can be said. */
+  opMs(leaf: Leaf, query: Query): number;
 }
 
 export interface OpLatency {
@@ -19,18 +23,16 @@ export interface OpLatency {
   ms: number;
 }
 
-const NO_SLICES = new Map();
 /** The output head sees the last token of each prompt alone. */
-const CONTEXT_LOGITS = 'context_logits_gemm';
+export const CONTEXT_LOGITS = 'context_logits_gemm';
 /** Tokens between two decode steps that are asked about. */
 const STRIDE = 32;
 
-/** Time of engine passes from collected tables (`aiconfigurator-core` 0.11.0). */
-export class AicEstimator {
+/** Time of engine passes as the sum of their operations (`aiconfigurator-core` 0.11.0). */
+export class PassEstimator {
   readonly operations: Record<Phase, readonly Op[]>;
-  private readonly gemm: GemmTable;
-  private readonly attention: AttentionTables;
-  private readonly exchange: Exchange;
+  /** Which of them depend on more than the number of rows. */
+  private readonly sequential: Record<Phase, readonly boolean[]>;
   /** Times of what depends on the number of rows alone, by phase and rows; NaN for what does not. */
   private readonly byRows: Record<Phase, Map<number, Float64Array>> = {
     context: new Map(),
@@ -38,28 +40,14 @@ export class AicEstimator {
   };
 
   constructor(
-    private readonly database: Database,
+    private readonly times: OpTimes,
     private readonly options: OpListOptions,
   ) {
-    const { system, tables } = database;
-    const { model, quant, parallel, backend } = options;
-    const slices = (name: Parameters<typeof tables.get>[0]) => tables.get(name) ?? NO_SLICES;
     this.operations = { context: opList('context', options), generation: opList('generation', options) };
-    this.gemm = new GemmTable(slices('gemm'), system, {
-      compute: slices('computeScale'),
-      matrix: slices('scaleMatrix'),
-    });
-    this.attention = new AttentionTables(tables, system, quant, (bytes) => this.memoryMs(bytes));
-    this.exchange = new Exchange({
-      system,
-      model,
-      quant,
-      parallel,
-      backend,
-      allReduce: slices('customAllReduce'),
-      nccl: slices('nccl'),
-      moe: slices('moe'),
-    });
+    this.sequential = {
+      context: this.operations.context.map(dependsOnSequences),
+      generation: this.operations.generation.map(dependsOnSequences),
+    };
   }
 
   /** Milliseconds to prefill `batch` requests of `inputTokens` each, the first `prefix` of which are cached. */
@@ -103,7 +91,7 @@ export class AicEstimator {
     return total;
   }
 
-  /** The same, operation by operation. */
+  /** A pass operation by operation. */
   breakdown(phase: Phase, batch: number, tokens: number, prefix: number): OpLatency[] {
     const sequences = phase === 'context' ? batch : batch * (this.options.draftTokens + 1);
     const query =
@@ -123,20 +111,18 @@ export class AicEstimator {
       );
       byRows[phase].set(query.rows, known);
     }
+    const sequential = this.sequential[phase];
     let total = 0;
-    for (let i = 0; i < operations.length; i++) {
-      const op = operations[i];
-      total += dependsOnSequences(op) ? this.required(op, query, phase) : known[i];
-    }
+    for (let i = 0; i < operations.length; i++)
+      total += sequential[i] ? this.required(operations[i], query, phase) : known[i];
     return total;
   }
 
   private required(op: Op, query: Query, phase: Phase): number {
     const ms = this.opMs(op, query);
     if (!Number.isNaN(ms)) return ms;
-    const { system } = this.database;
     throw new AicError(
-      `AIC ${phase === 'context' ? 'prefill' : 'decode'} prediction failed: no data for ${op.name} (${JSON.stringify(op)}) on ${system.name} with ${this.options.backend}`,
+      `AIC ${phase === 'context' ? 'prefill' : 'decode'} prediction failed: no data for ${op.name} (${JSON.stringify(op)}) ${this.times.source}`,
     );
   }
 
@@ -157,43 +143,8 @@ export class AicEstimator {
   }
 
   private leafMs(leaf: Leaf, query: Query): number {
-    const raw = this.rawMs(leaf, query);
+    const raw = this.times.opMs(leaf, query);
     return Number.isNaN(raw) ? raw : Math.max(raw, 0) * leaf.count;
-  }
-
-  private rawMs(leaf: Leaf, { rows, batch, tokens, prefix }: Query): number {
-    const { hidden } = this.options.model;
-    switch (leaf.kind) {
-      case 'embedding':
-        return this.memoryMs(rows * hidden * 2);
-      case 'memory':
-        return this.memoryMs(leaf.bytesPerToken * rows);
-      case 'gemm': {
-        const m = leaf.name === CONTEXT_LOGITS ? batch : rows;
-        return this.gemm.latencyMs(leaf.mode, m, leaf.n, leaf.k, leaf.lowPrecisionInput);
-      }
-      case 'contextAttention':
-        return this.attention.contextMs(leaf, batch, tokens, prefix);
-      case 'generationAttention':
-        return this.attention.generationMs(leaf, batch, tokens);
-      case 'allReduce':
-        return this.exchange.allReduceMs(this.options.parallel.tensor, rows * hidden);
-      case 'p2p':
-        return 0;
-      case 'moe':
-        return this.exchange.moeMs(leaf.distribution, rows);
-      case 'dispatch':
-        return this.exchange.dispatchMs(leaf.isPre, rows);
-      case 'mlaBmm':
-        return this.attention.bmmMs(leaf, batch);
-      default:
-        return this.attention.latentMs(leaf, batch, tokens, prefix);
-    }
-  }
-
-  private memoryMs(bytes: number): number {
-    const { memoryBandwidth, memoryScaling, memoryLatencySeconds } = this.database.system;
-    return (bytes / (memoryBandwidth * memoryScaling) + memoryLatencySeconds) * 1000;
   }
 }
 

@@ -1,3 +1,4 @@
+import { type Collectives, dispatchMs } from './dispatch.js';
 import { Grid } from './grid.js';
 import type { ModelSpec } from './model.js';
 import type { Parallelism } from './parallelism.js';
@@ -21,7 +22,7 @@ export interface ExchangeOptions {
 }
 
 /** What GPUs do together: collectives, the way of tokens to experts, and the experts. Times in milliseconds. */
-export class Exchange {
+export class Exchange implements Collectives {
   private readonly grids = new Map<string, Grid | undefined>();
 
   constructor(private readonly options: ExchangeOptions) {}
@@ -39,14 +40,15 @@ export class Exchange {
   allReduceMs(gpus: number, size: number): number {
     const { system, allReduce } = this.options;
     if (gpus <= 1) return 0;
-    if (system.gpusPerNode === MANY_GPUS_PER_NODE && gpus > 4) return this.ncclMs('all_reduce', gpus, size);
+    if (system.gpusPerNode === MANY_GPUS_PER_NODE && gpus > 4) return this.gatherMs('all_reduce', gpus, size);
     const perNode = system.gpusPerNode;
     const grid = this.grid(allReduce, String(Math.min(gpus, perNode)));
     if (!grid) return NO_DATA;
     return grid.lookup([size], ([value]) => value) * this.spread(gpus, perNode);
   }
 
-  private ncclMs(operation: string, gpus: number, size: number): number {
+  /** A collective of NCCL. */
+  gatherMs(operation: string, gpus: number, size: number): number {
     const { nccl } = this.options;
     if (gpus <= 1) return 0;
     const start = `half|${operation}|`;
@@ -71,40 +73,8 @@ export class Exchange {
 
   /** Sends tokens to the experts, or their results back. */
   dispatchMs(isPre: boolean, tokens: number): number {
-    const { backend, parallel, model } = this.options;
-    const gpus = parallel.moeTensor * parallel.moeExpert;
-    const data = parallel.attentionData;
-    const attentionTensor = Math.max(Math.floor(gpus / data), 1);
-    const size = tokens * model.hidden;
-    const all = tokens * data * model.hidden;
-    const gather = () => this.ncclMs(isPre ? 'all_gather' : 'reduce_scatter', gpus, all);
-    if (backend === 'vllm')
-      return (attentionTensor > 1 ? this.allReduceMs(gpus, size) : 0) + (data > 1 ? gather() : 0);
-    if (backend === 'sglang') {
-      if (attentionTensor > 1 && data > 1)
-        return isPre
-          ? this.ncclMs('reduce_scatter', attentionTensor, size) + this.ncclMs('all_gather', gpus, all)
-          : this.ncclMs('reduce_scatter', gpus, all) + this.ncclMs('all_gather', attentionTensor, size);
-      if (attentionTensor > 1) return this.allReduceMs(gpus, size);
-      return data > 1 ? gather() : 0;
-    }
-    return this.trtllmDispatchMs(isPre, tokens, gpus, attentionTensor);
-  }
-
-  private trtllmDispatchMs(isPre: boolean, tokens: number, gpus: number, attentionTensor: number): number {
-    const { system, parallel, model, quant } = this.options;
-    const data = parallel.attentionData;
-    const size = tokens * model.hidden;
-    const reduce = () => this.allReduceMs(gpus, size);
-    const all = tokens * data * model.hidden;
-    if (system.smVersion !== 100) {
-      if (attentionTensor > 1) return reduce();
-      return data > 1 ? this.ncclMs(isPre ? 'all_gather' : 'reduce_scatter', gpus, all) : 0;
-    }
-    if (data <= 1) return attentionTensor > 1 ? reduce() : 0;
-    if (!isPre) return this.ncclMs('reduce_scatter', gpus, all);
-    const packing: Record<string, number> = { nvfp4: 0.25 + 0.25 / 8, fp8: 0.5, fp8_block: 0.5 };
-    return this.ncclMs('all_gather', gpus, tokens * data * (model.hidden * (packing[quant.moe] ?? 1)));
+    const { system } = this.options;
+    return dispatchMs({ ...this.options, isSm100: system.smVersion === 100 }, this, isPre, tokens);
   }
 
   /** The experts' products. @param tokens of one attention rank */

@@ -16,6 +16,8 @@ export interface ModelSpec {
   vocabulary: number;
   expertsPerToken: number;
   experts: number;
+  /** Layers at the start that have no experts. */
+  denseLayers: number;
   expertIntermediate: number;
   valueHeadSize: number;
   kvLoraRank: number;
@@ -23,6 +25,8 @@ export interface ModelSpec {
   /** First entry of the quantisation's weight blocks, where it has some. */
   weightBlockTokens: number;
   normalizesQueryKey: boolean;
+  /** Whether the output head is the embedding once more. */
+  tiesEmbeddings: boolean;
   isGptOss: boolean;
 }
 
@@ -84,12 +88,14 @@ export function readModel({ config: top }: ModelFiles, model: string): ModelSpec
     vocabulary: number('vocab_size'),
     expertsPerToken: number('num_experts_per_tok', 'top_k_experts'),
     experts: number('num_local_experts', 'n_routed_experts', 'num_experts'),
+    denseLayers: number('first_k_dense_replace'),
     expertIntermediate: number('moe_intermediate_size') || intermediate,
     valueHeadSize: number('v_head_dim') || headSize,
     kvLoraRank: number('kv_lora_rank') || 512,
     ropeHeadSize: number('qk_rope_head_dim') || 64,
     weightBlockTokens: Number((quantization?.weight_block_size as number[] | undefined)?.[0] ?? 128),
     normalizesQueryKey: QUERY_KEY_NORM.includes(architecture),
+    tiesEmbeddings: config.tie_word_embeddings === true,
     isGptOss: architecture === 'GptOssForCausalLM',
   };
 }

@@ -95,15 +95,7 @@ export function inferQuant(
   backend: string,
   overrides: QuantOverrides,
 ): QuantModes {
-  const given = Object.fromEntries(
-    (Object.keys(FORMATS) as (keyof QuantOverrides)[]).map((part) => [
-      part,
-      readOverride(part, overrides[part]),
-    ]),
-  ) as QuantOverrides;
-  const qc = (config.quantization_config ?? (config.text_config as JsonRecord)?.quantization_config) as
-    | JsonRecord
-    | undefined;
+  const qc = quantizationOf(config);
   const hq = hfQuant?.quantization as JsonRecord | undefined;
   const algo = algorithmOf(qc, hq);
   const kvAlgo = kvAlgorithmOf(qc, hq);
@@ -115,12 +107,34 @@ export function inferQuant(
     kvcache = 'fp8';
   }
   if (backend === 'vllm' && fmha === 'fp8') fmha = 'bfloat16';
+  return withOverrides({ gemm, moe, fmha, kvcache }, overrides);
+}
+
+/** Modes where a user set some. @throws {AicError} for an unknown format */
+export function withOverrides(own: QuantModes, overrides: QuantOverrides): QuantModes {
+  const given = Object.fromEntries(
+    (Object.keys(FORMATS) as (keyof QuantOverrides)[]).map((part) => [
+      part,
+      readOverride(part, overrides[part]),
+    ]),
+  ) as QuantOverrides;
   return {
-    gemm: given.gemm ?? gemm,
-    moe: given.moe ?? moe,
-    fmha: given.fmha ?? fmha,
-    kvcache: given.kvcache ?? kvcache,
+    gemm: given.gemm ?? own.gemm,
+    moe: given.moe ?? own.moe,
+    fmha: given.fmha ?? own.fmha,
+    kvcache: given.kvcache ?? own.kvcache,
   };
+}
+
+/** Format of the KV cache as a model's files give it; undefined where they say nothing of it. */
+export function writtenKvFormat(config: JsonRecord, hfQuant: JsonRecord | undefined): string | undefined {
+  return kvAlgorithmOf(quantizationOf(config), hfQuant?.quantization as JsonRecord | undefined);
+}
+
+function quantizationOf(config: JsonRecord): JsonRecord | undefined {
+  return (config.quantization_config ?? (config.text_config as JsonRecord)?.quantization_config) as
+    | JsonRecord
+    | undefined;
 }
 
 function firstText(...values: unknown[]): string | undefined {

@@ -1,74 +1,91 @@
-import { existsSync } from 'node:fs';
 import { AicError } from '../aic/aic-error.js';
-import { kvValuesPerToken, type ModelSpec, readModel } from '../aic/model.js';
-import { readModelFiles } from '../aic/model-files.js';
+import type { Parallelism } from '../aic/parallelism.js';
 import { formatCost } from '../aic/quant.js';
 import { findGpu, GPUS } from './gpus.js';
-import { type RooflineOptions, weightBytesPerGpu } from './roofline.js';
-import { KNOWN_MODELS, knownShape } from './shapes.js';
+import { findModel, type ModelFormats } from './models.js';
+import type { RooflineOptions } from './roofline.js';
 
 /** What a user names: a GPU, a model, how it is split and its number formats. */
 export interface RooflineQuestion {
   gpu: string;
   model: string;
   tensorParallel: number;
-  dtype: string;
-  kvDtype: string;
+  attentionDataParallel?: number | undefined;
+  moeTensorParallel?: number | undefined;
+  moeExpertParallel?: number | undefined;
+  /** Formats of the model's own files where none is given. */
+  dtype?: string | undefined;
+  moeDtype?: string | undefined;
+  kvDtype?: string | undefined;
+  peerToPeer?: boolean | undefined;
+  linkGbps?: number | undefined;
 }
 
-/** Part of the memory that an engine takes, and what of it activations and the runtime need, in bytes. */
-const MEMORY_SHARE = 0.9;
-const RUNTIME_BYTES = 2.5e9;
+const GIGA = 1e9;
 
 /**
  * Finds the GPU and the model.
  * @param systemsFolder packaged model descriptions, where there are some
+ * @param backend whose kernels run: vllm, sglang or trtllm
  * @throws {AicError} for an unknown GPU or model, naming the known ones
  */
-export function rooflineOptions(question: RooflineQuestion, systemsFolder: string): RooflineOptions {
+export function rooflineOptions(
+  question: RooflineQuestion,
+  systemsFolder: string,
+  backend = 'vllm',
+): RooflineOptions {
   const gpu = findGpu(question.gpu);
   if (!gpu)
     throw new AicError(
       `timing.gpu: no ${question.gpu}; known are ${GPUS.map(({ name }) => name).join(', ')}`,
     );
-  const { tensorParallel, dtype, kvDtype } = question;
-  const model = findModel(question.model, systemsFolder);
-  if (model.heads % tensorParallel !== 0)
+  const { model, formats } = findModel(question.model, systemsFolder, backend);
+  if (model.heads % question.tensorParallel !== 0)
     throw new AicError(
-      `timing.tp: must divide the ${model.heads} heads of ${question.model}, found ${tensorParallel}`,
+      `timing.tp: must divide the ${model.heads} heads of ${question.model}, found ${question.tensorParallel}`,
     );
-  const moe = formatCost('moe', dtype) ? dtype : 'bfloat16';
-  return { gpu, model, tensorParallel, quant: { gemm: dtype, moe, kvcache: kvDtype } };
+  const { peerToPeer, linkGbps } = question;
+  return {
+    gpu,
+    model,
+    backend,
+    draftTokens: 0,
+    quant: { ...quantOf(question, formats), fmha: 'bfloat16' },
+    parallel: parallelismOf(question, model.experts),
+    link: { peerToPeer, bandwidth: linkGbps === undefined ? undefined : linkGbps * GIGA },
+  };
 }
 
-function findModel(id: string, systemsFolder: string): ModelSpec {
-  const shape = existsSync(id) ? undefined : knownShape(id);
-  if (shape) return shape;
-  try {
-    return readModel(readModelFiles(systemsFolder, id), id);
-  } catch (error) {
-    if (!(error instanceof AicError) || existsSync(id)) throw error;
-    throw new AicError(
-      `timing.model: ${id} is neither a folder with a config.json nor a known model; known are ${KNOWN_MODELS.join(', ')}`,
-    );
-  }
+/**
+ * Formats as given, else the model's own. `fp8` means the model's own kind of it, and what is given for all leaves
+ * experts alone that have a format of their own.
+ */
+function quantOf(question: RooflineQuestion, own: ModelFormats): ModelFormats {
+  const kindOf = (given: string, own: string) => (given === 'fp8' && own.startsWith('fp8') ? own : given);
+  const { dtype, moeDtype, kvDtype } = question;
+  const gemm = dtype === undefined ? own.gemm : kindOf(dtype, own.gemm);
+  const expertsApart = own.moe !== own.gemm && own.gemm === 'bfloat16';
+  const moe = dtype === undefined || expertsApart ? own.moe : kindOf(dtype, own.moe);
+  return {
+    gemm,
+    moe: moeDtype ?? (formatCost('moe', moe) ? moe : 'bfloat16'),
+    kvcache: kvDtype ?? own.kvcache,
+  };
 }
 
-/** KV bytes of a token on each GPU. */
-export function rooflineKvBytes({ model, quant, tensorParallel }: RooflineOptions): number {
-  return kvValuesPerToken(model, tensorParallel) * formatCost('kvcache', quant.kvcache)!.bytes;
-}
-
-/** KV blocks that fit beside the weights. @throws {AicError} when the weights alone do not fit */
-export function rooflineBlocks(options: RooflineOptions, blockTokens: number): number {
-  const { gpu } = options;
-  const perToken = rooflineKvBytes(options);
-  const weights = weightBytesPerGpu(options);
-  const budget = gpu.memoryBytes * MEMORY_SHARE - weights - RUNTIME_BYTES;
-  const blocks = Math.floor(budget / perToken / blockTokens);
-  if (blocks < 1)
+/** @throws {AicError} for experts that cannot be spread so */
+function parallelismOf(question: RooflineQuestion, experts: number): Parallelism {
+  const { tensorParallel: tensor, attentionDataParallel: attentionData = 1 } = question;
+  const gpus = tensor * attentionData;
+  const moeExpert = question.moeExpertParallel ?? gpus / (question.moeTensorParallel ?? gpus);
+  const moeTensor = question.moeTensorParallel ?? gpus / moeExpert;
+  if (experts > 0 && moeTensor * moeExpert !== gpus)
     throw new AicError(
-      `timing: the weights (${(weights / 1e9).toFixed(1)} GB on each GPU) leave no room for KV in the ${gpu.memoryBytes / 1e9} GB of ${gpu.name}; raise tp`,
+      `timing: moe_tp * ep (${moeTensor} * ${moeExpert}) must equal tp * dp (${tensor} * ${attentionData})`,
     );
-  return blocks;
+  if (experts > 0 && (!Number.isInteger(moeTensor) || !Number.isInteger(moeExpert)))
+    throw new AicError(`timing.ep: must divide the ${gpus} GPUs of tp and dp, found ${moeExpert}`);
+  if (moeExpert > Math.max(experts, 1) && experts > 0)
+    throw new AicError(`timing.ep: must not exceed the ${experts} experts of the model, found ${moeExpert}`);
+  return { tensor, attentionData, moeTensor, moeExpert };
 }
