@@ -78,6 +78,7 @@ const cases = [
 ].filter(([, [file]]) => file.startsWith('--') || existsSync(file));
 
 function run(command, args) {
+  rmSync(reportPath, { force: true });
   const started = performance.now();
   const { status, stderr } = spawnSync(command, [...args, '--report-json', reportPath], {
     env: { ...process.env, DYN_LOG: 'error' },
@@ -104,7 +105,7 @@ function compare() {
     const ours = [];
     const theirs = [];
     for (let i = 0; i < Number(flags.runs); i++) {
-      ours.push(run(process.execPath, [program, 'replay', ...args]));
+      ours.push(run(process.execPath, [program, 'replay', ...args, '--no-advise']));
       if (flags.reference) theirs.push(run(flags.reference, ['-m', 'dynamo.replay', ...args]));
     }
     const a = best(ours);
@@ -145,6 +146,8 @@ function scale() {
       '--num-workers',
       '16',
       '--quiet',
+      '--no-advise',
+      '--force',
       '--report-json',
       reportPath,
     ];

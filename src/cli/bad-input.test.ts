@@ -155,11 +155,16 @@ const CASES: [what: string, args: string[], says: RegExp][] = [
   ['report in a file', [good, '--report-json', 'good.jsonl/x/report.json'], /cannot write/],
 ];
 
+/** What is in the folder but for what commands that run beside this one are writing. */
+function lasting(): string[] {
+  return readdirSync(folder).filter((name) => !name.endsWith('.tmp'));
+}
+
 describe('bad input', () => {
   it(`is tried in at least 40 kinds`, () => expect(CASES.length).toBeGreaterThanOrEqual(40));
 
   it.concurrent.each(CASES)('%s: one clear line, exit 2, no output', async (_what, args, says) => {
-    const before = readdirSync(folder).length;
+    const before = lasting().length;
     const result = await runCli(
       ['replay', ...args, ...(args.includes('--report-json') ? [] : ['--report-json', 'out.json'])],
       folder,
@@ -168,7 +173,11 @@ describe('bad input', () => {
     expect(result.stderr.trimEnd().split('\n')).toHaveLength(1);
     expect(result.exitCode).toBe(2);
     expect(result.stdout).toBe('');
-    expect(readdirSync(folder)).toHaveLength(before);
+    expect(lasting()).toHaveLength(before);
+  });
+
+  it('leaves nothing that was to be renamed', () => {
+    expect(readdirSync(folder)).toEqual(lasting());
   });
 });
 

@@ -129,7 +129,8 @@ async function runCalibrate(command: Command, scenario: Scenario, flags: Flags):
     flags.json ? `${JSON.stringify(calibrationJson(found), null, 2)}\n` : calibrationText(found),
   );
   if (output === undefined) return;
-  await writeOutputs(new Map([[output, [await calibratedConfig(command, found.scenario)]]]));
+  const text = await calibratedConfig(command, found.scenario);
+  await writeOutputs(new Map([[output, [text]]]), '--output', { force: force === true, inputs: [measured] });
   process.stdout.write(`Saved configuration to: ${output}\n`);
 }
 

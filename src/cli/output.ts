@@ -1,70 +1,176 @@
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setImmediate } from 'node:timers/promises';
 import { InputError } from '../config/input-error.js';
 
-/** Text, or bytes as they are. */
-export type OutputPiece = string | Uint8Array;
-
 const CHUNK_CHARACTERS = 1 << 20;
 
+/** A piece of a file: text, or bytes. */
+export type OutputPiece = string | Uint8Array;
+
+/** A file that a command is asked to write, and the option that asks for it. */
+export interface Target {
+  option: string;
+  /** `-` for standard output. */
+  path: string;
+}
+
+export interface OutputRules {
+  /** Whether files that are there may be written over. */
+  force: boolean;
+  /** Files that the command reads, which no output may be. */
+  inputs?: readonly string[];
+}
+
+/** Where the text of an output goes: a new file beside its target, or straight into what is no file. */
+interface Sink {
+  descriptor: number;
+  temporary: string | undefined;
+  target: string;
+}
+
 /**
- * Writes files whole or not at all: into temporary names first, renamed when all are complete. A signal meanwhile
- * removes the temporary files.
- * @param contents pieces of text by path
- * @throws {InputError} when a file cannot be written
+ * The files that a command writes: looked at and opened before its work begins, whole or not there at all when it ends. Each is
+ * written under a temporary name beside its target and renamed when all are complete; signals remove what is temporary, and
+ * what a killed process left is removed when its file is written next. Devices and pipes are written to as they are.
  */
-export async function writeOutputs(contents: ReadonlyMap<string, Iterable<OutputPiece>>): Promise<void> {
-  const temporary = new Map<string, string>();
-  const discard = () => {
-    for (const path of temporary.values()) rmSync(path, { force: true });
-  };
-  const onSignal = (signal: NodeJS.Signals) => {
-    discard();
+export class OutputFiles {
+  private readonly sinks = new Map<string, Sink>();
+  private readonly written = new Set<string>();
+  private readonly onSignal = (signal: NodeJS.Signals) => {
+    this.discard();
     process.exit(signal === 'SIGINT' ? 130 : 143);
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  try {
-    for (const [path, pieces] of contents) {
-      const name = `${resolve(path)}.${process.pid}.tmp`;
-      mkdirSync(dirname(name), { recursive: true });
-      temporary.set(path, name);
-      await writeFile(name, pieces);
+
+  /** @throws {InputError} for a path that cannot be written, or must not be, before anything is */
+  static open(targets: readonly Target[], rules: OutputRules): OutputFiles {
+    const files = new OutputFiles();
+    const taken = new Map<string, string>();
+    for (const input of rules.inputs ?? [])
+      if (existsSync(input)) taken.set(realpathSync(input), 'the input');
+    const places = targets.map((target) => ({ ...target, place: placeOf(target) }));
+    for (const { option, path, place } of places) {
+      const owner = taken.get(place);
+      if (owner !== undefined && !isDevice(place))
+        throw new InputError(`${option}: ${path} is ${owner}; an output must be a file of its own`);
+      taken.set(place, `written by ${option} too`);
+      if (!rules.force && isFile(place))
+        throw new InputError(`${option}: ${path} exists already; add --force to write over it`);
     }
-    for (const [path, name] of temporary) renameSync(name, resolve(path));
-  } catch (error) {
-    discard();
-    throw new InputError(`cannot write ${[...contents.keys()].join(' and ')} (${(error as Error).message})`);
-  } finally {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
+    process.on('SIGINT', files.onSignal);
+    process.on('SIGTERM', files.onSignal);
+    try {
+      for (const { option, path, place } of places) files.sinks.set(path, openSink(option, path, place));
+    } catch (error) {
+      files.discard();
+      throw error;
+    }
+    return files;
+  }
+
+  /** Writes all of a file. @param path as it was given when the files were opened */
+  async write(path: string, pieces: Iterable<OutputPiece>): Promise<void> {
+    const sink = this.sinks.get(path)!;
+    try {
+      let chunk = '';
+      for (const piece of pieces) {
+        if (typeof piece !== 'string') {
+          writeAll(sink.descriptor, chunk);
+          writeAll(sink.descriptor, piece);
+          chunk = '';
+          continue;
+        }
+        chunk += piece;
+        if (chunk.length < CHUNK_CHARACTERS) continue;
+        writeAll(sink.descriptor, chunk);
+        chunk = '';
+        await setImmediate();
+      }
+      writeAll(sink.descriptor, chunk);
+      this.written.add(path);
+    } catch (error) {
+      this.discard();
+      throw new InputError(`cannot write ${path} (${(error as Error).message})`);
+    }
+  }
+
+  /** Puts all files in their places that were written. */
+  commit(): void {
+    try {
+      for (const [path, { temporary, target }] of this.sinks)
+        if (temporary && this.written.has(path)) renameSync(temporary, target);
+    } catch (error) {
+      throw new InputError(
+        `cannot write ${[...this.sinks.keys()].join(' and ')} (${(error as Error).message})`,
+      );
+    } finally {
+      this.discard();
+    }
+  }
+
+  /** Leaves nothing behind of files that were not put in their places. */
+  discard(): void {
+    process.off('SIGINT', this.onSignal);
+    process.off('SIGTERM', this.onSignal);
+    for (const { descriptor, temporary } of this.sinks.values()) {
+      if (temporary === undefined) continue;
+      closeSync(descriptor);
+      rmSync(temporary, { force: true });
+    }
+    this.sinks.clear();
   }
 }
 
-async function writeFile(path: string, pieces: Iterable<OutputPiece>): Promise<void> {
-  const descriptor = openSync(path, 'w');
-  try {
-    let chunk = '';
-    for (const piece of pieces) {
-      if (typeof piece !== 'string') {
-        writeAll(descriptor, chunk);
-        writeAll(descriptor, piece);
-        chunk = '';
-        continue;
-      }
-      chunk += piece;
-      if (chunk.length < CHUNK_CHARACTERS) continue;
-      writeAll(descriptor, chunk);
-      chunk = '';
-      await setImmediate();
-    }
-    writeAll(descriptor, chunk);
-  } finally {
-    closeSync(descriptor);
+/**
+ * Writes files whole or not at all.
+ * @param contents pieces of text by path
+ * @param option that asks for them
+ * @throws {InputError} when a file cannot be written, or is there and may not be written over
+ */
+export async function writeOutputs(
+  contents: ReadonlyMap<string, Iterable<OutputPiece>>,
+  option: string,
+  rules: OutputRules,
+): Promise<void> {
+  const files = OutputFiles.open(
+    [...contents.keys()].map((path) => ({ option, path })),
+    rules,
+  );
+  for (const [path, pieces] of contents) await files.write(path, pieces);
+  files.commit();
+}
+
+/** Writes rows to a file, whole or not at all, or to standard output. */
+export async function writeRows(
+  rows: Iterable<string>,
+  path: string | undefined,
+  rules: OutputRules,
+): Promise<void> {
+  if (path === undefined || path === '-') {
+    await pipeline(Readable.from(lines(rows)), process.stdout, { end: false }).catch((error) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+    return;
   }
+  await writeOutputs(new Map([[path, lines(rows)]]), '--output', rules);
+}
+
+function* lines(rows: Iterable<string>): Generator<string> {
+  for (const row of rows) yield `${row}\n`;
 }
 
 function writeAll(descriptor: number, piece: OutputPiece): void {
@@ -72,26 +178,68 @@ function writeAll(descriptor: number, piece: OutputPiece): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done);
 }
 
-/**
- * Writes rows to a file, whole or not at all, or to standard output.
- * @throws {InputError} when the file exists and may not be written over
- */
-export async function writeRows(
-  rows: Iterable<string>,
-  path: string | undefined,
-  replaces: boolean,
-): Promise<void> {
-  if (path === undefined) {
-    await pipeline(Readable.from(lines(rows)), process.stdout, { end: false }).catch((error) => {
-      if (error.code !== 'EPIPE') throw error;
-    });
-    return;
+/** The path that is written in the end: links followed, however it is spelt. */
+function placeOf({ option, path }: Target): string {
+  if (path === '-') return path;
+  if (path === '') throw new InputError(`${option}: must not be empty`);
+  try {
+    if (existsSync(path)) return realpathSync(path);
+    const folder = resolve(dirname(path));
+    return join(existsSync(folder) ? realpathSync(folder) : folder, basename(path));
+  } catch (error) {
+    throw new InputError(`${option}: cannot write ${path} (${(error as Error).message})`);
   }
-  if (existsSync(path) && !replaces)
-    throw new InputError(`--output: ${path} exists already; add --force to write over it`);
-  await writeOutputs(new Map([[path, lines(rows)]]));
 }
 
-function* lines(rows: Iterable<string>): Generator<string> {
-  for (const row of rows) yield `${row}\n`;
+function statOf(path: string): Stats | undefined {
+  return path !== '-' && existsSync(path) ? statSync(path) : undefined;
+}
+
+function isFile(path: string): boolean {
+  return statOf(path)?.isFile() === true;
+}
+
+/** Whether what is there takes what is written as it comes. */
+function isDevice(path: string): boolean {
+  const stat = statOf(path);
+  return stat !== undefined && !stat.isFile() && !stat.isDirectory();
+}
+
+function openSink(option: string, path: string, place: string): Sink {
+  if (path === '-') return { descriptor: 1, temporary: undefined, target: place };
+  try {
+    const stat = statOf(place);
+    if (stat?.isDirectory()) throw new Error('it is a folder');
+    if (stat && !stat.isFile())
+      return { descriptor: openSync(place, 'w'), temporary: undefined, target: place };
+    const folder = dirname(place);
+    mkdirSync(folder, { recursive: true });
+    removeStale(folder, basename(place));
+    const temporary = join(folder, temporaryName(basename(place), process.pid));
+    return { descriptor: openSync(temporary, 'wx'), temporary, target: place };
+  } catch (error) {
+    throw new InputError(`${option}: cannot write ${path} (${(error as Error).message})`);
+  }
+}
+
+function temporaryName(name: string, pid: number): string {
+  return `.${name}.${pid}.tmp`;
+}
+
+/** Removes what processes that are gone left of a file. */
+function removeStale(folder: string, name: string): void {
+  for (const entry of readdirSync(folder)) {
+    if (!(entry.startsWith(`.${name}.`) && entry.endsWith('.tmp'))) continue;
+    const pid = Number(entry.slice(name.length + 2, -'.tmp'.length));
+    if (Number.isInteger(pid) && pid > 0 && !isAlive(pid)) rmSync(join(folder, entry), { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { InputError } from '../config/input-error.js';
 import { type JsonValue, parseJson } from '../config/json.js';
 import { type CheckResult, checkTranscript } from '../planner/check/check.js';
@@ -17,8 +17,6 @@ export interface CheckFlags {
 
 /** Decides the ticks of a transcript again and prints where the decisions differ. @throws {InputError} */
 export async function runCheck(file: string, flags: CheckFlags): Promise<void> {
-  if (flags.json !== undefined && existsSync(flags.json) && !flags.force)
-    throw new InputError(`--json: ${flags.json} exists already; add --force to write over it`);
   const transcript = readTranscript(readJson(file), file);
   const { config, decode } = transcript;
   const draftTokens = decode.draftTokens || config.draftTokens;
@@ -26,7 +24,11 @@ export async function runCheck(file: string, flags: CheckFlags): Promise<void> {
     transcript,
     plannerTimes(config, draftTokens, systemsFolder(flags.aicSystems)),
   );
-  if (flags.json !== undefined) await writeOutputs(new Map([[flags.json, [`${JSON.stringify(result)}\n`]]]));
+  if (flags.json !== undefined)
+    await writeOutputs(new Map([[flags.json, [`${JSON.stringify(result)}\n`]]]), '--json', {
+      force: flags.force === true,
+      inputs: [file],
+    });
   process.stdout.write(summary(result));
 }
 

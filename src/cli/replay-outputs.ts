@@ -2,6 +2,10 @@ import { basename, join } from 'node:path';
 import { recordJson, reportJson } from '../report/json.js';
 import type { Pictures } from '../report/picture-types.js';
 import type { ReplayResult } from '../report/result.js';
+import type { Target } from './output.js';
+
+/** What AIPerf writes of a benchmark. */
+const ARTIFACTS = ['profile_export.jsonl', 'profile_export_aiperf.json', 'profile_export_aiperf.csv'];
 
 /** Files that a replay is asked to write. */
 export interface OutputFlags {
@@ -12,6 +16,21 @@ export interface OutputFlags {
   html?: string;
   pictures?: boolean;
   traceEvents?: string;
+}
+
+/** Files that are asked for, with the options that do; those of AIPerf go by its names. */
+export function outputTargets(flags: OutputFlags, reportPath: string): Target[] {
+  const targets: Target[] = [{ option: '--report-json', path: reportPath }];
+  const add = (option: string, path: string | undefined) => {
+    if (path !== undefined) targets.push({ option, path });
+  };
+  add('--report-jsonl', flags.reportJsonl);
+  add('--records', flags.records);
+  add('--html', flags.html);
+  add('--trace-events', flags.traceEvents);
+  if (flags.artifacts !== undefined)
+    for (const name of ARTIFACTS) add('--artifacts', join(flags.artifacts, name));
+  return targets;
 }
 
 /** Which requests must be kept for these files. */

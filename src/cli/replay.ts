@@ -5,7 +5,7 @@ import { InputError } from '../config/input-error.js';
 import { JsonNumber, type JsonValue, jsonText } from '../config/json.js';
 import type { Scenario } from '../config/scenario/scenario.js';
 import type { ReplayResult } from '../report/result.js';
-import { writeOutputs } from './output.js';
+import { OutputFiles } from './output.js';
 import { compileForLength } from './quick-start.js';
 import { addConfigFlags, addSettingFlags, flagSettings, type GivenSettings } from './replay-flags.js';
 import type { OutputFlags } from './replay-outputs.js';
@@ -64,6 +64,7 @@ function addOutputFlags(command: Command): void {
     .option('--trace-events <path>', 'workers and requests over time, for Perfetto or chrome://tracing')
     .option('--advise', 'try what would help by running it, however long that takes (small runs do anyway)')
     .option('--no-advise', 'try nothing: bottlenecks are named without remedies')
+    .option('--force', 'write over files that are there')
     .option('--plot', 'print histograms of the latencies')
     .option('--quiet', 'print nothing but errors');
 }
@@ -81,7 +82,7 @@ async function runReplay({ json, names }: GivenSettings, flags: Flags): Promise<
   const [
     { replay },
     { readScenario },
-    { keepsPictures, keptRecords, replayOutputs },
+    { keepsPictures, keptRecords, outputTargets, replayOutputs },
     { summaryTable },
     { ProgressBar },
   ] = await Promise.all([
@@ -92,6 +93,10 @@ async function runReplay({ json, names }: GivenSettings, flags: Flags): Promise<
     import('./progress.js'),
   ]);
   const scenario = readScenario(json, names);
+  const outputs = OutputFiles.open(outputTargets(flags, path), {
+    force: flags.force === true,
+    inputs: flags.config === undefined ? traces : [...traces, flags.config],
+  });
   const bar = new ProgressBar(flags.quiet === true);
   let result: ReplayResult;
   try {
@@ -100,11 +105,15 @@ async function runReplay({ json, names }: GivenSettings, flags: Flags): Promise<
       pictures: keepsPictures(flags),
       onProgress: bar.callback,
     });
+    await addAdvice(scenario, result, flags.advise as boolean | undefined);
+    const contents = await replayOutputs(result, path, traces, settingsOf(scenario), flags);
+    for (const [name, pieces] of contents) await outputs.write(name, pieces);
+    outputs.commit();
   } finally {
+    outputs.discard();
     bar.stop();
   }
-  await addAdvice(scenario, result, flags.advise as boolean | undefined);
-  await writeOutputs(await replayOutputs(result, path, traces, settingsOf(scenario), flags));
+  if (path === '-') return;
   if (flags.quiet) return;
   for (const warning of (result.report.warnings as string[] | undefined) ?? [])
     process.stderr.write(`dynosim: warning: ${warning}\n`);
@@ -162,14 +171,12 @@ function reportPath(given: string | undefined): string {
   return given;
 }
 
-/** A timestamped name in a folder that no file has yet. */
+/** A name in a folder that no other run takes: of the second, and of this process. */
 function freeName(folder: string): string {
   const now = new Date();
   const two = (value: number) => String(value).padStart(2, '0');
   const date = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
   const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
-  const base = join(folder, `dynamo_replay_report_${date}_${time}`);
-  let name = `${base}.json`;
-  for (let n = 2; existsSync(name); n++) name = `${base}_${n}.json`;
+  const name = join(folder, `dynamo_replay_report_${date}_${time}_${process.pid}.json`);
   return folder === process.cwd() ? resolve(name) : name;
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Command } from 'commander';
 import { InputError } from '../config/input-error.js';
@@ -31,11 +31,9 @@ export function reportCommand(): Command {
 }
 
 async function runReport(paths: readonly string[], { html, force }: Flags): Promise<void> {
-  if (existsSync(html) && !force)
-    throw new InputError(`--html: ${html} exists already; add --force to write over it`);
   const runs = paths.map((path, index) => ({ label: labelOf(paths, index), report: readReport(path) }));
   const { htmlPage } = await import('../report/page.js');
-  await writeOutputs(new Map([[html, [htmlPage(runs)]]]));
+  await writeOutputs(new Map([[html, [htmlPage(runs)]]]), '--html', { force: force === true, inputs: paths });
   process.stdout.write(`Saved page to: ${html}\n`);
 }
 

@@ -22,16 +22,21 @@ import { nameOf, searchTable } from './sweep-table.js';
 /** The search of the reference over dense fleets. */
 export async function runOptimize(path: string, flags: SweepFlags): Promise<void> {
   const spec = readOptimizeSpec(SpecDocument.read(path));
+  const rules = { force: flags.force === true, inputs: [path] };
   if (flags.validate) {
     if (flags.tableJson !== undefined)
-      await writeOutputs(new Map([[flags.tableJson, [`{"normalized_spec":${specJson(spec)}}\n`]]]));
+      await writeOutputs(
+        new Map([[flags.tableJson, [`{"normalized_spec":${specJson(spec)}}\n`]]]),
+        '--table-json',
+        rules,
+      );
     if (!flags.quiet) process.stdout.write(`${path} is valid\n`);
     return;
   }
   if (flags.topology === undefined)
     throw new InputError('--topology: needed, one of aggregated, disaggregated, compare');
   const tables = await searched(spec, flags);
-  await writeOutputs(tableFiles(tables, flags));
+  await writeOutputs(tableFiles(tables, flags), '--table', rules);
   if (flags.quiet) return;
   if ('agg' in tables) printComparison(tables);
   else process.stdout.write(searchTable(tables, process.stdout.isTTY === true));

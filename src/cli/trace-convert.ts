@@ -33,7 +33,7 @@ async function runConvert(path: string, flags: Flags): Promise<void> {
   await withTrace(path, flags, async ({ source, importer, options, format }) => {
     const done = emptyConversion(options.blockTokens);
     const rows = convert(importer, source, options, done, flags.openLoop ? 'open-loop' : 'sessions');
-    await writeRows(rows, flags.output, flags.force === true);
+    await writeRows(rows, flags.output, { force: flags.force === true, inputs: [path] });
     const graph = importer.isGraph ? ' --trace-format agentic_mooncake' : '';
     process.stderr.write(
       `${format}: ${summary(done)}; replay with: dynosim replay ${flags.output ?? 'FILE'}${graph}${blockFlag(done)}\n`,

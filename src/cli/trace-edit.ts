@@ -44,7 +44,7 @@ Examples:
         const span = { fromMs: flags.fromSeconds * 1000, toMs: flags.toSeconds * 1000 };
         const most = flags.first ?? Number.POSITIVE_INFINITY;
         const rows = slice(source, { ...span, most, maxGapMs: 1000 * flags.maxGap });
-        return writeRows(rows, flags.output, flags.force === true);
+        return writeRows(rows, flags.output, { force: flags.force === true, inputs: [file] });
       }),
     );
 }
@@ -72,7 +72,10 @@ Examples:
         for (const [name, factor] of Object.entries(flagged))
           if (!(factor > 0 && Number.isFinite(factor)))
             throw new InputError(`--${name}: must be a positive number, found ${factor}`);
-        return writeRows(scale(source, factors, flags.blockSize), flags.output, flags.force === true);
+        return writeRows(scale(source, factors, flags.blockSize), flags.output, {
+          force: flags.force === true,
+          inputs: [file],
+        });
       }),
     );
 }

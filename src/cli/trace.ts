@@ -70,7 +70,7 @@ function generateCommand(): Command {
 async function runGenerate(flags: Flags): Promise<void> {
   const { generateTrace } = await import('../workload/generate.js');
   const rows = generateTrace(toOptions(flags));
-  await writeRows(rows, flags.output, flags.force === true);
+  await writeRows(rows, flags.output, { force: flags.force === true });
 }
 
 function toOptions(flags: Flags): GenerateOptions {

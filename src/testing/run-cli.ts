@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const PROGRAM = fileURLToPath(new URL('../../bin/dynosim.js', import.meta.url));
+export const PROGRAM = fileURLToPath(new URL('../../bin/dynosim.js', import.meta.url));
 
 export interface CliResult {
   exitCode: number;
