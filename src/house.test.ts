@@ -36,6 +36,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'simulation',
   ],
   '.': [
+    'live',
     'setup',
     'config',
     'workload',

@@ -4,7 +4,7 @@ import type { ReplayResult } from './report/result.js';
 import { type RunSettings, runThrough } from './setup/open-run.js';
 
 /**
- * Replays a trace, or synthetic load, through a simulated fleet.
+ * Replays a trace, or synthetic load, through a simulated fleet; in real time where the mode is `online`.
  * @param described the run, as options or as a scenario
  * @param settings what is kept of it, for a scenario; options say so themselves
  * @throws {InputError} when an option or the trace is wrong
@@ -14,6 +14,11 @@ export async function replay(
   described: ReplayOptions | Scenario,
   settings: RunSettings = {},
 ): Promise<ReplayResult> {
+  const replayMode = 'given' in described ? described.control.replayMode : described.replayMode;
+  if (replayMode === 'online') {
+    const { replayOnline } = await import('./live/load/online.js');
+    return replayOnline(described, settings);
+  }
   const kept = { hostMs: () => performance.now(), ...settings };
   const planner = 'given' in described ? described.control.planner : described.plannerConfig;
   if (planner === undefined) return runThrough(described, kept);

@@ -15,7 +15,7 @@ export interface Measured {
   e2eMs: number;
 }
 
-/** `requests` has a row a request, JSONL or CSV; the others are the files of AIPerf and of Dynamo. */
+/** `requests` has a row a request, JSONL or CSV, such as the records of a replay; the others are the files of AIPerf and of Dynamo. */
 export type MeasuredFormat = 'requests' | 'aiperf' | 'dynamo-requests';
 
 /** Reads what was measured, in order of arrival. @throws {InputError} naming file, line and field */
@@ -39,19 +39,21 @@ function* readRequests(source: TraceSource): Generator<Measured> {
 }
 
 function requestRow(row: Fields): Measured {
-  const optional = (field: string) =>
-    row.has(field) && row.text(field) !== '' ? row.number(field) : undefined;
+  const optional = (...fields: string[]) => {
+    const field = fields.find((name) => row.has(name) && row.text(name) !== '');
+    return field === undefined ? undefined : row.number(field);
+  };
   const ttftMs = positive(row, 'ttft_ms');
-  const e2eMs = positive(row, 'e2e_ms');
+  const e2eMs = positive(row, row.has('e2e_latency_ms') ? 'e2e_latency_ms' : 'e2e_ms');
   const outputTokens = optional('output_length');
   return {
     line: row.line,
-    arrivalMs: optional('arrival_ms'),
+    arrivalMs: optional('arrival_ms', 'arrival_time_ms'),
     inputTokens: optional('input_length'),
     outputTokens,
-    cachedTokens: optional('cached_tokens'),
+    cachedTokens: optional('cached_tokens', 'reused_input_tokens'),
     ttftMs,
-    tpotMs: optional('tpot_ms') ?? meanGap(ttftMs, e2eMs, outputTokens),
+    tpotMs: optional('tpot_ms', 'itl_ms') ?? meanGap(ttftMs, e2eMs, outputTokens),
     e2eMs,
   };
 }

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { acceptCommand } from './accept.js';
 import { calibrateCommand } from './calibrate.js';
 import { configCommand } from './config.js';
 import { expandPrefixes } from './flags.js';
@@ -34,6 +35,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .addCommand(reportCommand())
     .addCommand(serveCommand())
     .addCommand(calibrateCommand())
+    .addCommand(acceptCommand())
     .addCommand(mockerCommand())
     .addCommand(sweepCommand())
     .addCommand(traceCommand())

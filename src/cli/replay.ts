@@ -1,10 +1,12 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { InputError } from '../config/input-error.js';
 import { JsonNumber, type JsonValue, jsonText } from '../config/json.js';
+import type { RunControls } from '../config/scenario/options.js';
 import type { Scenario } from '../config/scenario/scenario.js';
 import type { ReplayResult } from '../report/result.js';
+import { float } from './flags.js';
 import { OutputFiles } from './output.js';
 import { compileForLength } from './quick-start.js';
 import { addConfigFlags, addSettingFlags, flagSettings, type GivenSettings } from './replay-flags.js';
@@ -23,6 +25,10 @@ Examples:
 interface Flags extends OutputFlags {
   [flag: string]: unknown;
   reportJson?: string;
+  target?: string;
+  targetModel?: string;
+  targetKeyEnv?: string;
+  targetTimeoutSeconds?: number;
   plot?: boolean;
   quiet?: boolean;
   config?: string;
@@ -39,6 +45,7 @@ export function replayCommand(): Command {
     )
     .addHelpText('after', EXAMPLES);
   addSettingFlags(command);
+  addTargetFlags(command);
   addOutputFlags(command);
   addConfigFlags(command);
   return command.action(async (files: string[], flags: Flags) => {
@@ -50,6 +57,25 @@ export function replayCommand(): Command {
     const { readScenario } = await import('../setup/scenario.js');
     process.stdout.write(configText(command, readScenario(given.json, given.names)));
   });
+}
+
+function addTargetFlags(command: Command): void {
+  command
+    .optionsGroup('Load on an endpoint:')
+    .option('--target <url>', 'put the load on this endpoint of OpenAI’s kind, in real time, and measure it')
+    .option('--target-model <name>', 'model to ask for there (default: mock)')
+    .option('--target-key-env <name>', 'variable that holds the key (default: OPENAI_API_KEY)')
+    .option(
+      '--target-timeout-seconds <s>',
+      'silence after which an answer has failed (default: 600)',
+      seconds,
+    );
+}
+
+function seconds(text: string): number {
+  const value = float(text);
+  if (!(value > 0)) throw new InvalidArgumentError('must be more than 0.');
+  return value;
 }
 
 function addOutputFlags(command: Command): void {
@@ -93,6 +119,8 @@ async function runReplay({ json, names }: GivenSettings, flags: Flags): Promise<
     import('./progress.js'),
   ]);
   const scenario = readScenario(json, names);
+  const isMeasured = flags.target !== undefined || scenario.control.replayMode === 'online';
+  if (isMeasured) refusePictures(flags);
   const outputs = OutputFiles.open(outputTargets(flags, path), {
     force: flags.force === true,
     inputs: flags.config === undefined ? traces : [...traces, flags.config],
@@ -100,12 +128,15 @@ async function runReplay({ json, names }: GivenSettings, flags: Flags): Promise<
   const bar = new ProgressBar(flags.quiet === true);
   let result: ReplayResult;
   try {
-    result = await replay(scenario, {
+    const controls = {
       records: keptRecords(flags),
       pictures: keepsPictures(flags),
       onProgress: bar.callback,
-    });
-    await addAdvice(scenario, result, flags.advise as boolean | undefined);
+    };
+    result = await (flags.target === undefined
+      ? replay(scenario, controls)
+      : replayAgainst(flags.target, flags, scenario, controls));
+    if (!isMeasured) await addAdvice(scenario, result, flags.advise as boolean | undefined);
     const contents = await replayOutputs(result, path, traces, settingsOf(scenario), flags);
     for (const [name, pieces] of contents) await outputs.write(name, pieces);
     outputs.commit();
@@ -121,6 +152,29 @@ async function runReplay({ json, names }: GivenSettings, flags: Flags): Promise<
   if (flags.plot) process.stdout.write(await plots(result));
   process.stdout.write(`Saved full report to: ${path}\n`);
   if (flags.html !== undefined) process.stdout.write(`Saved page to: ${flags.html}\n`);
+}
+
+/** Puts the load on an endpoint, and measures it. */
+async function replayAgainst(
+  url: string,
+  { targetModel, targetKeyEnv, targetTimeoutSeconds = 600 }: Flags,
+  scenario: Scenario,
+  controls: RunControls,
+): Promise<ReplayResult> {
+  const { replayOnline } = await import('../live/load/online.js');
+  return replayOnline(scenario, controls, {
+    url,
+    model: targetModel ?? 'mock',
+    apiKey: process.env[targetKeyEnv ?? 'OPENAI_API_KEY'],
+    idleMs: targetTimeoutSeconds * 1000,
+  });
+}
+
+/** What pictures show of workers is not seen from outside. */
+function refusePictures(flags: Flags): void {
+  const asked = flags.html ? '--html' : flags.traceEvents ? '--trace-events' : flags.pictures && '--pictures';
+  if (asked)
+    throw new InputError(`${asked} is for simulated runs; --records tells of every request measured`);
 }
 
 /** Confirms the verdict and finds remedies, unless that would take long and was not asked for. */

@@ -3,6 +3,7 @@ import { type GapSink, RequestLog } from '../engine/request-log.js';
 import { Collector } from '../report/collector.js';
 import { GapSamples } from '../report/gap-samples.js';
 import type { RequestOutcome } from '../report/outcome.js';
+import type { WorkerUse } from '../report/report.js';
 import type { ResolvedEngines } from '../setup/engines.js';
 import { fleetRun, splitRun } from '../simulation/fleet-runs.js';
 import type { FleetRun } from '../simulation/run.js';
@@ -24,6 +25,8 @@ export interface FleetLoop {
   loseWorkerOf(ticket: number): void;
   /** The fleet as it is now. */
   stages(): readonly StageView[];
+  /** What the workers did so far. */
+  use(): WorkerUse;
   /** Sets how many workers a stage has; those that go finish what they have. */
   scale(stage: StageName, workers: number, startupMs: number): void;
 }
@@ -117,6 +120,7 @@ export function openFleetLoop(
     neighbours: (ticket) => run.neighbours(ticket),
     loseWorkerOf: (ticket) => run.loseWorkerOf(ticket),
     stages: () => run.stages(),
+    use: () => run.use(),
     scale: (stage, workers, startupMs) => run.scale(stage, workers, startupMs),
   };
 }

@@ -1,4 +1,5 @@
 import type { RequestOutcome } from '../report/outcome.js';
+import type { WorkerUse } from '../report/report.js';
 import type { StageName, StageView } from '../simulation/views.js';
 import type { Clock } from './clock.js';
 import { Deliveries } from './deliveries.js';
@@ -111,6 +112,11 @@ export class FleetServing implements Serving {
     this.loop.until(this.clock.nowMs);
     this.loop.scale(stage, workers, 0);
     this.arm();
+  }
+
+  /** What the workers did so far. */
+  use(): WorkerUse {
+    return this.loop.use();
   }
 
   stages(): readonly StageView[] {

@@ -85,15 +85,24 @@ export async function runThrough(
 }
 
 function openingOf(described: ReplayOptions | Scenario, settings: RunSettings): Opening {
-  if ('given' in described) return new Opening(described, settings);
-  const { records, pictures, onProgress } = described;
-  return new Opening(scenarioOf(described), { records, pictures, onProgress, ...settings });
+  const { scenario, controls } = describedRun(described, settings);
+  return new Opening(scenario, controls);
 }
 
-/** Parts of the program that are still to come say so, rather than being ignored. */
+/** A scenario and how it is run, from options, which say both, or from a scenario. @throws {InputError} */
+export function describedRun(
+  described: ReplayOptions | Scenario,
+  settings: RunSettings,
+): { scenario: Scenario; controls: RunSettings } {
+  if ('given' in described) return { scenario: described, controls: settings };
+  const { records, pictures, onProgress } = described;
+  return { scenario: scenarioOf(described), controls: { records, pictures, onProgress, ...settings } };
+}
+
+/** What a simulated clock cannot run says so, rather than being ignored. */
 function refuseUnavailable({ control }: Scenario): void {
   if (control.replayMode === 'online')
-    throw new InputError('live replay (--replay-mode online) is not available yet');
+    throw new InputError('--replay-mode online runs in real time; here a simulated clock is advanced');
 }
 
 /** A scenario with its engines, around which runs are made. */
@@ -245,7 +254,8 @@ function poolsOf(
   }));
 }
 
-function serviceLevel({ slaTtftMs: ttftMs, slaItlMs: itlMs, slaE2eMs: e2eMs }: ServiceLevel) {
+/** Goals as the collector takes them; undefined without any. */
+export function serviceLevel({ slaTtftMs: ttftMs, slaItlMs: itlMs, slaE2eMs: e2eMs }: ServiceLevel) {
   return ttftMs === undefined && itlMs === undefined && e2eMs === undefined
     ? undefined
     : { ttftMs, itlMs, e2eMs };

@@ -256,6 +256,15 @@ export class FleetRun implements Run {
     return this.options.flow.rowOf(slot);
   }
 
+  /** What the workers did so far. */
+  use(): WorkerUse {
+    const { flow, useOf, collector } = this.options;
+    return useOf(
+      flow.stages.map(({ group }) => group.secondsAt(this.nowMs)),
+      collector,
+    );
+  }
+
   result(): ReplayResult {
     if (this.final) return this.final;
     this.catchUp();

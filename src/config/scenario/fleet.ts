@@ -104,6 +104,10 @@ function checkAggregated({ stages, router, control, liberties }: Scenario, names
     throw new InputError(
       `${names.short('replay_mode')} online supports dp_size 1 only, found ${engine.ranks}`,
     );
+  if (isOnline && (engine.offload.g3Blocks > 0 || engine.offload.g4))
+    throw new InputError(
+      `${names.short('replay_mode')} online supports the cache tiers G1 and G2 only (num_g3_blocks, enable_g4_storage)`,
+    );
 }
 
 function checkSplit({ stages, control, liberties }: Scenario, names: Names): void {

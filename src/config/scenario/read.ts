@@ -125,6 +125,10 @@ function readControl(
   { plansAnyTrace, capsPlanned }: Liberties,
   names: Names,
 ): ControlSpec {
+  if (maxSimTimeSeconds !== undefined && replayMode === 'online')
+    throw new InputError(
+      `${names.short('max_sim_time_seconds')} needs ${names.short('replay_mode')} offline`,
+    );
   if (planner === undefined) return { replayMode, planner, benchmarkGranularity };
   const [asked, format] = [names.short('planner_config'), names.short('trace_format')];
   if (maxSimTimeSeconds !== undefined && !capsPlanned)
