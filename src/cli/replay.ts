@@ -111,12 +111,14 @@ async function runReplay({ json, names }: GivenSettings, flags: Flags): Promise<
     { keepsPictures, keptRecords, outputTargets, replayOutputs },
     { summaryTable },
     { ProgressBar },
+    { plannerText, scalingText },
   ] = await Promise.all([
     import('../replay.js'),
     import('../setup/scenario.js'),
     import('./replay-outputs.js'),
     import('../report/table.js'),
     import('./progress.js'),
+    import('../report/planner-text.js'),
   ]);
   const scenario = readScenario(json, names);
   const isMeasured = flags.target !== undefined || scenario.control.replayMode === 'online';
@@ -148,9 +150,12 @@ async function runReplay({ json, names }: GivenSettings, flags: Flags): Promise<
   if (flags.quiet) return;
   for (const warning of (result.report.warnings as string[] | undefined) ?? [])
     process.stderr.write(`dynosim: warning: ${warning}\n`);
-  process.stdout.write(summaryTable(result.report, process.stdout.isTTY === true));
+  const { planner, report } = result;
+  if (planner) process.stdout.write(scalingText(planner));
+  process.stdout.write(summaryTable(report, process.stdout.isTTY === true));
   if (flags.plot) process.stdout.write(await plots(result));
   process.stdout.write(`Saved full report to: ${path}\n`);
+  if (planner) process.stdout.write(plannerText(planner, report.gpu_hours as number));
   if (flags.html !== undefined) process.stdout.write(`Saved page to: ${flags.html}\n`);
 }
 

@@ -38,6 +38,7 @@ export const COUNT_KEYS: ReadonlySet<string> = new Set([
   'prefill_gpus_per_worker',
   'decode_gpus_per_worker',
   'goodput_completed_requests',
+  'planner_ticks',
   'processed_tokens',
   'bypassed_requests',
   'committed_prefill_tokens',
