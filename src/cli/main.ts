@@ -3,6 +3,7 @@ import { acceptCommand } from './accept.js';
 import { calibrateCommand } from './calibrate.js';
 import { configCommand } from './config.js';
 import { expandPrefixes } from './flags.js';
+import { frontendCommand } from './frontend.js';
 import { mockerCommand } from './mocker.js';
 import { plannerCommand } from './planner.js';
 import { replayCommand } from './replay.js';
@@ -37,6 +38,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .addCommand(calibrateCommand())
     .addCommand(acceptCommand())
     .addCommand(mockerCommand())
+    .addCommand(frontendCommand())
     .addCommand(sweepCommand())
     .addCommand(traceCommand())
     .addCommand(timingCommand())

@@ -146,7 +146,13 @@ export function addPlaneFlags(command: Command): void {
     .option('--is-decode-worker', 'the same as --disaggregation-mode decode, deprecated')
     .option('--bootstrap-ports <list>', 'where prefill workers meet decode workers, one each', ports)
     .option('--zmq-kv-events-ports <list>', 'KV events in vLLM’s format, a port for each worker', ports)
-    .option('--zmq-replay-ports <list>', 'replay of these events', ports)
+    .option('--zmq-replay-ports <list>', 'replay of these events', ports);
+  addDiscoveryFlags(command);
+}
+
+/** How members of a deployment find and reach each other; where no flag says it, the environment does. */
+export function addDiscoveryFlags(command: Command): void {
+  command
     .optionsGroup('Planes:')
     .addOption(
       choice('--discovery-backend <name>', 'how members find each other', [

@@ -25,13 +25,21 @@ export function mockerCommand(): Command {
   });
 }
 
-/** Waits for a signal to end; a second one ends at once. */
-function asked(): Promise<void> {
+/** Signals so soon after the first are the same wish, sent by several. */
+const SAME_WISH_MS = 1000;
+
+/** Waits for a signal to end; one that comes later ends at once. */
+export function asked(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const)
       process.once(signal, () => {
         resolve();
-        process.once(signal, () => process.exit(signal === 'SIGINT' ? 130 : 143));
+        const ignore = () => {};
+        process.on(signal, ignore);
+        setTimeout(() => {
+          process.off(signal, ignore);
+          process.once(signal, () => process.exit(signal === 'SIGINT' ? 130 : 143));
+        }, SAME_WISH_MS).unref();
       });
   });
 }

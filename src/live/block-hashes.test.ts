@@ -12,4 +12,8 @@ it('names blocks as Dynamo does', async () => {
   expect(hashes.blockHash(2000)).toBe(4945711292740353085n);
   expect(hashes.parentHash(2000)).toBe(14643705804678351452n);
   expect([...hashes.tokensOf(2000)]).toEqual([5, 6, 7, 8]);
+  expect(hashes.ofPrompt(Uint32Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9), 4)).toEqual([
+    14643705804678351452n,
+    4945711292740353085n,
+  ]);
 });

@@ -32,12 +32,7 @@ export class BlockHashes implements BlockNamer {
     const tokensHash = this.hash(tokens);
     this.tokensHashes[node] = tokensHash;
     this.parents[node] = parent;
-    if (parent === ROOT) this.sequenceHashes[node] = tokensHash;
-    else {
-      this.pair[0] = this.sequenceHashes[parent];
-      this.pair[1] = tokensHash;
-      this.sequenceHashes[node] = this.hash(this.pair);
-    }
+    this.sequenceHashes[node] = this.child(this.parentHash(node), tokensHash);
     if (this.keepsTokens) this.tokens[node] = tokens.slice();
   }
 
@@ -68,12 +63,20 @@ export class BlockHashes implements BlockNamer {
     return this.tokens[node];
   }
 
-  /** Hashes of the whole blocks of a prompt. */
+  /** Identities of the whole blocks of a prompt. */
   ofPrompt(tokens: Uint32Array, blockTokens: number): bigint[] {
-    const count = Math.floor(tokens.length / blockTokens);
-    return Array.from({ length: count }, (_, index) =>
-      this.hash(tokens.subarray(index * blockTokens, (index + 1) * blockTokens)),
-    );
+    const hashes: bigint[] = [];
+    for (let end = blockTokens; end <= tokens.length; end += blockTokens)
+      hashes.push(this.child(hashes.at(-1), this.hash(tokens.subarray(end - blockTokens, end))));
+    return hashes;
+  }
+
+  /** Identity of a block, by that of the one before it and the hash of its own tokens. */
+  child(parentHash: bigint | undefined, tokensHash: bigint): bigint {
+    if (parentHash === undefined) return tokensHash;
+    this.pair[0] = parentHash;
+    this.pair[1] = tokensHash;
+    return this.hash(this.pair);
   }
 
   private grow(length: number): void {

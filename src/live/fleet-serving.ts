@@ -3,6 +3,7 @@ import type { WorkerUse } from '../report/report.js';
 import type { StageName, StageView } from '../simulation/views.js';
 import type { Clock } from './clock.js';
 import { Deliveries } from './deliveries.js';
+import { type FleetLimits, isServable } from './fleet-limits.js';
 import type { FleetListener, FleetLoop } from './fleet-loop.js';
 import { HangingSink } from './hanging-sink.js';
 import { LiveSource } from './live-source.js';
@@ -10,15 +11,6 @@ import type { EndKind, Prompt, Serving, Ticket, TokenSink } from './serving.js';
 
 /** The least lag of a timer that is worth another one: an event this near counts as due. */
 const NEAR_MS = 0.5;
-
-/** What a worker can serve at all: tokens. */
-export interface FleetLimits {
-  promptTokens: number;
-  /** Prompt and output together, where an answer ends whatever was asked for; Infinity without such an end. */
-  modelTokens: number;
-  /** Prompt and output that fit into the KV cache. */
-  heldTokens: number;
-}
 
 interface Ending {
   ticket: Ticket;
@@ -66,7 +58,7 @@ export class FleetServing implements Serving {
     const { clock, loop, source } = this;
     const ticket = this.nextTicket++;
     this.sinks.set(ticket, sink);
-    if (!this.fits(prompt)) {
+    if (!isServable(this.limits, prompt)) {
       queueMicrotask(() => this.end({ ticket, why: 'rejected', atMs: clock.nowMs, outcome: undefined }));
       return ticket;
     }
@@ -103,7 +95,7 @@ export class FleetServing implements Serving {
   hangWorkerOf(ticket: Ticket, ms: number): void {
     for (const other of this.loop.neighbours(ticket)) {
       const sink = this.sinks.get(other);
-      if (sink) this.sinks.set(other, new HangingSink(sink, ms));
+      if (sink) this.sinks.set(other, new HangingSink(sink).hang(ms));
     }
   }
 
@@ -137,12 +129,6 @@ export class FleetServing implements Serving {
       this.whenIdle.push(resolve);
       this.noteIdle();
     });
-  }
-
-  /** Whether a worker could ever serve it; what cannot be served would wait without an end. */
-  private fits({ tokens, outputTokens }: Prompt): boolean {
-    const { promptTokens, modelTokens, heldTokens } = this.limits;
-    return tokens.length <= promptTokens && Math.min(tokens.length + outputTokens, modelTokens) <= heldTokens;
   }
 
   /** Sets the clock for what happens next. */

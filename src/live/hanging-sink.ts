@@ -1,19 +1,22 @@
 import type { RequestOutcome } from '../report/outcome.js';
 import type { EndKind, Ticket, TokenSink } from './serving.js';
 
-/** Keeps from a sink what it should hear, for a time, as if the worker hung; then it hears all of it at once. */
+/** Can keep from a sink what it should hear, for a time, as if the worker hung; then it hears all of it at once. */
 export class HangingSink implements TokenSink {
-  private kept: (() => void)[] | undefined = [];
+  private kept: (() => void)[] | undefined;
 
-  constructor(
-    private readonly sink: TokenSink,
-    ms: number,
-  ) {
+  constructor(private readonly sink: TokenSink) {}
+
+  /** @returns itself */
+  hang(ms: number): this {
+    if (this.kept) return this;
+    this.kept = [];
     setTimeout(() => {
       const kept = this.kept ?? [];
       this.kept = undefined;
       for (const tell of kept) tell();
     }, ms);
+    return this;
   }
 
   private tell(what: () => void): void {
@@ -21,8 +24,12 @@ export class HangingSink implements TokenSink {
     else what();
   }
 
-  token(ticket: Ticket, atMs: number): void {
-    this.tell(() => this.sink.token(ticket, atMs));
+  token(ticket: Ticket, atMs: number, id?: number): void {
+    this.tell(() => this.sink.token(ticket, atMs, id));
+  }
+
+  cached(ticket: Ticket, tokens: number): void {
+    this.tell(() => this.sink.cached?.(ticket, tokens));
   }
 
   ended(ticket: Ticket, why: EndKind, atMs: number, outcome?: RequestOutcome): void {

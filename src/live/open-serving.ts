@@ -4,8 +4,9 @@ import type { Scenario } from '../config/scenario/scenario.js';
 import { resolveEngines } from '../setup/engines.js';
 import { fleetScenario } from '../setup/scenario.js';
 import type { Clock } from './clock.js';
+import { limitsOf } from './fleet-limits.js';
 import { openFleetLoop } from './fleet-loop.js';
-import { type FleetLimits, FleetServing } from './fleet-serving.js';
+import { FleetServing } from './fleet-serving.js';
 
 /** The part of a replay's options that describes the fleet. */
 export type FleetSettings = Pick<
@@ -58,22 +59,4 @@ export function openServing(
   warnings: string[] = [],
 ): FleetServing {
   return openFleet(settings, clock, warnings).serving;
-}
-
-/**
- * What a worker can hold, one block left free as engines keep some. A prompt that is not computed in chunks must fit
- * into one pass.
- */
-function limitsOf(stages: readonly EngineArgs[]): FleetLimits {
-  const each = stages.map(({ gpuBlocks, blockTokens, maxModelTokens, chunkedPrefill, maxBatchedTokens }) => {
-    const heldTokens = Math.max(1, gpuBlocks - 1) * blockTokens;
-    const modelTokens = maxModelTokens ?? Number.POSITIVE_INFINITY;
-    const passTokens = chunkedPrefill ? heldTokens : maxBatchedTokens;
-    return { heldTokens, modelTokens, promptTokens: Math.min(heldTokens, passTokens, modelTokens - 1) };
-  });
-  return {
-    promptTokens: Math.min(...each.map((limits) => limits.promptTokens)),
-    modelTokens: Math.min(...each.map((limits) => limits.modelTokens)),
-    heldTokens: Math.min(...each.map((limits) => limits.heldTokens)),
-  };
 }

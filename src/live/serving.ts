@@ -22,8 +22,13 @@ export type EndKind = 'completed' | 'rejected' | 'failed' | 'cancelled';
 
 /** Hears what a request gets: its tokens one by one, then its end, once. Times are milliseconds of the fleet's clock. */
 export interface TokenSink {
-  /** @param atMs when the pass ended that generated it; the call comes a little later, by the machine's timers */
-  token(ticket: Ticket, atMs: number): void;
+  /**
+   * @param atMs when the pass ended that generated it; the call comes a little later, by the machine's timers
+   * @param id of the token, where it is not one that was planned
+   */
+  token(ticket: Ticket, atMs: number, id?: number): void;
+  /** So much of the prompt was found in a cache, where that is known before the end. */
+  cached?(ticket: Ticket, tokens: number): void;
   /** @param outcome how it went, where the fleet has come to an end with it */
   ended(ticket: Ticket, why: EndKind, atMs: number, outcome?: RequestOutcome): void;
 }

@@ -6,10 +6,11 @@ import type { WallClock } from '../clock.js';
 import type { Registry } from './discovery/registry.js';
 import { countFrom, type Environment, ownAddress, randomId } from './environment.js';
 import type { EventPlane } from './event-plane/plane.js';
+import type { RequestSender } from './request-plane/client.js';
 import type { RequestPlane } from './request-plane/plane.js';
 
 /** How the members of a deployment find and reach each other. */
-export interface PlaneChoices {
+interface PlaneChoices {
   discovery: string;
   requestPlane: string;
   eventPlane: string;
@@ -57,6 +58,28 @@ export async function openRequestPlane(plane: string, environment: Environment):
     return new NatsRequestPlane(await connectNats(environment), limits);
   }
   throw new InputError(`--request-plane: ${plane} is not supported, allowed are nats, tcp`);
+}
+
+/** Carries requests over NATS to workers that stand behind it; undefined where there is no NATS. */
+export async function openNatsSender(
+  plane: string,
+  environment: Environment,
+): Promise<RequestSender | undefined> {
+  if (plane !== 'nats') return undefined;
+  const { NatsSender } = await import('./request-plane/nats.js');
+  return new NatsSender(await connectNats(environment));
+}
+
+/** Planes by flags, else by environment. */
+export function planesOf(
+  flags: { discoveryBackend?: string; requestPlane?: string; eventPlane?: string },
+  environment: Environment,
+): PlaneChoices {
+  return {
+    discovery: flags.discoveryBackend ?? environment.DYN_DISCOVERY_BACKEND ?? 'etcd',
+    requestPlane: flags.requestPlane ?? environment.DYN_REQUEST_PLANE ?? 'tcp',
+    eventPlane: flags.eventPlane ?? (environment.DYN_EVENT_PLANE || 'zmq'),
+  };
 }
 
 /** Opens the event plane. @throws {InputError} */

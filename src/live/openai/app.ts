@@ -16,8 +16,8 @@ import { capacitySchema, loadAdapterSchema, readBody, unloadAdapterSchema } from
 export interface AppParts {
   answering: Answering;
   model: ServedModel;
-  /** The fleet, to look at and to scale. */
-  capacity: Capacity;
+  /** The fleet, to look at and to scale, with its adapters; undefined where others see to that. */
+  capacity: Capacity | undefined;
   nowSeconds(): number;
   faults: Faults;
   mostBodyBytes: number;
@@ -50,7 +50,7 @@ export function createApp(parts: AppParts): Hono<Env> {
   app.onError((error, c) => refuse(c, error));
   app.notFound((c) => refuse(c, new ApiError(404, `no such path: ${c.req.method} ${c.req.path}`)));
   addModelRoutes(app, parts);
-  addControlRoutes(app, parts);
+  if (parts.capacity) addControlRoutes(app, parts, parts.capacity);
   const generating: [string, ReadRequest][] = [
     ['/v1/chat/completions', readChat],
     ['/v1/completions', readCompletion],
@@ -83,7 +83,7 @@ function addModelRoutes(app: Hono<Env>, { model, isReady, metrics }: AppParts): 
   });
 }
 
-function addControlRoutes(app: Hono<Env>, { model, capacity, nowSeconds }: AppParts): void {
+function addControlRoutes(app: Hono<Env>, { model, nowSeconds }: AppParts, capacity: Capacity): void {
   app.get('/control/capacity', (c) => c.json(capacityOf(capacity)));
   app.post('/control/capacity', async (c) => {
     const asked = readBody(capacitySchema, await c.req.text());

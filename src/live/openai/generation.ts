@@ -112,11 +112,11 @@ export class Choice implements TokenSink {
     if (this.finish === undefined) this.serving?.cancel(this.ticket);
   }
 
-  token(_ticket: Ticket, atMs: number): void {
+  token(_ticket: Ticket, atMs: number, told?: number): void {
     const { output, tokens } = this;
     this.gapMs = Math.max(0, atMs - this.lastMs);
     this.lastMs = atMs;
-    const id = output.ids[tokens];
+    const id = told ?? output.ids[tokens];
     this.tokens++;
     const kind = this.kindOf(tokens);
     if (kind === 'reasoning') {
@@ -124,6 +124,10 @@ export class Choice implements TokenSink {
       this.tell({ kind, id, text: isMark ? '' : this.detokenizer.next(id) });
     } else if (kind === 'tool') this.tell({ kind, id, text: this.argumentPiece(id) });
     else this.tellText(id);
+  }
+
+  cached(_ticket: Ticket, tokens: number): void {
+    this.cachedTokens = tokens;
   }
 
   private kindOf(token: number): PieceKind {
@@ -162,7 +166,7 @@ export class Choice implements TokenSink {
 
   ended(_ticket: Ticket, why: EndKind, _atMs: number, outcome: RequestOutcome | undefined): void {
     this.outcome = outcome;
-    this.cachedTokens = outcome?.firstReusedTokens ?? 0;
+    if (outcome) this.cachedTokens = outcome.firstReusedTokens;
     if (this.finish !== undefined) return;
     if (why === 'cancelled') this.close('cancelled');
     else if (why !== 'completed') this.close('error');

@@ -15,7 +15,7 @@ const FILES = [
 ] as const;
 
 /** A file of a model, as a frontend can check it. */
-interface ModelFile {
+export interface ModelFile {
   file: string;
   member: string;
   kind: string;

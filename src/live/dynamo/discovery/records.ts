@@ -44,7 +44,7 @@ export interface EventChannel {
 }
 
 /** A rank whose KV events a publisher carries, and where to ask for what came before. */
-interface EventSource {
+export interface EventSource {
   scope: Scope;
   topic: string;
   publisherId: bigint;
@@ -55,7 +55,7 @@ interface EventSource {
 }
 
 /** A model that an endpoint serves. */
-interface ModelRecord extends EndpointName {
+export interface ModelRecord extends EndpointName {
   instanceId: bigint;
   card: WireMap;
   /** Of a LoRA adapter. */

@@ -54,7 +54,7 @@ function changeValue(change: KvChange): Writable {
 }
 
 /** @throws {WireError} */
-function readKvEvent(value: WireValue): KvEvent {
+export function readKvEvent(value: WireValue): KvEvent {
   const fields = Fields.of(value, 'router event');
   const event = fields.fields('event');
   return {

@@ -26,6 +26,7 @@ function worker(role: 'prefill' | 'decode', engineType: string, bootstrap: Boots
   const rank = new Rank(parts, new WallClock(), NO_WATCH, undefined);
   const generate = new GenerateEndpoint({
     ...{ role, bootstrap, ranks: [rank], ids: new TokenIds(1n, undefined), recorded: new Map() },
+    meter: () => ({ token() {}, ended() {} }),
     ...{ handoff: handoffOf(parts), cachesAnswers: false, tellsErrors: false },
   });
   /** Serves a request; the promise is fulfilled with what was said, tokens by their number. */

@@ -21,7 +21,7 @@ const ACK_MS = 5_000;
 const OVERLOADED = 'Server overloaded:';
 
 /** Why a call came to nothing: before the first item (it may be tried elsewhere), or in the middle of the stream. */
-type FailureKind = 'unreachable' | 'overloaded' | 'refused' | 'broken';
+export type FailureKind = 'unreachable' | 'overloaded' | 'refused' | 'broken';
 
 /** Hears what comes of a call: items, then one end. */
 export interface CallSink {

@@ -1,14 +1,24 @@
-import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import {
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  headers as newHeaders,
+  type Subscription,
+} from '@nats-io/transport-node';
 import { decodeTwoPart } from '../codec/frames.js';
 
+import { decodeJson } from '../codec/json.js';
 import { WireError } from '../codec/value.js';
 import type { EndpointName } from '../discovery/names.js';
 import type { RequestTransport } from '../discovery/records.js';
 import { Admission, type AdmissionLimits } from './admission.js';
 import { callHome, type Handler } from './call-home.js';
 
+import type { RequestSender } from './client.js';
 import { decodeControl } from './messages.js';
 import { OVERLOADED, type RequestPlane } from './plane.js';
+
+const ACK_MS = 5_000;
 
 /** The subject of an endpoint. */
 function subjectOf({ namespace, component, endpoint }: EndpointName, instanceId: bigint): string {
@@ -61,4 +71,19 @@ export class NatsRequestPlane implements RequestPlane {
   async close(): Promise<void> {
     for (const subscription of this.subscriptions.values()) subscription.unsubscribe();
   }
+}
+
+/** Sends requests to workers behind NATS. */
+export class NatsSender implements RequestSender {
+  constructor(private readonly connection: NatsConnection) {}
+
+  async send(subject: string, headers: Buffer, payload: Buffer): Promise<string> {
+    const members = decodeJson(headers.toString());
+    const head: MsgHdrs = newHeaders();
+    if (members instanceof Map) for (const [name, value] of members) head.set(name, String(value));
+    const reply = await this.connection.request(subject, payload, { timeout: ACK_MS, headers: head });
+    return reply.string();
+  }
+
+  close(): void {}
 }

@@ -61,6 +61,7 @@ function endpoint(options: Partial<GenerateOptions> = {}) {
     ranks,
     ids,
     recorded: new Map(),
+    meter: () => ({ token() {}, ended() {} }),
     handoff: {
       order: 'SourceFirst',
       engineType: 'vllm',

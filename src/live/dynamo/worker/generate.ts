@@ -16,6 +16,7 @@ import {
 } from '../request-plane/generate.js';
 import type { HandoverServing } from './rank.js';
 import type { TokenIds } from './token-ids.js';
+import type { RequestMeter } from './worker-metrics.js';
 
 const REJECTED = 'request rejected: request exceeds worker admission limits';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -32,6 +33,8 @@ export interface GenerateOptions {
   /** One for each data-parallel rank. */
   ranks: readonly HandoverServing[];
   ids: TokenIds;
+  /** Measures requests. */
+  meter: (rank: number) => RequestMeter;
   /** Answers of a recording, by the `output_replay_id` of requests. */
   recorded: ReadonlyMap<string, Uint32Array>;
   handoff: HandoffOptions;
@@ -86,7 +89,7 @@ export class GenerateEndpoint {
   }
 
   private serve(call: Call, request: GenerateRequest): void {
-    const { role, ranks, ids, bootstrap } = this.options;
+    const { role, ranks, ids, bootstrap, meter } = this.options;
     const rank = request.rank ?? this.nextRank++ % ranks.length;
     const recorded = role === 'prefill' ? undefined : this.recordingOf(request);
     const answer = recorded ?? ids.answer(role === 'prefill' ? 1 : Math.max(1, request.maxTokens!));
@@ -94,7 +97,7 @@ export class GenerateEndpoint {
     const meeting = role === 'aggregated' ? undefined : request.bootstrap;
     if (meeting && role === 'decode') this.receivePrompt(call, rank, prompt, answer, meeting);
     else if (meeting && bootstrap) this.handPromptOver(bootstrap, call, rank, prompt, answer[0], meeting);
-    else this.submit(call, ranks[rank], prompt, answer);
+    else this.submit(call, ranks[rank], prompt, answer, meter(rank));
   }
 
   private prompt({ tokens }: GenerateRequest, answer: Uint32Array): Prompt {
@@ -144,7 +147,13 @@ export class GenerateEndpoint {
     return { mode, fullPromptTokens: tokens.length, kvBytesPerToken, gigabytesPerSecond };
   }
 
-  private submit(call: Call, rank: HandoverServing, prompt: Prompt, answer: Uint32Array): void {
+  private submit(
+    call: Call,
+    rank: HandoverServing,
+    prompt: Prompt,
+    answer: Uint32Array,
+    meter: RequestMeter,
+  ): void {
     const isPrefill = this.options.role === 'prefill';
     const disaggregatedParams = isPrefill ? PREFILL_RESULT : undefined;
     let emitted = 0;
@@ -153,9 +162,13 @@ export class GenerateEndpoint {
       call.end();
     };
     const ticket = rank.submit(prompt, {
-      token: () => call.send(outputItem({ tokens: [answer[emitted++]], disaggregatedParams })),
+      token: () => {
+        if (!isPrefill) meter.token();
+        call.send(outputItem({ tokens: [answer[emitted++]], disaggregatedParams }));
+      },
       ended: (_ticket, why) => {
         if (why === 'cancelled') return;
+        if (!isPrefill) meter.ended();
         if (why !== 'completed') this.reject(call);
         else if (isPrefill) setTimeout(finish, transferMs(this.timing(prompt), prompt.tokens.length));
         else finish();

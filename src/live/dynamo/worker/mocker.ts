@@ -4,17 +4,17 @@ import { InputError } from '../../../config/input-error.js';
 import { WallClock } from '../../clock.js';
 import { decodeJson, encodeJson } from '../codec/json.js';
 import { Fields, Float, type WireMap, type Writable } from '../codec/value.js';
-import { type ModelFolder, modelCard, readModelFolder, type WorkerRole } from '../discovery/card.js';
-import { parseEndpoint } from '../discovery/names.js';
-import { defaultEndpoint, type Environment, ownAddress, randomId } from '../environment.js';
-import type { EventPlane } from '../event-plane/plane.js';
 import {
-  disconnectNats,
-  openEventPlane,
-  openRegistry,
-  openRequestPlane,
-  type PlaneChoices,
-} from '../planes.js';
+  type ModelFile,
+  type ModelFolder,
+  modelCard,
+  readModelFolder,
+  type WorkerRole,
+} from '../discovery/card.js';
+import { type EndpointName, parseEndpoint, slug } from '../discovery/names.js';
+import { countFrom, defaultEndpoint, type Environment, ownAddress, randomId } from '../environment.js';
+import type { EventPlane } from '../event-plane/plane.js';
+import { disconnectNats, openEventPlane, openRegistry, openRequestPlane, planesOf } from '../planes.js';
 import type { RequestPlane } from '../request-plane/plane.js';
 import {
   type EngineFlags,
@@ -26,8 +26,10 @@ import {
 import type { RankParts } from './rank.js';
 import { handoffOf, rankParts } from './rank-parts.js';
 import { readRecording } from './recording.js';
+import { SystemServer } from './system-server.js';
 import { type Reasoning, TokenIds } from './token-ids.js';
 import { Worker } from './worker.js';
+import { WorkerMetrics } from './worker-metrics.js';
 
 /** The flags of `dynosim mocker`, which are those of `python -m dynamo.mocker` and a few of our own. */
 export interface MockerFlags extends EngineFlags {
@@ -60,6 +62,8 @@ export interface MockerFlags extends EngineFlags {
 /** Workers of one process. */
 export interface Mocker {
   readonly workers: readonly Worker[];
+  /** The status port; undefined without. */
+  readonly systemPort: number | undefined;
   /** Takes nothing new, finishes what is in service, leaves the deployment. */
   stop(): Promise<void>;
 }
@@ -73,15 +77,6 @@ const STAGGER = [
 ];
 const BATCH_WORKERS = 32;
 const BATCH_PAUSE_SECONDS = 2;
-
-/** Planes by flags, else by environment. */
-function planesOf(flags: MockerFlags, environment: Environment): PlaneChoices {
-  return {
-    discovery: flags.discoveryBackend ?? environment.DYN_DISCOVERY_BACKEND ?? 'etcd',
-    requestPlane: flags.requestPlane ?? environment.DYN_REQUEST_PLANE ?? 'tcp',
-    eventPlane: flags.eventPlane ?? (environment.DYN_EVENT_PLANE || 'zmq'),
-  };
-}
 
 function roleOf(flags: MockerFlags): WorkerRole {
   const { disaggregationMode: mode, isPrefillWorker, isDecodeWorker } = flags;
@@ -156,11 +151,12 @@ class Launch implements Mocker {
   private readonly clock = new WallClock();
   private requests: RequestPlane | undefined;
   private events: EventPlane | undefined;
+  private system: SystemServer | undefined;
 
   private constructor(
     private readonly flags: MockerFlags,
     private readonly environment: Environment,
-    private readonly planes: PlaneChoices,
+    private readonly planes: ReturnType<typeof planesOf>,
     private readonly role: WorkerRole,
     private readonly folder: ModelFolder | undefined,
     private readonly engine: Members,
@@ -200,16 +196,49 @@ class Launch implements Mocker {
     );
     this.requests = await openRequestPlane(planes.requestPlane, environment);
     this.events = await openEventPlane(planes.eventPlane, environment);
+    const metrics = new WorkerMetrics(parts[0].kind.name, this.modelName, () => this.clock.nowMs);
+    await this.openSystem(metrics);
     const seconds =
       flags.staggerDelay >= 0
         ? flags.staggerDelay
         : STAGGER.find(({ workers }) => numWorkers <= workers)!.seconds;
     for (let worker = 0; worker < numWorkers; worker++) {
-      this.workers.push(await this.startWorker(worker, parts[worker], this.requests, this.events));
+      this.workers.push(await this.startWorker(worker, parts[worker], this.requests, this.events, metrics));
+      for (const { endpoint } of this.workers[worker].served) this.system?.endpoints.add(endpoint);
       if (seconds === 0 || worker === numWorkers - 1) continue;
       const pause = (worker + 1) % BATCH_WORKERS === 0 ? BATCH_PAUSE_SECONDS : 0;
       await sleep((seconds + pause) * 1000);
     }
+  }
+
+  get systemPort(): number | undefined {
+    return this.system?.port;
+  }
+
+  private get modelName(): string {
+    return this.flags.modelName ?? this.flags.modelPath ?? 'dynamo';
+  }
+
+  /** Opens the status port where the environment names one; 0 stands for any. */
+  private async openSystem(metrics: WorkerMetrics): Promise<void> {
+    const port = countFrom(this.environment, 'DYN_SYSTEM_PORT');
+    if (port === undefined) return;
+    const host = this.environment.DYN_SYSTEM_HOST || '0.0.0.0';
+    this.system = await SystemServer.listen(host, port, metrics, () => this.clock.nowMs);
+    this.system.files = this.folder?.files ?? [];
+  }
+
+  /** Where a frontend elsewhere finds a file of the model; undefined without a status port. */
+  private urlOf({ file }: ModelFile): string | undefined {
+    if (!this.system || this.environment.DYN_SELF_HOST_METADATA === '0') return undefined;
+    const name = this.endpointName;
+    const path = `${name.namespace}/${name.component}/${name.endpoint}/${slug(this.modelName)}/_base/${file}`;
+    return `http://${ownAddress()}:${this.system.port}/v1/metadata/${path}`;
+  }
+
+  private get endpointName(): EndpointName {
+    const { flags, environment, role } = this;
+    return parseEndpoint(flags.endpoint ?? '', defaultEndpoint(environment, role === 'prefill'));
   }
 
   private async startWorker(
@@ -217,15 +246,16 @@ class Launch implements Mocker {
     parts: RankParts,
     requests: RequestPlane,
     events: EventPlane,
+    metrics: WorkerMetrics,
   ): Promise<Worker> {
     const { flags, environment, planes, role, engine } = this;
     const registry = await openRegistry(planes.discovery, environment, this.clock);
     const rankCount = typeof engine.dp_size === 'number' ? engine.dp_size : 1;
     const publishesKv = parts.args.prefixCaching && role !== 'decode';
     return Worker.start(
-      { registry, requests, events },
+      { registry, requests, events, metrics },
       {
-        name: parseEndpoint(flags.endpoint ?? '', defaultEndpoint(environment, role === 'prefill')),
+        name: this.endpointName,
         card: this.card(parts.args, rankCount, publishesKv, worker),
         role,
         parts,
@@ -253,9 +283,9 @@ class Launch implements Mocker {
     const { flags, folder, role } = this;
     const port = this.bootstrapPort(worker);
     const card = modelCard({
-      modelName: flags.modelName ?? flags.modelPath ?? 'dynamo',
+      modelName: this.modelName,
       folder,
-      locate: (file) => file.path,
+      locate: (file) => this.urlOf(file) ?? file.path,
       role,
       blockTokens: args.blockTokens,
       totalBlocks: args.gpuBlocks,
@@ -274,6 +304,7 @@ class Launch implements Mocker {
 
   async stop(): Promise<void> {
     await Promise.all(this.workers.map((worker) => worker.stop()));
+    await this.system?.close();
     await this.requests?.close();
     await this.events?.close();
     await disconnectNats();

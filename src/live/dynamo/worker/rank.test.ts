@@ -72,6 +72,25 @@ describe.each(Object.entries(ENGINES))('a rank of %s', (_, engine) => {
     );
   });
 
+  it.each([
+    ['a prompt', 300, 1],
+    ['a prompt and its answer', 100, 200],
+  ])('refuses %s that no cache can hold, and serves the next one', (_, inputTokens, outputTokens) => {
+    const clock = new FakeClock();
+    const rank = new Rank(rankParts(engine, 'aggregated'), clock, watch(), undefined);
+    const ended = vi.fn();
+    const prompt = { tokens: new Uint32Array(inputTokens), outputTokens };
+    rank.submit(prompt, { token: () => {}, ended: (_ticket, why) => ended(why) });
+    rank.reserve(prompt, { token: () => {}, ended: (_ticket, why) => ended(why) });
+    rank.submit(
+      { tokens: new Uint32Array(10), outputTokens: 4 },
+      { token: () => {}, ended: (_ticket, why) => ended(why) },
+    );
+    clock.advanceTo(1e6);
+    expect(ended.mock.calls.flat()).toEqual(['rejected', 'rejected', 'completed']);
+    rank.core.check();
+  });
+
   it('forgets what is cancelled, whenever that is', () => {
     fc.assert(
       fc.property(requests, fc.infiniteStream(fc.integer({ min: 0, max: 300 })), (load, delays) => {

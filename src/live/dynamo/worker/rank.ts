@@ -11,6 +11,7 @@ import { RequestSlots } from '../../../simulation/slots.js';
 import { PassClock } from '../../../timing/pass-clock.js';
 import type { TimingModel } from '../../../timing/timing-model.js';
 import type { Clock } from '../../clock.js';
+import { type FleetLimits, isHoldable, isServable, limitsOf } from '../../fleet-limits.js';
 import type { EndKind, Prompt, Serving, Ticket, TokenSink } from '../../serving.js';
 
 /** What a rank is made of. */
@@ -82,6 +83,7 @@ export class Rank implements HandoverServing {
   private readonly log = new TokenLog();
   private readonly requests: SchedulerRequests;
   private readonly blocks: PromptBlocks;
+  private readonly limits: FleetLimits;
   private readonly bySlot = new Map<number, InService>();
   private readonly byTicket = new Map<Ticket, InService>();
   /** What was asked for during a pass and waits for its end. */
@@ -101,6 +103,7 @@ export class Rank implements HandoverServing {
     namer: BlockNamer | undefined,
   ) {
     const { hasRadixTree } = kind.traits;
+    this.limits = limitsOf([args]);
     this.requests = new SchedulerRequests(args.maxModelTokens);
     this.blocks = new PromptBlocks(
       {
@@ -153,16 +156,22 @@ export class Rank implements HandoverServing {
   // ---- Requests ----------------------------------------------------------------------------------------------
 
   submit(prompt: Prompt, sink: HandoverSink): Ticket {
+    const canBe = isServable(this.limits, prompt);
     return this.enter(prompt, sink, (request) => {
+      if (!canBe) {
+        this.end(request, 'rejected');
+        return;
+      }
       request.phase = 'running';
       this.core.receive(request.slot);
     });
   }
 
   reserve(prompt: Prompt, sink: HandoverSink): Ticket {
+    const canBe = isHoldable(this.limits, prompt);
     return this.enter(prompt, sink, (request) => {
       request.phase = 'reserved';
-      if (!this.core.destinations.request(request.slot)) this.end(request, 'rejected');
+      if (!canBe || !this.core.destinations.request(request.slot)) this.end(request, 'rejected');
     });
   }
 

@@ -15,15 +15,17 @@ import { GenerateEndpoint, type GenerateOptions } from './generate.js';
 import { kvQueryEndpoint, kvQueryHandler } from './kv-query.js';
 import { Rank, type RankParts } from './rank.js';
 import { RankEvents } from './rank-events.js';
+import type { WorkerMetrics } from './worker-metrics.js';
 
 /** What connects a worker with the others of its deployment. */
 export interface WorkerPlanes {
   registry: Registry;
   requests: RequestPlane;
   events: EventPlane;
+  metrics: WorkerMetrics;
 }
 
-export interface WorkerOptions extends Omit<GenerateOptions, 'ranks' | 'bootstrap'> {
+export interface WorkerOptions extends Omit<GenerateOptions, 'ranks' | 'bootstrap' | 'meter'> {
   name: EndpointName;
   card: WireMap;
   parts: RankParts;
@@ -46,7 +48,8 @@ const DEVICE = 'cuda';
 /** A simulated worker as a member of a deployment: found by frontends, called by them, telling them what it does. */
 export class Worker {
   private readonly records: DiscoveryRecord[] = [];
-  private readonly served: EndpointName[] = [];
+  /** Endpoints that are served. */
+  readonly served: EndpointName[] = [];
   private readonly ranks: Rank[] = [];
   private readonly closing: (() => void | Promise<void>)[] = [];
   private readonly clock = new WallClock();
@@ -81,7 +84,10 @@ export class Worker {
       this.ranks.push(await this.createRank(rank, load, passes, records));
     if (startupMs > 0) this.delayStart(startupMs);
     const bootstrap = await this.openBootstrap();
-    const generate = new GenerateEndpoint({ ...this.options, ranks: this.ranks, bootstrap });
+    const { metrics } = this.planes;
+    metrics.add(this.id, this.ranks);
+    const meter = (rank: number) => metrics.meter(rank);
+    const generate = new GenerateEndpoint({ ...this.options, ranks: this.ranks, bootstrap, meter });
     const instance = await this.serve(name, generate.handle);
     await this.add({ type: 'Model', model: { ...name, instanceId: this.id, card } });
     await this.add({ type: 'Endpoint', instance });
@@ -89,7 +95,8 @@ export class Worker {
   }
 
   private async serve(name: EndpointName, handler: GenerateEndpoint['handle']): Promise<Instance> {
-    const transport = await this.planes.requests.serve(name, this.id, handler);
+    const { requests, metrics } = this.planes;
+    const transport = await requests.serve(name, this.id, metrics.counted(name, this.id, handler));
     this.served.push(name);
     return { ...name, instanceId: this.id, transport, deviceType: DEVICE, codec: CODEC };
   }
