@@ -93,6 +93,7 @@ export function openFleetLoop(
     countsTraffic: false,
     scales: true,
     executesAll: true,
+    refuses: true,
     resultOf: (): never => {
       throw new Error('a fleet without an end has no result');
     },

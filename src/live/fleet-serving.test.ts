@@ -157,6 +157,44 @@ describe.each(Object.entries(FLEETS))('%s', (_, settings) => {
   });
 });
 
+const SPLIT_FLEET: FleetSettings = {
+  prefillEngineArgs: '{"worker_type":"prefill"}',
+  decodeEngineArgs: '{"worker_type":"decode"}',
+};
+
+/** Requests wait for a worker that computes more than one prompt, and two may wait. */
+const TWO_WAIT = `
+default_policy_family: all
+uncached_isl_buckets: [{ min_tokens: 0, bucket: any }]
+policy_classes:
+  - { name: only, policy_family: all, cache_bucket: any, quantum: 1, prefill_busy_threshold: 100, request_queue_limit_per_worker: 2 }
+`;
+
+describe.each([
+  ['aggregated workers', {} as FleetSettings],
+  ['prefill and decode workers', SPLIT_FLEET],
+])('a full queue of the router, %s', (_, fleet) => {
+  it('refuses a request, and serves those that it has', () => {
+    const policy = join(mkdtempSync(join(tmpdir(), 'dynosim-policy-')), 'policy.yaml');
+    writeFileSync(policy, TWO_WAIT);
+    const clock = new FakeClock();
+    const serving = openServing(
+      { ...fleet, routerMode: 'kv_router', routerPolicyConfig: policy, beyondReference: true, check: true },
+      clock,
+    );
+    const ends: string[] = [];
+    for (let i = 0; i < 12; i++)
+      serving.submit(
+        { tokens: new Uint32Array(3000).fill(i), outputTokens: 5 },
+        { token: () => undefined, ended: (_ticket, why) => ends.push(why) },
+      );
+    clock.advanceTo(1e6);
+    expect(ends).toHaveLength(12);
+    expect(ends.filter((why) => why === 'rejected')).toHaveLength(9);
+    expect(ends.filter((why) => why === 'completed')).toHaveLength(3);
+  });
+});
+
 describe('a fleet in service', () => {
   it('tells a cancelled request its end and nothing more', () => {
     const { clock, serving, submit } = openTestFleet({});

@@ -17,7 +17,7 @@ export interface Prompt {
 /** A request in service: its number, never used again. */
 export type Ticket = number;
 
-/** How a request ended: `rejected` where it can never be served, `failed` where something broke on the way. */
+/** How a request ended: `rejected` where the fleet does not take it, `failed` where something broke on the way. */
 export type EndKind = 'completed' | 'rejected' | 'failed' | 'cancelled';
 
 /** Hears what a request gets: its tokens one by one, then its end, once. Times are milliseconds of the fleet's clock. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EngineArgs } from '../config/engine-type.js';
 import { InputError } from '../config/input-error.js';
+import type { RouterSettings } from '../config/router-config.js';
 import { readRouterPolicy } from '../config/router-policy.js';
 import type { Liberties } from '../config/scenario/liberties.js';
 import type { Scenario } from '../config/scenario/scenario.js';
@@ -69,15 +70,19 @@ export function resolveEngines(scenario: Scenario, warnings: string[]): Resolved
 
 function routingOf({ router }: Scenario, folder: string): Routing {
   const { mode, settings, modelName, seed, estimate } = router;
-  const { policyPath } = settings;
-  const policy =
-    policyPath === undefined ? undefined : readRouterPolicy(policyText(policyPath), policyPath, modelName);
   return {
     kind: kindOf(ROUTERS, mode),
-    settings: { ...settings, policy },
+    settings: withPolicy(settings, modelName),
     seed,
     estimator: estimate && routerEstimator(estimate, folder),
   };
+}
+
+/** Settings with the policy classes of the file that they name. @throws {InputError} */
+export function withPolicy(settings: RouterSettings, modelName: string | undefined): RouterSettings {
+  const { policyPath } = settings;
+  if (policyPath === undefined) return settings;
+  return { ...settings, policy: readRouterPolicy(policyText(policyPath), policyPath, modelName) };
 }
 
 function policyText(path: string): string {

@@ -8,6 +8,7 @@ import { type GapSink, grownInts, RequestLog } from '../engine/request-log.js';
 import { SchedulerRequests } from '../engine/requests.js';
 import { SpanSum } from '../engine/span-sum.js';
 import { emptySample, type WorkerSample, type WorkerWatch } from '../report/worker-series.js';
+import { QueueLimitError } from '../router/kv-router.js';
 import type { Placement, RoutedRequest, Router, Routing } from '../router/router.js';
 import { PassClock } from '../timing/pass-clock.js';
 import type { TimingModel } from '../timing/timing-model.js';
@@ -34,6 +35,8 @@ export interface EnginePoolOptions {
   traffic: Traffic | undefined;
   /** Told of what the workers do over time, when asked for. */
   watch?: WorkerWatch | undefined;
+  /** Whether a request for which the router's queue has no room is refused; the run ends otherwise. */
+  refuses?: boolean | undefined;
   /** Where engines note tokens, for an owner that hears of each. */
   log?: RequestLog | undefined;
 }
@@ -50,6 +53,8 @@ export class EnginePool {
   private active: number[] = [];
   /** Requests that came while no worker was active. */
   private readonly unplaced: RoutedRequest[] = [];
+  /** Slots of requests that the router did not take. */
+  readonly refused: number[] = [];
   private readonly blocks: PromptBlocks;
   /** Names of prompts for the router, where the engines do not look at content but the router does. */
   private readonly routerNames: PromptBlocks | undefined;
@@ -172,7 +177,7 @@ export class EnginePool {
     this.routerNames?.leave(slot);
   }
 
-  /** Finds a rank for a request; undefined when it is kept back, by the router or because no worker is there. */
+  /** Finds a rank for a request; undefined when it is kept back, by the router or because no worker is there, or refused. */
   place(request: RoutedRequest, nowMs: number): Placement | undefined {
     const { slot } = request;
     if (this.active.length === 0) {
@@ -180,7 +185,13 @@ export class EnginePool {
       return undefined;
     }
     const names = this.routerNames ?? this.blocks;
-    return this.router.place(request, names.ids[slot], names.counts[slot], nowMs);
+    try {
+      return this.router.place(request, names.ids[slot], names.counts[slot], nowMs);
+    } catch (error) {
+      if (!this.options.refuses || !(error instanceof QueueLimitError)) throw error;
+      this.refused.push(slot);
+      return undefined;
+    }
   }
 
   dispatch(slot: number, rank: number, nowMs: number): void {

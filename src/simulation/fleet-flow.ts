@@ -99,11 +99,10 @@ export class FleetFlow implements Flow {
       .map((slot) => slots.row[slot]);
   }
 
-  /** Takes cancelled requests out of workers that are between passes. @returns whether there were any */
+  /** Takes refused requests out, and cancelled ones where workers are between passes. @returns whether there were any */
   private takeOut(): boolean {
     const { fleet, group, cancelled } = this;
-    if (cancelled.size === 0) return false;
-    let any = false;
+    let any = fleet.pool.refused.length > 0 && fleet.turnAway(this.agenda.nowMs);
     for (const slot of cancelled) {
       const rank = fleet.slots.rank[slot];
       if (!fleet.slots.isFree(slot)) {

@@ -117,6 +117,19 @@ export class Fleet {
     this.slots.give(slot);
   }
 
+  /** Lets requests go that the router did not take. @returns whether there were any */
+  turnAway(nowMs: number): boolean {
+    const { ledger, pool } = this;
+    const refused = pool.refused.splice(0);
+    for (const slot of refused) {
+      ledger.record(slot, 'rejected', nowMs);
+      ledger.tell(slot, true, nowMs);
+      pool.leave(slot);
+      this.slots.give(slot);
+    }
+    return refused.length > 0;
+  }
+
   /** Takes a request out of its rank, between passes. @returns false when it must stay until a later pass */
   cancel(slot: number, nowMs: number): boolean {
     const core = this.pool.cores[this.slots.rank[slot]];

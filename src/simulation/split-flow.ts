@@ -142,14 +142,23 @@ export class SplitFlow implements Flow {
       .map((slot) => slots.row[slot]);
   }
 
-  /** Lets cancelled requests go as far as they can now. @returns whether there were any that could */
+  /** Lets refused and cancelled requests go as far as they can now. @returns whether there were any that could */
   private takeOut(): boolean {
-    let any = false;
+    let any = this.turnAway();
     for (const slot of this.cancelled) {
       if (this.fleet.ledger.slots.isFree(slot)) this.cancelled.delete(slot);
       else if (this.fleet.runs(slot) && this.letGo(slot)) any = true;
     }
     return any;
+  }
+
+  /** Lets requests go that a router did not take. @returns whether there were any */
+  private turnAway(): boolean {
+    const { prefill, decode } = this.fleet;
+    if (prefill.refused.length + decode.refused.length === 0) return false;
+    for (const slot of [...prefill.refused.splice(0), ...decode.refused.splice(0)])
+      if (this.fleet.runs(slot)) this.fail(slot, 'rejected', this.agenda.nowMs);
+    return true;
   }
 
   private letGo(slot: number): boolean {
@@ -416,7 +425,12 @@ export class SplitFlow implements Flow {
     const { prefill, fleet, agenda } = this;
     const { slot, kind } = action;
     const { handoffs } = fleet;
-    const worker = prefill.workerOfRank(handoffs.prefillRank[slot]);
+    const rank = handoffs.prefillRank[slot];
+    if (rank < 0) {
+      this.cleanedUp(slot);
+      return true;
+    }
+    const worker = prefill.workerOfRank(rank);
     if (this.mustWait(prefill, worker)) return defer(this.deferredOnPrefill, worker, action);
     const core = worker.cores[0];
     if (handoffs.has(slot, HELD)) {

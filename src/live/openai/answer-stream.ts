@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Answer, Dialect } from './answer.js';
 import { ApiError } from './api-error.js';
 import type { Fault, FaultSet } from './faults.js';
-import type { Choice, Piece } from './generation.js';
+import type { Choice, Finish, Piece } from './generation.js';
 
 /** Bytes that may wait for a client that does not read. */
 const MOST_UNREAD_BYTES = 4 << 20;
@@ -13,6 +13,14 @@ const HEADERS = {
   'x-accel-buffering': 'no',
 };
 
+/** Who makes the answer. */
+export interface StreamServer {
+  breakWorker(choice: Choice, fault: Fault): void;
+  failureOf(finish: Finish | undefined): ApiError | undefined;
+  /** Nobody hears the answer any more. */
+  abandon(): void;
+}
+
 /** Tells an answer as it comes, as server-sent events, and breaks it where that is asked for. */
 export class AnswerStream {
   private frames = 0;
@@ -22,21 +30,19 @@ export class AnswerStream {
   private endedChoices = 0;
   private breaking: Fault | undefined;
 
-  /** @param abandon called when nobody hears the answer any more */
   constructor(
     private readonly outgoing: ServerResponse,
     private readonly answer: Answer,
     private readonly dialect: Dialect,
     private readonly faults: FaultSet,
-    private readonly breakWorker: (choice: Choice, fault: Fault) => void,
-    private readonly abandon: () => void,
+    private readonly server: StreamServer,
   ) {
     this.breaking = faults.breaking;
     outgoing.on('error', () => undefined);
     outgoing.on('close', () => {
       if (this.isOver && outgoing.writableFinished) return;
       this.isOver = true;
-      abandon();
+      server.abandon();
     });
   }
 
@@ -61,8 +67,9 @@ export class AnswerStream {
 
   ended(choice: Choice): void {
     if (this.isOver) return;
-    if (choice.finish === 'error' || choice.finish === 'cancelled') {
-      this.fail(new ApiError(500, 'the worker that served this request has failed'));
+    const failure = this.server.failureOf(choice.finish);
+    if (failure) {
+      this.fail(failure);
       return;
     }
     this.outgoing.write(this.dialect.choiceEnded(this.answer, choice));
@@ -80,7 +87,7 @@ export class AnswerStream {
   fail(error: ApiError): void {
     this.isOver = true;
     this.outgoing.end(this.dialect.failure(error.toJSON()));
-    this.abandon();
+    this.server.abandon();
   }
 
   /** Whether the stream breaks at a frame. */
@@ -106,7 +113,7 @@ export class AnswerStream {
       case 'worker-hang':
         outgoing.write(frame);
         this.breaking = undefined;
-        this.breakWorker(choice, fault);
+        this.server.breakWorker(choice, fault);
         return;
       case 'error-frame':
         this.fail(new ApiError(500, 'the engine failed (injected)', { code: 'injected' }));
@@ -114,7 +121,7 @@ export class AnswerStream {
       case 'stall':
         this.isOver = true;
         setTimeout(() => outgoing.destroy(), fault.ms).unref();
-        this.abandon();
+        this.server.abandon();
         return;
       case 'reset':
         outgoing.socket?.resetAndDestroy();
@@ -143,6 +150,6 @@ export class AnswerStream {
     this.isOver = true;
     // What has been written leaves in this turn.
     setImmediate(() => this.outgoing.destroy());
-    this.abandon();
+    this.server.abandon();
   }
 }

@@ -23,6 +23,8 @@ export interface AnsweringParts {
   /** Of output ids of requests that name no seed. */
   seed: bigint;
   watch: AnswerWatch;
+  /** Status of answers to requests that the fleet does not take. */
+  overloadStatus: 503 | 529;
   /** Lets the worker of a choice fail as a fault has it. */
   breakWorker(choice: Choice, fault: Fault): void;
   /** Time of the fleet, in milliseconds. */
@@ -37,6 +39,8 @@ const MOST_OUTPUT_TOKENS = 1 << 22;
 
 /** Part of an answer that is reasoning where a fault needs some and the model is set to none. */
 const INJECTED_REASONING = 0.5;
+
+const OVERLOADED = { code: 'overloaded', headers: { 'retry-after': '1' } };
 
 /** Turns requests into answers. */
 export class Answering {
@@ -83,6 +87,15 @@ export class Answering {
     for (const choice of choices) choice.start(this.parts.serving, this.parts.nowMs());
   }
 
+  /** What a client is told of an answer that did not come to its end; undefined of one that did. */
+  private readonly failureOf = (finish: Finish | undefined): ApiError | undefined => {
+    const status = this.parts.overloadStatus;
+    if (finish === 'refused') return new ApiError(status, 'the fleet takes no more requests', OVERLOADED);
+    if (finish === 'cancelled') return new ApiError(499, 'the client has closed the request');
+    if (finish !== 'error') return undefined;
+    return new ApiError(500, 'the worker that served this request has failed');
+  };
+
   /** Answers with a stream of events. */
   stream(asked: Asked, faults: FaultSet, outgoing: ServerResponse, headers: Record<string, string>): void {
     let stream: AnswerStream | undefined;
@@ -90,9 +103,11 @@ export class Answering {
       piece: (choice, piece) => stream?.piece(choice, piece),
       ended: (choice) => stream?.ended(choice),
     });
-    stream = new AnswerStream(outgoing, answer, asked.dialect, faults, this.parts.breakWorker, () =>
-      cancelAll(answer),
-    );
+    stream = new AnswerStream(outgoing, answer, asked.dialect, faults, {
+      breakWorker: this.parts.breakWorker,
+      failureOf: this.failureOf,
+      abandon: () => cancelAll(answer),
+    });
     stream.open(headers);
     this.start(answer);
   }
@@ -114,8 +129,10 @@ export class Answering {
     whenGone(() => cancelAll(answer));
     this.start(answer);
     await finished;
-    for (const { finish } of answer.choices)
-      if (finish === 'error' || finish === 'cancelled') throw failureOf(finish);
+    for (const { finish } of answer.choices) {
+      const failure = this.failureOf(finish);
+      if (failure) throw failure;
+    }
     return asked.dialect.whole(answer);
   }
 }
@@ -129,12 +146,6 @@ function checkSize({ prompts, n, maxTokens }: GenerationRequest): void {
       `${answers} answers of ${maxTokens} tokens are more than ${MOST_OUTPUT_TOKENS} tokens`,
       'max_tokens',
     );
-}
-
-function failureOf(finish: Finish): ApiError {
-  return finish === 'cancelled'
-    ? new ApiError(499, 'the client has closed the request')
-    : new ApiError(500, 'the worker that served this request has failed');
 }
 
 function cancelAll({ choices }: Answer): void {

@@ -33,7 +33,7 @@ export interface Piece {
   id: number;
 }
 
-export type Finish = 'stop' | 'length' | 'tool_calls' | 'cancelled' | 'error';
+export type Finish = 'stop' | 'length' | 'tool_calls' | 'cancelled' | 'refused' | 'error';
 
 export interface ChoiceListener {
   piece(choice: Choice, piece: Piece): void;
@@ -169,6 +169,7 @@ export class Choice implements TokenSink {
     if (outcome) this.cachedTokens = outcome.firstReusedTokens;
     if (this.finish !== undefined) return;
     if (why === 'cancelled') this.close('cancelled');
+    else if (why === 'rejected') this.close('refused');
     else if (why !== 'completed') this.close('error');
     else this.complete();
   }

@@ -72,6 +72,7 @@ export async function startServer(settings: ServerSettings): Promise<LiveServer>
       serving,
       model,
       seed: settings.seed,
+      overloadStatus: settings.overloadStatus,
       watch: metrics,
       breakWorker: ({ number }, { kind, ms }) => {
         if (kind === 'worker-hang') serving.hangWorkerOf(number, ms);

@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { freePort } from '../../../testing/interop/deployment.js';
 import { writeTinyModel } from '../../../testing/interop/tiny-model.js';
@@ -15,6 +15,14 @@ const FLAGS: MockerFlags = {
   ...{ kvTransferBandwidth: 64, kvTransferTimingMode: 'full_prompt', kvCacheDtype: 'auto' },
   ...{ modelName: 'tiny', blockSize: 16, numGpuBlocksOverride: 512, speedupRatio: 20, seed: 1n },
 };
+
+/** Requests wait for a worker that computes a prompt, and one may wait. */
+const ONE_WAITS = `
+default_policy_family: all
+uncached_isl_buckets: [{ min_tokens: 0, bucket: any }]
+policy_classes:
+  - { name: only, policy_family: all, cache_bucket: any, quantum: 1, prefill_busy_threshold: 10, request_queue_limit_per_worker: 1 }
+`;
 
 let folder: string;
 let environment: Record<string, string>;
@@ -38,9 +46,15 @@ async function workers(flags: Partial<MockerFlags> = {}): Promise<Mocker> {
   return mocker;
 }
 
-async function frontend(routerMode: 'round-robin' | 'kv'): Promise<void> {
+async function frontend(routerMode: 'round-robin' | 'kv', routerConfig?: string): Promise<void> {
   const limits = { maxBodyBytes: 1 << 20, maxConnections: 100 };
-  const flags = { httpHost: '127.0.0.1', httpPort: 0, routerMode, ...limits };
+  const flags = {
+    httpHost: '127.0.0.1',
+    httpPort: 0,
+    routerMode,
+    ...limits,
+    ...(routerConfig && { routerConfig }),
+  };
   const started = await startFrontend(flags, environment, () => {});
   open.push(started);
   ({ url } = started);
@@ -98,6 +112,27 @@ describe('a frontend', () => {
     await workers({ engineType, disaggregationMode: 'decode' });
     await modelsAre('tiny');
     expect((await complete(PROMPT, 5)).json.usage.completion_tokens).toBe(5);
+  });
+
+  it('refuses what its queue has no room for, and serves the rest', async () => {
+    const policy = join(folder, '..', `${basename(folder)}-policy.yaml`);
+    writeFileSync(policy, ONE_WAITS);
+    await workers({ speedupRatio: 0.1 });
+    await frontend('kv', JSON.stringify({ router_policy_config: policy }));
+    await modelsAre('tiny');
+    const answers = await Promise.all(Array.from({ length: 6 }, (_, i) => complete(`${i}${PROMPT}`, 2)));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 529]));
+    expect(answers.find(({ status }) => status === 529)?.json.error).toMatchObject({ code: 'overloaded' });
+    expect((await complete('y', 2)).status).toBe(200);
+    rmSync(policy);
+  });
+
+  it('has no fleet of its own to scale', async () => {
+    await workers();
+    await frontend('round-robin');
+    await modelsAre('tiny');
+    const response = await fetch(`${url}/control/capacity`, { method: 'POST', body: '{"workers":3}' });
+    expect(response.status).toBe(404);
   });
 
   it('says what is wrong in the form of OpenAI', async () => {

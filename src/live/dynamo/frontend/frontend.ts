@@ -7,6 +7,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { InputError } from '../../../config/input-error.js';
 import { readJson } from '../../../config/json.js';
 import { type RouterSettings, readRouterConfig } from '../../../config/router-config.js';
+import { withPolicy } from '../../../setup/engines.js';
 import { kindOf, ROUTERS } from '../../../setup/kinds.js';
 import { WallClock } from '../../clock.js';
 import { Answering } from '../../openai/answering.js';
@@ -58,11 +59,14 @@ interface OpenModel {
 
 const ROUTER_MODES = { 'round-robin': 'round_robin', kv: 'kv_router' } as const;
 const LINGER_MS = 1000;
+/** As Dynamo's frontend answers when workers take no more. */
+const OVERLOAD_STATUS = 529;
 
 /** The router's settings from the JSON text of its flag. @throws {InputError} */
 function routerSettings(text: string | undefined): RouterSettings {
   const where = '--router-config';
-  return readRouterConfig(text === undefined ? undefined : readJson(text, where), undefined, where);
+  const json = text === undefined ? undefined : readJson(text, where);
+  return withPolicy(readRouterConfig(json, undefined, where), undefined);
 }
 
 /** Opens a frontend. @throws {InputError} for the first wrong flag */
@@ -157,6 +161,7 @@ class Models {
         serving,
         model,
         seed: 0n,
+        overloadStatus: OVERLOAD_STATUS,
         watch: metrics,
         breakWorker: ({ number }, { kind, ms }) => {
           if (kind === 'worker-hang') serving.hang(number, ms);

@@ -1,10 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { QueueLimitError } from '../../../router/kv-router.js';
 import { HangingSink } from '../../hanging-sink.js';
 import type { EndKind, Prompt, Serving, Ticket, TokenSink } from '../../serving.js';
 import { WireError, type WireValue } from '../codec/value.js';
 import type { CallSink, FailureKind, Outgoing, RequestClient } from '../request-plane/client.js';
 import { type Bootstrap, type GenerateCall, generateRequest, readOutput } from '../request-plane/generate.js';
-import type { PlacedRequest, RemoteWorker, WorkerPool } from './worker-pool.js';
+import type { PlacedRequest, RemoteWorker, StartRequest, WorkerPool } from './worker-pool.js';
 
 /** Workers that are tried for a request that none of them has begun. */
 const MOST_TRIES = 3;
@@ -112,13 +113,13 @@ class RemoteRequest {
   // ---- Legs --------------------------------------------------------------------------------------------------
 
   private prefillFirst(prefill: WorkerPool, decode: WorkerPool): void {
-    const placed = prefill.place(this.prompt, (worker, rank, cached) => {
+    const placed = this.place(prefill, (worker, rank, cached) => {
       this.listener.cached(cached);
       const { bootstrap: where } = worker;
       const prefillWorker = { id: worker.instance.instanceId, rank };
       if (!where) {
         // The prompt is computed to the end first, and what comes of it goes to the decode worker.
-        this.call(worker, { rank, prefillWorker, maxTokens: 1 }, this.prefillSink(placed, decode));
+        this.call(worker, { rank, prefillWorker, maxTokens: 1 }, this.prefillSink(placed!, decode));
         return;
       }
       const room = randomBytes(8).readBigUInt64BE(0);
@@ -126,11 +127,23 @@ class RemoteRequest {
       this.call(
         worker,
         { rank, prefillWorker, maxTokens: 1, bootstrap },
-        this.prefillSink(placed, undefined),
+        this.prefillSink(placed!, undefined),
       );
       this.generate(decode, { bootstrap });
     });
-    this.placed.push(placed);
+  }
+
+  /** Finds a worker; a request that the router does not take is over. */
+  private place(pool: WorkerPool, start: StartRequest): PlacedRequest | undefined {
+    try {
+      const placed = pool.place(this.prompt, start);
+      this.placed.push(placed);
+      return placed;
+    } catch (error) {
+      if (!(error instanceof QueueLimitError)) throw error;
+      this.end('rejected');
+      return undefined;
+    }
   }
 
   /** @param decode goes on with the result, where the workers do not meet themselves */
@@ -154,16 +167,15 @@ class RemoteRequest {
 
   private generate(pool: WorkerPool, extra: { bootstrap?: Bootstrap; prefillResult?: WireValue }): void {
     const isWhole = extra.bootstrap === undefined && extra.prefillResult === undefined;
-    const placed = pool.place(this.prompt, (worker, rank, cached) => {
+    const placed = this.place(pool, (worker, rank, cached) => {
       if (isWhole) this.listener.cached(cached);
       const call = { rank, maxTokens: this.prompt.outputTokens, ...extra };
       this.call(worker, call, {
-        item: (value) => this.hear(value, placed),
+        item: (value) => this.hear(value, placed!),
         ended: () => this.end('completed'),
         failed: (kind) => this.failed(kind),
       });
     });
-    this.placed.push(placed);
   }
 
   private call(

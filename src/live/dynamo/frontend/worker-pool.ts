@@ -123,7 +123,11 @@ export class WorkerPool {
     return this.router.listenersOf(worker.place * this.ranks + rank)?.gpu;
   }
 
-  /** Finds a worker and rank; at once, or when the router lets the request go. @returns what to call when it is over */
+  /**
+   * Finds a worker and rank; at once, or when the router lets the request go.
+   * @returns what to call when it is over
+   * @throws {QueueLimitError} when the router takes no more
+   */
   place(prompt: Prompt, start: StartRequest): PlacedRequest {
     const slot = this.freeSlots.pop() ?? this.nextSlot++;
     const hashes = this.router.listens ? this.hashes.ofPrompt(prompt.tokens, this.blockTokens) : [];
@@ -141,7 +145,13 @@ export class WorkerPool {
       strictPriority: prompt.strictPriority ?? 0,
       policyClass: prompt.policyClass,
     };
-    const placement = this.router.place(request, ids, ids.length, this.nowMs());
+    let placement: Placement | undefined;
+    try {
+      placement = this.router.place(request, ids, ids.length, this.nowMs());
+    } catch (error) {
+      this.forget(slot);
+      throw error;
+    }
     let hadToken = false;
     let isOver = false;
     // The caller has the placed request in hand before it starts.
@@ -168,6 +178,10 @@ export class WorkerPool {
       return;
     }
     this.release(this.router.ended(slot, this.nowMs()));
+    this.forget(slot);
+  }
+
+  private forget(slot: number): void {
     for (const hash of this.hashesOf.get(slot) ?? []) this.names.release(hash);
     this.hashesOf.delete(slot);
     this.freeSlots.push(slot);
@@ -183,7 +197,7 @@ export class WorkerPool {
 }
 
 /** @param cachedTokens of the prompt that the worker has cached, as far as is known */
-type StartRequest = (worker: RemoteWorker, rank: number, cachedTokens: number) => void;
+export type StartRequest = (worker: RemoteWorker, rank: number, cachedTokens: number) => void;
 
 /** A request that a pool has placed, or will. */
 export interface PlacedRequest {
