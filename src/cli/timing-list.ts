@@ -13,7 +13,13 @@ export function listTiming(given: string | undefined, asJson: boolean): string {
   const systems = isThere ? listSystems(folder) : [];
   const tables = systems.map((system) => ({ system, versions: listVersions(readSystem(folder, system)) }));
   const models = isThere ? listModels(folder) : [];
-  const roofline = { gpus: GPUS.map(({ name }) => name), models: KNOWN_MODELS };
+  const named = (isTested: boolean) =>
+    GPUS.filter((gpu) => gpu.isTested === isTested).map(({ name }) => name);
+  const roofline = {
+    gpus: [...named(true), ...named(false)],
+    untested_gpus: named(false),
+    models: KNOWN_MODELS,
+  };
   if (asJson)
     return `${JSON.stringify({ folder: isThere ? folder : null, tables, models, roofline }, null, 2)}\n`;
   const lines = isThere
@@ -31,6 +37,7 @@ export function listTiming(given: string | undefined, asJson: boolean): string {
     ...lines,
     'Roofline: any model with a config.json, and without one',
     `  models: ${roofline.models.join(', ')}`,
-    `  GPUs: ${roofline.gpus.join(', ')}`,
+    `  GPUs compared with something measured: ${named(true).join(', ')}`,
+    `  GPUs of which only the data sheet is known: ${roofline.untested_gpus.join(', ')}`,
   ].join('\n')}\n`;
 }
