@@ -2,7 +2,8 @@ import type { EngineArgs, EngineType, OffloadArgs, WorkerType } from './engine-t
 import { type FieldRules, type FieldValues, readFields } from './fields.js';
 import { InputError } from './input-error.js';
 import { JsonNumber, type JsonValue } from './json.js';
-import { readAic, readTiming } from './timing-args.js';
+import type { Liberties } from './scenario/liberties.js';
+import { fixedTiming, readAic, readTiming } from './timing-args.js';
 
 const unset = 'unset';
 const DTYPES = [
@@ -112,6 +113,16 @@ const COMMON_FIELDS: FieldRules = {
     },
     required: ['type'],
   },
+  timing_model: {
+    type: 'object',
+    null: unset,
+    fields: {
+      type: { type: 'choice', choices: ['fixed'] },
+      prefill_ms: { type: 'float', min: 0 },
+      decode_ms: { type: 'float', min: 0 },
+    },
+    required: ['type', 'prefill_ms', 'decode_ms'],
+  },
   has_perf_model: { type: 'any' },
 };
 
@@ -125,21 +136,26 @@ export function engineFields(types: readonly EngineType[]): FieldRules {
 }
 
 /** Keys by which an engine names its timing. */
-const TIMING_KEYS = ['timing', 'aic_backend', 'planner_profile_data'];
+const TIMING_KEYS = ['timing', 'timing_model', 'aic_backend', 'planner_profile_data'];
 const DEFAULT_ACCEPT_RATES = '0.85,0.3,0,0,0';
+
+interface Reading {
+  /** Types of engines that there are, the default one first. */
+  types: readonly EngineType[];
+  liberties: Liberties;
+  /** The timing that holds where the engine names none. */
+  timing: { json: JsonValue; where: string } | undefined;
+}
 
 /**
  * Reads engine arguments.
  * @param where their name, for messages
- * @param types types of engines that there are, the default one first
- * @param timing the timing that holds where the engine names none
  * @throws {InputError} one line with the field, what was found and what is allowed
  */
 export function readEngineArgs(
   given: JsonValue,
   where: string,
-  types: readonly EngineType[],
-  timing?: { json: JsonValue; where: string },
+  { types, liberties, timing }: Reading,
 ): EngineArgs {
   if (!(given instanceof Map)) throw new InputError(`${where}: expected a JSON object`);
   checkRoles(given, where);
@@ -151,7 +167,7 @@ export function readEngineArgs(
   const ofTiming = shared?.where ?? `${where}: timing`;
   const args = resolve(values, type, json, { where, ofTiming });
   if (shared) delete args.given.timing;
-  checkCombinations(args, where);
+  checkCombinations(args, where, liberties);
   return args;
 }
 
@@ -195,7 +211,7 @@ function resolve(
   };
   const offloads = offload.g2Blocks > 0 || offload.g3Blocks > 0 || offload.g4;
   const role = values.is_prefill ? 'prefill' : values.is_decode ? 'decode' : 'aggregated';
-  const timing = readTiming(values, json.get('timing'), ofTiming);
+  const timing = readTiming(values, json.get('timing'), ofTiming) ?? fixedTiming(values);
   const attentionRanks =
     timing?.type === 'roofline' ? timing.attentionDataParallel : pick('aic_attention_dp_size', 1);
   return {
@@ -249,12 +265,13 @@ function acceptRates(values: FieldValues, where: string): number[] | undefined {
   return Array.from({ length: drafts }, (_, index) => rates[index] ?? 0);
 }
 
-function checkCombinations(args: EngineArgs, where: string): void {
+function checkCombinations(args: EngineArgs, where: string, liberties: Liberties): void {
   const refuse = (problem: string): never => {
     throw new InputError(`${where}: ${problem}`);
   };
   const sources = [
-    args.timing && 'timing',
+    args.given.timing && 'timing',
+    args.given.timing_model && 'timing_model',
     args.aic && 'aic_backend',
     args.timingGridPath && 'planner_profile_data',
   ];
@@ -262,6 +279,8 @@ function checkCombinations(args: EngineArgs, where: string): void {
   if (args.timing && given.length > 1) refuse(`${given.join(' and ')} exclude each other`);
   if (args.blockTokens === 0) refuse('block_size must be greater than 0');
   args.type.check(args, refuse);
+  if (args.maxModelTokens !== undefined && !args.type.traits.limitsLength && !liberties.limitsAnyEngine)
+    refuse(`max_model_len is supported only for engine_type=vllm, found ${args.type.name}`);
   const { g2Blocks, g3Blocks, g4 } = args.offload;
   if (g3Blocks > 0 && g2Blocks === 0)
     refuse('num_g3_blocks needs num_g2_blocks, because G3 is staged through G2');

@@ -82,6 +82,8 @@ export interface EngineTraits {
   decodesWhole: boolean;
   /** Whether the reference lets prefill and decode workers be of this type. */
   isSplitInReference: boolean;
+  /** Whether every release of the reference knows its length limit. */
+  limitsLength: boolean;
 }
 
 /** A setting of an engine that costs neither memory nor GPUs. */

@@ -27,8 +27,9 @@ interface RooflineArgs {
   engineVersion: string | undefined;
 }
 
-/** Timing from first principles, from coefficients, or from measured passes in a file. */
+/** Timing from first principles, from coefficients, from measured passes in a file, or always the same. */
 export type TimingArgs =
+  | { type: 'fixed'; prefillMs: number; decodeMs: number }
   | { type: 'fitted'; prefill: Coefficients; decode: Coefficients }
   | RooflineArgs
   | { type: 'table'; path: string };
@@ -57,6 +58,13 @@ export interface AicArgs {
   kvFraction: number;
   blockTokens: number;
   maxBatchedTokens: number;
+}
+
+/** Reads the `timing_model` of an engine, as the reference names what takes the same time always. */
+export function fixedTiming({ timing_model: model }: FieldValues): TimingArgs | undefined {
+  if (model === undefined) return undefined;
+  const { prefill_ms: prefillMs, decode_ms: decodeMs } = model as { prefill_ms: number; decode_ms: number };
+  return { type: 'fixed', prefillMs, decodeMs };
 }
 
 /** Reads the `timing` of an engine. @param json the object as written, for its lists */

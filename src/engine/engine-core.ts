@@ -31,7 +31,7 @@ export interface EngineCore {
   execute(nowMs: number): number;
   settle(endMs: number): void;
   /** Tells the router's index what the passes up to now stored and removed, where that becomes known at their end. */
-  publishEvents(): void;
+  publishEvents(nowMs: number): void;
   /** Why the requests that are stuck cannot go on, one line each. */
   diagnose(): StuckRequest[];
   /** @throws when a conservation law is broken */

@@ -1,5 +1,6 @@
 import type { RouterSettings } from '../config/router-config.js';
 import { KvRouter } from './kv-router.js';
+import { LaggedRouter } from './lagged.js';
 import { singleClass } from './policy.js';
 import type { RoutedPool, RouterKind } from './router.js';
 
@@ -19,11 +20,14 @@ function settingsOf(stage: RoutedPool['stage'], settings: RouterSettings): Route
 export const kvRouter: RouterKind = {
   name: 'kv_router',
   isBlind: false,
-  create({ settings, seed, estimator }, { stage, blockTokens, maxBatchedTokens, queuePolicy }) {
+  create(
+    { settings, seed, estimator, eventLagMs },
+    { stage, blockTokens, maxBatchedTokens, queuePolicy, names },
+  ) {
     const used = settingsOf(stage, settings);
     const { overlapCredit, hostCredit, overlapCreditDecay, prefillLoadScale, activeRequestWeight } = used;
     const { tracksPrefill, temperature, tracksBlocks, assumesReuse } = used;
-    return new KvRouter({
+    const router = new KvRouter({
       weights: {
         overlapCredit,
         hostCredit,
@@ -42,5 +46,6 @@ export const kvRouter: RouterKind = {
       seed: seed ?? DEFAULT_SEED,
       estimator: stage === 'decode' ? undefined : estimator,
     });
+    return router.listens && eventLagMs > 0 && names ? new LaggedRouter(router, eventLagMs, names) : router;
   },
 };

@@ -59,5 +59,7 @@ export class RoundRobin implements Router {
 export const roundRobin: RouterKind = {
   name: 'round_robin',
   isBlind: true,
-  create: (_routing, { ranks }) => new RoundRobin(ranks),
+  // Since 1.6, ranks of prefill and decode workers count as workers of their own.
+  create: (_routing, { stage, ranks, rules: { semantics } }) =>
+    new RoundRobin(stage !== '' && semantics === 'dynamo-1.6' ? 1 : ranks),
 };

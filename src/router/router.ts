@@ -30,7 +30,9 @@ export interface RouterUse {
 }
 
 /** Hears what a target can serve from a cache. */
-interface CacheListener {
+export interface CacheListener {
+  /** What follows became known at a time. */
+  begin?(nowMs: number): void;
   stored(id: number): void;
   removed(id: number): void;
 }
@@ -66,6 +68,11 @@ export interface Router {
 }
 
 /** A pool of equal workers as a router sees it. */
+export interface BlockKeeper {
+  retain(id: number): void;
+  release(id: number): void;
+}
+
 export interface RoutedPool {
   stage: '' | 'prefill' | 'decode';
   /** Of each worker. */
@@ -76,6 +83,8 @@ export interface RoutedPool {
   /** How requests queue, where the engine says so. */
   queuePolicy: RouterSettings['queuePolicy'] | undefined;
   rules: Rules;
+  /** Keeps identities of blocks alive that are only heard of later; undefined where all is heard at once. */
+  names: BlockKeeper | undefined;
 }
 
 /** What a run says about its routers. */
@@ -86,6 +95,8 @@ export interface Routing {
   seed: bigint | undefined;
   /** Makes the prefill load decay. */
   estimator: PrefillEstimator | undefined;
+  /** How long after a pass the router hears of what it cached. */
+  eventLagMs: number;
 }
 
 /** One policy of placing requests. */

@@ -24,7 +24,7 @@ import { rooflineBlocks, rooflineKvBytes } from '../timing/roofline/capacity.js'
 import type { Substitution } from '../timing/roofline/filled.js';
 import { rooflineOptions } from '../timing/roofline/open.js';
 import { RooflineTiming } from '../timing/roofline/roofline.js';
-import { polynomialTiming, type TimingModel } from '../timing/timing-model.js';
+import { fixedTiming, polynomialTiming, type TimingModel } from '../timing/timing-model.js';
 import { ENGINES, kindOf, ROUTERS } from './kinds.js';
 import { tableTiming } from './table-timing.js';
 
@@ -69,11 +69,11 @@ export function resolveEngines(scenario: Scenario, warnings: string[]): Resolved
 }
 
 function routingOf({ router }: Scenario, folder: string): Routing {
-  const { mode, settings, modelName, seed, estimate } = router;
+  const { mode, settings, modelName, seed, estimate, eventLagMs } = router;
   return {
     kind: kindOf(ROUTERS, mode),
     settings: withPolicy(settings, modelName),
-    seed,
+    ...{ seed, eventLagMs },
     estimator: estimate && routerEstimator(estimate, folder),
   };
 }
@@ -107,6 +107,8 @@ function resolveEngine(
   const { aic, timing } = engine;
   if (timing?.type === 'roofline') return rooflineStage(engine, timing, folder);
   if (timing?.type === 'table') return { args: engine, timing: new RememberedTiming(readTable(timing.path)) };
+  if (timing?.type === 'fixed')
+    return { args: engine, timing: fixedTiming(timing.prefillMs, timing.decodeMs) };
   if (timing?.type === 'fitted') return { args: engine, timing: fittedTiming(timing) };
   if (!aic) return { args: engine, timing: gridTiming(engine.timingGridPath, warnings) };
   const args = engine.estimatesBlocks ? { ...engine, gpuBlocks: capacity(aic, folder) } : engine;

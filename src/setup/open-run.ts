@@ -14,6 +14,7 @@ import { CoupledError } from '../simulation/lone-workers.js';
 import type { FleetRun, Run } from '../simulation/run.js';
 import { mayRunApart, runApart } from '../simulation/run-apart.js';
 import { RunError } from '../simulation/run-error.js';
+import { RUN_RULES } from '../simulation/run-rules.js';
 import type { StageName } from '../simulation/views.js';
 import { AicError } from '../timing/aic/aic-error.js';
 import type { Excerpt } from '../workload/excerpt.js';
@@ -148,7 +149,8 @@ class Opening {
     if (pools.length === 1) return fleetRun({ ...options, ...pools[0] });
     return splitRun({
       ...options,
-      prefillsAllOutput: workload.plansOutput && !singleTokenPrefill && rules.semantics === 'dynamo-1.4.2',
+      prefillsAllOutput:
+        workload.plansOutput && !singleTokenPrefill && RUN_RULES[rules.semantics].prefillsAllOutput,
       bypass: liberties.bypasses ? router.settings.bypass : undefined,
       prefill: pools[0],
       decode: pools[1],

@@ -79,7 +79,11 @@ export class EnginePool {
     const { args, kind, source, routing, rules, stage } = options;
     this.log = options.log ?? new RequestLog();
     const { ranks, blockTokens, maxBatchedTokens, routerQueuePolicy: queuePolicy } = args;
-    const routed = { stage, ranks, blockTokens, maxBatchedTokens, queuePolicy, rules };
+    const names = {
+      retain: (id: number) => (this.routerNames ?? this.blocks).retain(id),
+      release: (id: number) => (this.routerNames ?? this.blocks).release(id),
+    };
+    const routed = { stage, ranks, blockTokens, maxBatchedTokens, queuePolicy, rules, names };
     this.router = routing.kind.create(routing, routed);
     const isWatched = this.router.listens;
     const { hasRadixTree } = kind.traits;
@@ -118,6 +122,10 @@ export class EnginePool {
 
   get args(): EngineArgs {
     return this.options.args;
+  }
+
+  get rules(): Rules {
+    return this.options.rules;
   }
 
   get traits(): EngineTraits {

@@ -5,6 +5,7 @@ import type { Fleet } from './fleet.js';
 import type { Flow, Stage } from './flow.js';
 import type { LoneRules } from './lone-rules.js';
 import type { RunError } from './run-error.js';
+import { RUN_RULES } from './run-rules.js';
 import { type Worker, WorkerGroup } from './workers.js';
 
 /**
@@ -24,12 +25,18 @@ export class FleetFlow implements Flow {
     private readonly agenda: Agenda,
     private lone?: LoneRules,
   ) {
+    const { hearsEventsFirst, failsIdle } = RUN_RULES[fleet.options.rules.semantics];
     this.group = new WorkerGroup(fleet.pool, agenda, 0, ({ cores }, nowMs) => {
+      if (hearsEventsFirst) for (const core of cores) core.publishEvents(nowMs);
       for (let rank = 0; rank < cores.length; rank++) fleet.end(cores[rank], nowMs);
     });
     agenda.isVoid = (worker, order) => this.group.isVoid(worker, order);
     this.stages = [{ name: '', group: this.group }];
     if (lone) this.group.retries = lone;
+    if (failsIdle && fleet.pool.traits.retriesIdle)
+      this.group.onIdle = () => {
+        throw fleet.deadEnd();
+      };
   }
 
   readonly steps = [

@@ -1,3 +1,4 @@
+import type { EngineArgs } from '../config/engine-type.js';
 import type { WorkerUse } from '../report/report.js';
 import { Agenda } from './agenda.js';
 import { Fleet } from './fleet.js';
@@ -6,14 +7,20 @@ import { LoneRules } from './lone-rules.js';
 import { poolSections } from './pool-use.js';
 import { FleetRun, MIN_SECONDS } from './run.js';
 import type { FleetRunOptions, SplitRunOptions } from './run-options.js';
+import { RUN_RULES } from './run-rules.js';
 import { SplitFleet } from './split-fleet.js';
 import { SplitFlow } from './split-flow.js';
 import { Traffic } from './traffic.js';
 
 /** Whether a worker is alone, for which the reference has rules of its own. */
 export function isLone({ workers, args, routing, scales, rules }: FleetRunOptions): boolean {
-  const hasOwnLoop = rules.semantics === 'dynamo-1.4.2';
-  return hasOwnLoop && !scales && workers === 1 && args.ranks === 1 && routing.kind.isBlind;
+  return (
+    RUN_RULES[rules.semantics].hasLoneLoop &&
+    !scales &&
+    workers === 1 &&
+    args.ranks === 1 &&
+    routing.kind.isBlind
+  );
 }
 
 /** A run of workers that serve requests from prompt to last token. */
@@ -58,9 +65,14 @@ export function fleetUse({ pool }: Fleet, decodeSeconds: number, committedPrefil
     prefillSeconds: 0,
     decodeSeconds,
     prefillGpus: 0,
-    decodeGpus: pool.args.tensorParallel * pool.args.ranks,
+    decodeGpus: gpusOf(pool.args),
     sections: poolSections(pool.use, ''),
   };
+}
+
+/** GPUs of a worker. */
+function gpusOf({ tensorParallel, ranks }: EngineArgs): number {
+  return tensorParallel * ranks;
 }
 
 /** A run of prefill and decode workers. */
@@ -83,8 +95,8 @@ export function splitRun(options: SplitRunOptions): FleetRun {
       committedPrefillTokens: flow.stages.reduce((sum, { group }) => sum + group.committedTokens, 0),
       prefillSeconds,
       decodeSeconds,
-      prefillGpus: options.prefill.args.tensorParallel,
-      decodeGpus: options.decode.args.tensorParallel,
+      prefillGpus: gpusOf(options.prefill.args),
+      decodeGpus: gpusOf(options.decode.args),
       sections: {
         ...poolSections(fleet.prefill.use, 'prefill_'),
         ...poolSections(fleet.decode.use, 'decode_'),

@@ -87,7 +87,7 @@ export class Fleet {
 
   /** Hears of requests that ended in a core's last passes: records them and tells the workload. */
   end(core: EngineCore, nowMs: number): void {
-    core.publishEvents();
+    core.publishEvents(nowMs);
     if (core.signals.length > 0) this.hearAll(core.signals, nowMs);
     if (this.options.checks) core.check();
   }
@@ -134,7 +134,7 @@ export class Fleet {
   cancel(slot: number, nowMs: number): boolean {
     const core = this.pool.cores[this.slots.rank[slot]];
     if (!core.cancel(slot)) return false;
-    core.publishEvents();
+    core.publishEvents(nowMs);
     this.leave(slot, 'unfinished', nowMs);
     if (this.options.checks) core.check();
     return true;

@@ -1,4 +1,4 @@
-import type { EngineCore, EngineSignal } from '../engine/engine-core.js';
+import type { EngineCore, EngineSignal, FleetCore } from '../engine/engine-core.js';
 import type { Collector } from '../report/collector.js';
 import type { Placement } from '../router/router.js';
 import { RequestDraft } from '../workload/source.js';
@@ -21,6 +21,7 @@ import {
   TRANSFERRED,
 } from './handoffs.js';
 import { RunError } from './run-error.js';
+import { RUN_RULES } from './run-rules.js';
 import type { SplitFleet } from './split-fleet.js';
 import { type Worker, WorkerGroup } from './workers.js';
 
@@ -36,6 +37,7 @@ interface Action {
  */
 export class SplitFlow implements Flow {
   readonly stages: readonly Stage[];
+  readonly steps: readonly (() => boolean)[];
   private readonly prefill: WorkerGroup;
   private readonly decode: WorkerGroup;
   private readonly actions: Action[] = [];
@@ -64,7 +66,20 @@ export class SplitFlow implements Flow {
     ];
     agenda.isVoid = (subject, order) =>
       this.stages[WorkerGroup.stageOf(subject)].group.isVoid(subject, order);
-    const { bypass } = fleet.options;
+    const { bypass, rules } = fleet.options;
+    const arrive = () => this.takeArrivals();
+    const act = () => this.runActions();
+    this.steps = [
+      () => this.agenda.takeAll(PASS_END, this.endPass),
+      () => this.agenda.takeAll(WORKER_READY, this.welcome),
+      () => this.agenda.takeAll(TRANSFER_END, this.endTransfer),
+      ...(RUN_RULES[rules.semantics].actsBeforeArrivals ? [act, arrive] : [arrive, act]),
+      () => this.takeOut(),
+      () => this.prefill.drive(),
+      () => this.decode.drive(),
+      () => this.prefill.removeDrained(),
+      () => this.decode.removeDrained(),
+    ];
     if (bypass) this.bypass = new Bypass(bypass, fleet);
     for (const group of [this.prefill, this.decode])
       group.onIdleRetry = () => {
@@ -72,19 +87,6 @@ export class SplitFlow implements Flow {
         this.decode.stopPlanning();
       };
   }
-
-  readonly steps = [
-    () => this.agenda.takeAll(PASS_END, this.endPass),
-    () => this.agenda.takeAll(WORKER_READY, this.welcome),
-    () => this.agenda.takeAll(TRANSFER_END, this.endTransfer),
-    () => this.takeArrivals(),
-    () => this.runActions(),
-    () => this.takeOut(),
-    () => this.prefill.drive(),
-    () => this.decode.drive(),
-    () => this.prefill.removeDrained(),
-    () => this.decode.removeDrained(),
-  ];
 
   private readonly endPass = (subject: number): void => {
     const { group } = this.stages[WorkerGroup.stageOf(subject)];
@@ -185,7 +187,7 @@ export class SplitFlow implements Flow {
     this.leaveDecode(slot);
     fleet.end(slot, 'failed', this.agenda.nowMs);
     decode.wake(worker);
-    this.retry(worker);
+    this.retry(worker, fleet.decode.cores[rank]);
     return true;
   }
 
@@ -226,13 +228,13 @@ export class SplitFlow implements Flow {
   // ---- Ends of passes ----------------------------------------------------------------------------------------
 
   private prefillEnded(worker: Worker, nowMs: number): void {
-    const core = worker.cores[0];
+    const { cores } = worker;
     this.wake(this.deferredOnPrefill, worker);
-    core.publishEvents();
-    const signals = takenSignals(core);
+    for (let rank = 0; rank < cores.length; rank++) cores[rank].publishEvents(nowMs);
+    const signals = takenSignals(cores);
     for (const signal of signals) this.hearPrefill(signal, nowMs);
     for (const { slot, kind } of signals) if (kind === 'held') this.sourceHeld(slot, nowMs);
-    if (this.fleet.options.checks) core.check();
+    if (this.fleet.options.checks) for (const core of cores) core.check();
   }
 
   private hearPrefill({ slot, kind }: EngineSignal, nowMs: number): void {
@@ -253,18 +255,19 @@ export class SplitFlow implements Flow {
 
   private decodeEnded(worker: Worker, nowMs: number): void {
     const { fleet } = this;
-    const core = worker.cores[0];
-    const granted = core.destinations.retry();
-    const transferTokens = core.destinations.transferTokens;
+    const { cores } = worker;
+    const granted = cores.map(({ destinations }) => destinations.retry());
+    const transferTokens = cores.map(({ destinations }) => destinations.transferTokens);
     this.wake(this.deferredOnDecode, worker);
-    for (const { slot, kind } of takenSignals(core)) {
+    for (const { slot, kind } of takenSignals(cores)) {
       if (kind === 'firstToken') continue;
       const released = fleet.decode.ended(slot, nowMs);
       fleet.end(slot, kind === 'rejected' ? 'rejected' : 'completed', nowMs);
       for (const placement of released) this.acceptDestination(placement);
     }
-    if (granted >= 0) this.destinationReserved(granted, transferTokens);
-    if (fleet.options.checks) core.check();
+    for (let rank = 0; rank < cores.length; rank++)
+      if (granted[rank] >= 0) this.destinationReserved(granted[rank], transferTokens[rank]);
+    if (fleet.options.checks) for (const core of cores) core.check();
   }
 
   private wake(deferred: Map<number, Action[]>, worker: Worker): void {
@@ -352,7 +355,8 @@ export class SplitFlow implements Flow {
     const { fleet, decode, agenda } = this;
     const { handoffs } = fleet;
     const worker = decode.workerOfRank(target);
-    const { destinations } = worker.cores[0];
+    const core = fleet.decode.cores[target];
+    const { destinations } = core;
     handoffs.decodeOverlapTokens[slot] = overlapTokens;
     if (destinations.pending === 0 || destinations.wantsRetry) decode.cutShort(worker);
     if (!destinations.request(slot)) {
@@ -363,12 +367,11 @@ export class SplitFlow implements Flow {
     handoffs.decodeRank[slot] = target;
     fleet.decode.assign(slot, target, agenda.nowMs);
     decode.wake(worker);
-    if (!decode.isBusy(worker)) this.retry(worker);
+    if (!decode.isBusy(worker)) this.retry(worker, core);
   }
 
-  /** Tries to give the next destination of an idle decode worker its room. */
-  private retry(worker: Worker): void {
-    const { destinations } = worker.cores[0];
+  /** Tries to give the next destination of a rank of an idle decode worker its room. */
+  private retry(worker: Worker, { destinations }: FleetCore): void {
     const slot = destinations.retry();
     this.decode.wake(worker);
     if (slot >= 0) this.destinationReserved(slot, destinations.transferTokens);
@@ -405,18 +408,19 @@ export class SplitFlow implements Flow {
     }
     const worker = decode.workerOfRank(rank);
     if (this.mustWait(decode, worker)) return defer(this.deferredOnDecode, worker, action);
+    const core = fleet.decode.cores[rank];
     if (kind === CANCEL_DESTINATION) {
       if (this.cancelled.has(slot)) {
-        worker.cores[0].destinations.cancel(slot);
+        core.destinations.cancel(slot);
         this.leaveDecode(slot);
       }
       this.cleanedUp(slot);
     } else {
-      worker.cores[0].destinations.activate(slot);
+      core.destinations.activate(slot);
       fleet.handoffs.destinationActivatedMs[slot] = agenda.nowMs;
       this.happened(slot, ACTIVATED);
     }
-    this.retry(worker);
+    this.retry(worker, core);
     return true;
   }
 
@@ -432,10 +436,10 @@ export class SplitFlow implements Flow {
     }
     const worker = prefill.workerOfRank(rank);
     if (this.mustWait(prefill, worker)) return defer(this.deferredOnPrefill, worker, action);
-    const core = worker.cores[0];
+    const core = fleet.prefill.cores[handoffs.prefillRank[slot]];
     if (handoffs.has(slot, HELD)) {
       core.releaseHeld(slot);
-      core.publishEvents();
+      core.publishEvents(agenda.nowMs);
       prefill.wake(worker);
     } else if (kind === CANCEL_SOURCE && this.cancelled.has(slot)) {
       core.cancel(slot);
@@ -469,7 +473,9 @@ export class SplitFlow implements Flow {
 
 const NO_SIGNALS: readonly EngineSignal[] = [];
 
-function takenSignals({ signals }: EngineCore): readonly EngineSignal[] {
+function takenSignals(cores: readonly EngineCore[]): readonly EngineSignal[] {
+  if (cores.length > 1) return cores.flatMap(({ signals }) => signals.splice(0));
+  const [{ signals }] = cores;
   return signals.length > 0 ? signals.splice(0) : NO_SIGNALS;
 }
 

@@ -2,6 +2,7 @@ import type { FleetCore } from '../engine/engine-core.js';
 import type { Agenda } from './agenda.js';
 import type { EnginePool } from './engine-pool.js';
 import { ReadySet } from './ready-set.js';
+import { RUN_RULES } from './run-rules.js';
 
 const IDLE = 0;
 /** In a stretch of passes that was planned and can still be cut short. */
@@ -61,7 +62,7 @@ export class WorkerGroup {
     private readonly stage: number,
     private readonly passEnded: (worker: Worker, nowMs: number) => void,
   ) {
-    this.retriesIdle = pool.traits.retriesIdle;
+    this.retriesIdle = pool.traits.retriesIdle && RUN_RULES[pool.rules.semantics].retriesIdle;
     for (let id = 0; id < pool.initialWorkers; id++) this.addWorker(0);
     pool.beforeDispatch = (rank) => this.makeReady(rank);
   }
@@ -272,9 +273,13 @@ export class WorkerGroup {
    * all others, so that none may be planned any more.
    */
   private defer(worker: Worker): void {
+    this.onIdle?.();
     this.deferred.push(worker);
     if (this.retriesIdle && this.plansAhead) this.onIdleRetry();
   }
+
+  /** Told of a worker that has work and can do nothing. */
+  onIdle: (() => void) | undefined;
 
   /** Set by runs with several stages, so that all stop planning together. */
   onIdleRetry = (): void => this.stopPlanning();

@@ -33,3 +33,8 @@ export const polynomialTiming: TimingModel = {
     return -25.74 * (p * p) + 54.01 * p + 5.74;
   },
 };
+
+/** Prefill and decode passes that take the same time always, in milliseconds, however short that is. */
+export function fixedTiming(prefillMs: number, decodeMs: number): TimingModel {
+  return { readsContext: false, decodeFloorMs: 0, prefillMs: () => prefillMs, decodeMs: () => decodeMs };
+}

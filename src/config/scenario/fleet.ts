@@ -42,7 +42,7 @@ function readEngine(
   { engines, liberties, names }: Reading,
 ): EngineArgs {
   const shared = timing === undefined ? undefined : { json: timing, where: names.of('timing') };
-  const engine = readEngineArgs(json, names.of(key), engines, shared);
+  const engine = readEngineArgs(json, names.of(key), { types: engines, liberties, timing: shared });
   if (liberties.transfersAtOnce && engine.transfer.gigabytesPerSecond === 0)
     engine.transfer.gigabytesPerSecond = undefined;
   return engine;
@@ -129,7 +129,7 @@ function checkSplit({ stages, control, liberties }: Scenario, names: Names): voi
   for (const { name, engine } of stages)
     if (engine.workerType !== name)
       refuse(`${names.of(`${name}_engine_args`)}: worker_type must be ${name}, found ${engine.workerType}`);
-  if (prefill.ranks !== 1 || decode.ranks !== 1)
+  if ((prefill.ranks !== 1 || decode.ranks !== 1) && !liberties.splitsRanks)
     refuse(
       `a disaggregated fleet needs dp_size 1, found ${prefill.ranks} (prefill) and ${decode.ranks} (decode)`,
     );

@@ -55,7 +55,7 @@ export function readScenarioOf(kinds: Kinds, json: JsonValue, names: Names): Sce
   const scenario: Scenario = {
     workload,
     stages: readStages(fleet, timing, { engines: kinds.engines, liberties, names }),
-    router: readRouter(read(ROUTING), read(ESTIMATE), kinds.routers, names),
+    router: readRouter(read(ROUTING), read(ESTIMATE), kinds.routers, { liberties, names }),
     control: readControl(read(CONTROL), workload, liberties, names),
     overheads: readOverheads(overheads, names.of('overheads')),
     goals: read(GOALS),
@@ -92,13 +92,17 @@ function readRouter(
   routing: Values<typeof ROUTING>,
   tables: Values<typeof ESTIMATE>,
   kinds: Kinds['routers'],
-  names: Names,
+  { liberties, names }: { liberties: Liberties; names: Names },
 ): RouterSpec {
-  const { routerMode: mode, modelName, routerSeed: seed } = routing;
+  const { routerMode: mode, modelName, routerSeed: seed, kvEventLagMs } = routing;
   const where = names.of('router_config');
   const settings = readRouterConfig(routing.routerConfig, routing.routerPolicyConfig, where);
   if (modelName === '') throw new InputError(`${names.of('model_name')}: must not be empty`);
   const looks = !kinds.find(({ name }) => name === mode)!.isBlind;
+  if (kvEventLagMs !== undefined && !liberties.delaysEvents)
+    throw new InputError(`${names.short('kv_event_lag_ms')} needs ${names.short('semantics')} dynamo-1.6`);
+  if (kvEventLagMs !== undefined && !looks)
+    throw new InputError(`${names.short('kv_event_lag_ms')} needs ${names.short('router_mode')} kv_router`);
   const isGiven = Object.values(tables).some((value) => value !== undefined);
   const flags = `the ${names.short('aic_')}* settings`;
   if (isGiven) {
@@ -116,7 +120,8 @@ function readRouter(
       );
   } else if (looks && settings.loadModel === 'aic')
     throw new InputError(`router_prefill_load_model "aic" needs ${flags}`);
-  return { mode, looks, settings, modelName, seed, estimate: estimatorArgs(tables) };
+  const estimate = estimatorArgs(tables);
+  return { mode, looks, settings, modelName, seed, eventLagMs: kvEventLagMs ?? 0, estimate };
 }
 
 function readControl(

@@ -35,6 +35,8 @@ export interface RouterSpec {
   readonly modelName: string | undefined;
   /** Of choices among equals; undefined for the default. */
   readonly seed: bigint | undefined;
+  /** How long after a pass the router hears of what it cached. */
+  readonly eventLagMs: number;
   /** What prefill load is estimated with; undefined where it is not. */
   readonly estimate: AicArgs | undefined;
 }

@@ -212,6 +212,12 @@ export const ROUTING = [
     idle: needsRouter,
   },
   { key: 'model_name', rule: text, value: '<name>', help: 'profile in the policy file' },
+  {
+    key: 'kv_event_lag_ms',
+    rule: notNegative,
+    value: '<ms>',
+    help: 'how long after a pass the KV router hears of what it cached (--semantics dynamo-1.6)',
+  },
 ] as const satisfies readonly Setting[];
 
 /** What owns the clock and changes the fleet meanwhile. */

@@ -55,8 +55,10 @@ function checkTrace({ workload, liberties, stages }: Scenario, names: Names): vo
     throw new InputError(`${format} needs ${concurrency}, as its traces hold no start times`);
   if (workload.traceBlockSize === 0)
     throw new InputError(`${names.of('trace_block_size')}: must be greater than 0`);
-  const isUnsplit = traceFormat === 'agentic_mooncake' || traceFormat === 'mooncake-delta';
-  if (isUnsplit && stages.length > 1 && !liberties.splitsAnyTrace)
+  const isUnsplit =
+    (traceFormat === 'agentic_mooncake' && !liberties.splitsAgents) ||
+    (traceFormat === 'mooncake-delta' && !liberties.splitsGrowing);
+  if (isUnsplit && stages.length > 1)
     throw new InputError(`${format} is not supported for a disaggregated fleet${hint}`);
   if (traceFormat === 'agentic_mooncake' && replayConcurrency !== undefined && !liberties.limitsAgents)
     throw new InputError(`${format} cannot be used with ${concurrency}${hint}`);

@@ -1,5 +1,7 @@
 /** Hears which identities a pool can serve; calls come in the order in which they happen. */
 export interface KvEventSink {
+  /** What follows became known at a time; for those to whom that matters, where events are told at the end of a pass. */
+  begin?(nowMs: number): void;
   stored(id: number): void;
   removed(id: number): void;
 }

@@ -19,7 +19,8 @@ export class EventQueue implements KvEventSink {
     this.pending.push({ id, isStored: false });
   }
 
-  publish(): void {
+  publish(nowMs: number): void {
+    if (this.pending.length > 0) this.sink.begin?.(nowMs);
     for (const { id, isStored } of this.pending)
       if (isStored) this.sink.stored(id);
       else {

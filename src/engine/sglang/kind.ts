@@ -40,6 +40,7 @@ export const sglang: EngineKind = {
     hasTiers: false,
     decodesWhole: false,
     isSplitInReference: true,
+    limitsLength: false,
   },
   fields: {
     sglang: {
@@ -57,10 +58,8 @@ export const sglang: EngineKind = {
   },
   ignores: ['enable_chunked_prefill', 'g1_backend'],
   blockTokens: (values) => ownFields(values).page_size ?? 1,
-  check({ given, blockTokens, maxModelTokens }, refuse) {
+  check({ given, blockTokens }, refuse) {
     const { page_size: page, chunked_prefill_size: chunk } = ownFields(given);
-    if (maxModelTokens !== undefined)
-      refuse('max_model_len is supported only for engine_type=vllm, found sglang');
     if (page !== undefined && page !== blockTokens)
       refuse(`block_size (${blockTokens}) and sglang.page_size (${page}) must match when both are set`);
     if (chunk !== undefined && chunk % blockTokens !== 0)

@@ -78,8 +78,8 @@ export class Leases {
     this.evicted += evicted;
   }
 
-  publishEvents(): void {
-    this.events?.publish();
+  publishEvents(nowMs: number): void {
+    this.events?.publish(nowMs);
   }
 
   /** The full pages among the first tokens of a request have, or will have, their content. */

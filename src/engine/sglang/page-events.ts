@@ -30,7 +30,7 @@ export class PageEvents {
     }
   }
 
-  publish(): void {
-    this.queue.publish();
+  publish(nowMs: number): void {
+    this.queue.publish(nowMs);
   }
 }

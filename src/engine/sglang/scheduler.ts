@@ -553,8 +553,8 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
     if (wasSilent) this.signals.push({ slot, kind: 'firstToken' });
   }
 
-  publishEvents(): void {
-    this.leases.publishEvents();
+  publishEvents(nowMs: number): void {
+    this.leases.publishEvents(nowMs);
   }
 
   diagnose(): StuckRequest[] {

@@ -17,6 +17,7 @@ const traits: EngineTraits = {
   hasTiers: true,
   decodesWhole: true,
   isSplitInReference: true,
+  limitsLength: true,
 };
 
 export const vllm: EngineKind = {
@@ -33,7 +34,7 @@ export const vllm: EngineKind = {
 /** TensorRT-LLM under its policy "guaranteed no evict": vLLM's scheduler with another admission. */
 export const trtllm: EngineKind = {
   name: 'trtllm',
-  traits: { ...traits, isSplitInReference: false },
+  traits: { ...traits, isSplitInReference: false, limitsLength: false },
   fields: {
     trtllm: {
       type: 'object',
@@ -46,11 +47,7 @@ export const trtllm: EngineKind = {
   ignores: [],
   blockTokens: () => 32,
   tunables,
-  check(args, refuse) {
-    checkBlocks(args, refuse);
-    if (args.maxModelTokens !== undefined)
-      refuse('max_model_len is supported only for engine_type=vllm, found trtllm');
-  },
+  check: checkBlocks,
   maker: (parts) => new VllmMaker(parts, 'trtllm'),
 };
 

@@ -616,8 +616,8 @@ export class VllmScheduler implements FleetCore {
 
   // ---- Diagnosis ---------------------------------------------------------------------------------------------
 
-  publishEvents(): void {
-    this.events?.publish();
+  publishEvents(nowMs: number): void {
+    this.events?.publish(nowMs);
   }
 
   diagnose(): StuckRequest[] {

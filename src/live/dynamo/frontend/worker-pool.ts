@@ -62,11 +62,11 @@ export class WorkerPool {
     this.blockTokens = shape.blockTokens;
     this.ranks = shape.ranks;
     this.router = kind.create(
-      { kind, settings, seed, estimator: undefined },
+      { kind, settings, seed, estimator: undefined, eventLagMs: 0 },
       {
         ...shape,
         stage: STAGES[role],
-        queuePolicy: undefined,
+        ...{ queuePolicy: undefined, names: undefined },
         rules: { semantics: 'dynamo-1.4.2', beyondReference: true },
       },
     );

@@ -321,7 +321,7 @@ export class Rank implements HandoverServing {
   /** Tells what came of the pass that has ended. */
   private endPass(): void {
     const { core, watch } = this;
-    core.publishEvents();
+    core.publishEvents(this.endMs);
     watch.published();
     core.meter.end();
     watch.passEnded(core.meter.last);

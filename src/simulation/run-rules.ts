@@ -1,0 +1,36 @@
+import type { Semantics } from '../config/rules.js';
+
+/** Where releases of the reference differ in how they run a fleet. Each member is one difference. */
+export interface RunRules {
+  /** Whether a worker that is alone, without a router, has a loop of its own. */
+  readonly hasLoneLoop: boolean;
+  /** Whether prefill workers generate the whole output where it is planned. */
+  readonly prefillsAllOutput: boolean;
+  /** Whether actions of handoffs come before the arrivals of the same time, whose own then wait for the next round. */
+  readonly actsBeforeArrivals: boolean;
+  /** Whether the events of all ranks of a worker are heard before any of their signals. */
+  readonly hearsEventsFirst: boolean;
+  /** Whether engines that change when they are tried in vain are tried whenever others do something. */
+  readonly retriesIdle: boolean;
+  /** Whether an engine of that kind that can do nothing ends the run, unless prompts can still arrive for it. */
+  readonly failsIdle: boolean;
+}
+
+export const RUN_RULES: Record<Semantics, RunRules> = {
+  'dynamo-1.4.2': {
+    hasLoneLoop: true,
+    prefillsAllOutput: true,
+    actsBeforeArrivals: false,
+    hearsEventsFirst: false,
+    retriesIdle: true,
+    failsIdle: false,
+  },
+  'dynamo-1.6': {
+    hasLoneLoop: false,
+    prefillsAllOutput: false,
+    actsBeforeArrivals: true,
+    hearsEventsFirst: true,
+    retriesIdle: false,
+    failsIdle: true,
+  },
+};
