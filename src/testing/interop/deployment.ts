@@ -129,17 +129,15 @@ export class TestDeployment {
   }
 
   /** A worker with the model of the tests, blocks of 16 tokens. */
-  async worker(kind: 'ours' | 'dynamo', ...args: string[]): Promise<Member & { systemPort: number }> {
+  async worker(kind: 'ours' | 'dynamo', ...args: string[]): Promise<Member> {
     const common = ['--model-path', this.model, '--model-name', 'tiny', '--num-gpu-blocks-override', '512'];
     if (!args.includes('--block-size')) common.push('--block-size', '16');
-    const systemPort = await freePort();
-    const member =
-      kind === 'ours'
-        ? this.start(process.execPath, [PROGRAM, 'mocker', ...common, ...args])
-        : this.start(this.python, ['-m', 'dynamo.mocker', ...common, ...args], {
-            DYN_SYSTEM_PORT: String(systemPort),
-          });
-    return Object.assign(member, { systemPort });
+    return kind === 'ours'
+      ? this.start(process.execPath, [PROGRAM, 'mocker', ...common, ...args])
+      : this.start(this.python, ['-m', 'dynamo.mocker', ...common, ...args], {
+          // Any that is free; Dynamo reads no number above 32767.
+          DYN_SYSTEM_PORT: '0',
+        });
   }
 
   async post(path: string, body: object, signal?: AbortSignal): Promise<Reply> {
@@ -170,7 +168,11 @@ export class TestDeployment {
 
   /** Waits until the model can be asked for, and answers. */
   async ready(): Promise<void> {
-    await until(async () => (await this.models()).includes('tiny') || undefined);
+    await until(async () => {
+      const fallen = this.members.find(({ process }) => process.exitCode);
+      if (fallen) throw new Error(`a program of the deployment has failed:\n${fallen.log}`);
+      return (await this.models()).includes('tiny') || undefined;
+    });
     await until(async () => {
       const { status } = await this.post('completions', { prompt: 'ready?', max_tokens: 1 });
       return status === 200 || undefined;
