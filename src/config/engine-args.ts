@@ -159,6 +159,7 @@ export function readEngineArgs(
 ): EngineArgs {
   if (!(given instanceof Map)) throw new InputError(`${where}: expected a JSON object`);
   checkRoles(given, where);
+  if (!liberties.takesAnyValue) checkWords(given, where);
   const namesTiming = TIMING_KEYS.some((name) => (given.get(name) ?? null) !== null);
   const shared = namesTiming ? undefined : timing;
   const json = shared ? new Map([...given, ['timing', shared.json] as const]) : given;
@@ -169,6 +170,18 @@ export function readEngineArgs(
   if (shared) delete args.given.timing;
   checkCombinations(args, where, liberties);
   return args;
+}
+
+/** Words in upper case, and no number of blocks. */
+function checkWords(json: Map<string, JsonValue>, where: string): void {
+  if (json.get('num_gpu_blocks') === null) throw new InputError(`${where}: num_gpu_blocks: must not be null`);
+  for (const name of ['engine_type', 'kv_transfer_timing_mode', 'preemption_mode']) {
+    const word = json.get(name);
+    if (typeof word === 'string' && word !== word.toLowerCase())
+      throw new InputError(`${where}: ${name}: must be in lower case, found ${word}`);
+  }
+  if (json.get('block_size') instanceof JsonNumber && (json.get('block_size') as JsonNumber).value === 0)
+    throw new InputError(`${where}: block_size must be greater than 0`);
 }
 
 function checkRoles(json: Map<string, JsonValue>, where: string): void {
@@ -278,7 +291,7 @@ function checkCombinations(args: EngineArgs, where: string, liberties: Liberties
   const given = sources.filter((source) => source !== undefined);
   if (args.timing && given.length > 1) refuse(`${given.join(' and ')} exclude each other`);
   if (args.blockTokens === 0) refuse('block_size must be greater than 0');
-  args.type.check(args, refuse);
+  args.type.check(args, refuse, liberties);
   if (args.maxModelTokens !== undefined && !args.type.traits.limitsLength && !liberties.limitsAnyEngine)
     refuse(`max_model_len is supported only for engine_type=vllm, found ${args.type.name}`);
   const { g2Blocks, g3Blocks, g4 } = args.offload;

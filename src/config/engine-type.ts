@@ -1,4 +1,5 @@
 import type { FieldRules, FieldValues } from './fields.js';
+import type { Liberties } from './scenario/liberties.js';
 import type { AicArgs, TimingArgs } from './timing-args.js';
 
 export type WorkerType = 'aggregated' | 'prefill' | 'decode';
@@ -109,5 +110,5 @@ export interface EngineType {
   /** Settings by which a run can be made better or worse, with their values. */
   tunables(args: EngineArgs): Tunable[];
   /** Looks for arguments that exclude each other. @param refuse throws, with the name of the arguments before the problem */
-  check(args: EngineArgs, refuse: (problem: string) => never): void;
+  check(args: EngineArgs, refuse: (problem: string) => never, liberties: Liberties): void;
 }

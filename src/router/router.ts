@@ -67,12 +67,13 @@ export interface Router {
   ended(slot: number, nowMs: number): readonly Placement[];
 }
 
-/** A pool of equal workers as a router sees it. */
+/** Keeps identities of blocks alive. */
 export interface BlockKeeper {
   retain(id: number): void;
   release(id: number): void;
 }
 
+/** A pool of equal workers as a router sees it. */
 export interface RoutedPool {
   stage: '' | 'prefill' | 'decode';
   /** Of each worker. */

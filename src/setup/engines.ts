@@ -101,7 +101,7 @@ export function systemsFolder(given: string | undefined): string {
 function resolveEngine(
   engine: EngineArgs,
   folder: string,
-  { fillsTables }: Liberties,
+  { fillsTables, takesAnyValue }: Liberties,
   warnings: string[],
 ): TimedEngine {
   const { aic, timing } = engine;
@@ -110,7 +110,7 @@ function resolveEngine(
   if (timing?.type === 'fixed')
     return { args: engine, timing: fixedTiming(timing.prefillMs, timing.decodeMs) };
   if (timing?.type === 'fitted') return { args: engine, timing: fittedTiming(timing) };
-  if (!aic) return { args: engine, timing: gridTiming(engine.timingGridPath, warnings) };
+  if (!aic) return { args: engine, timing: gridTiming(engine.timingGridPath, takesAnyValue, warnings) };
   const args = engine.estimatesBlocks ? { ...engine, gpuBlocks: capacity(aic, folder) } : engine;
   return { args, ...tableTiming(folder, checked(aic), fillsTables, warnings) };
 }
@@ -195,7 +195,7 @@ function routerEstimator(aic: AicArgs, folder: string): PrefillEstimator {
 }
 
 /** Timing from a measured grid, or the default; like the reference, a grid that cannot be used gives way to it. */
-function gridTiming(path: string | undefined, warnings: string[]): TimingModel {
+function gridTiming(path: string | undefined, mayFail: boolean, warnings: string[]): TimingModel {
   if (path === undefined) return polynomialTiming;
   if (!path.endsWith('.npz'))
     throw new InputError(
@@ -204,6 +204,8 @@ function gridTiming(path: string | undefined, warnings: string[]): TimingModel {
   try {
     return GridTiming.load(path);
   } catch (error) {
+    if (!mayFail)
+      throw new InputError(`planner_profile_data ${path} cannot be used: ${(error as Error).message}`);
     warnings.push(
       `planner_profile_data ${path} cannot be used, default timing is: ${(error as Error).message}`,
     );

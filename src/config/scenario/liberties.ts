@@ -30,6 +30,8 @@ export interface Liberties {
   bypasses: boolean;
   /** A transfer bandwidth of 0 for none, as the documentation of the reference says; its code of 1.4.2 fails. */
   transfersAtOnce: boolean;
+  /** Values that have no meaning, which older releases took: bounds of 0, sizes of 0, grids of times that cannot be read. */
+  takesAnyValue: boolean;
   /** Times that tables have no row for, from other tables and formulas. */
   fillsTables: boolean;
 }
@@ -52,6 +54,7 @@ export function libertiesOf({ semantics, beyondReference }: Rules, isStrict: boo
     capsPlanned: beyondReference,
     bypasses: beyondReference,
     transfersAtOnce: beyondReference || isCurrent,
+    takesAnyValue: !isCurrent,
     fillsTables: beyondReference && !isStrict,
   };
 }

@@ -8,7 +8,7 @@ import { checkFleet, readStages } from './fleet.js';
 import { idleSettings } from './idle.js';
 import { type Liberties, libertiesOf } from './liberties.js';
 import type { Names } from './names.js';
-import type { ControlSpec, RouterSpec, Scenario, WorkloadSpec } from './scenario.js';
+import type { ControlSpec, RouterSpec, Scenario, ServiceLevel, WorkloadSpec } from './scenario.js';
 import { checkKeys, readSettings, type Setting, type Values } from './setting.js';
 import {
   CONTROL,
@@ -66,7 +66,19 @@ export function readScenarioOf(kinds: Kinds, json: JsonValue, names: Names): Sce
   };
   checkWorkload(scenario, names);
   checkFleet(scenario, names);
+  if (!liberties.takesAnyValue) checkGoals(scenario.goals, names);
   return { ...scenario, warnings: idleSettings(scenario, kinds.engines, names) };
+}
+
+/** Looks for bounds that say nothing, and for those of whole requests beside those of tokens. */
+function checkGoals({ slaTtftMs, slaItlMs, slaE2eMs }: ServiceLevel, names: Names): void {
+  const bounds = { sla_ttft_ms: slaTtftMs, sla_itl_ms: slaItlMs, sla_e2e_ms: slaE2eMs };
+  for (const [key, bound] of Object.entries(bounds))
+    if (bound === 0) throw new InputError(`${names.of(key)}: must be above 0, found 0`);
+  if (slaE2eMs !== undefined && (slaTtftMs !== undefined || slaItlMs !== undefined)) {
+    const [ttft, itl, e2e] = Object.keys(bounds).map(names.short);
+    throw new InputError(`${e2e} cannot be combined with ${ttft} or ${itl}`);
+  }
 }
 
 /** Settings without those that say what holds anyway. */

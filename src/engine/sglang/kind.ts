@@ -31,6 +31,26 @@ function settings(values: FieldValues) {
   };
 }
 
+/** Looks for values that have no meaning. */
+function checkValues(
+  given: FieldValues,
+  { blockTokens, ranks }: { blockTokens: number; ranks: number },
+  refuse: (problem: string) => never,
+): void {
+  const { chunkedPrefillTokens, maxPrefillTokens, conservativeness } = settings(given);
+  const { schedule_policy: policy } = ownFields(given);
+  if (maxPrefillTokens === 0) refuse('sglang.max_prefill_tokens must be positive');
+  if (Math.floor(chunkedPrefillTokens / ranks) === 0) refuse('sglang.chunked_prefill_size must be positive');
+  if (chunkedPrefillTokens % blockTokens !== 0)
+    refuse(
+      `sglang.chunked_prefill_size (${chunkedPrefillTokens}) must be divisible by block_size (${blockTokens})`,
+    );
+  if (!(conservativeness >= 0 && Number.isFinite(conservativeness)))
+    refuse(`sglang.schedule_conservativeness must be finite and not negative, found ${conservativeness}`);
+  if (policy !== undefined && policy !== 'fifo' && policy !== 'lpm')
+    refuse(`sglang.schedule_policy: found ${policy}, allowed are fifo, lpm`);
+}
+
 export const sglang: EngineKind = {
   name: 'sglang',
   traits: {
@@ -58,12 +78,15 @@ export const sglang: EngineKind = {
   },
   ignores: ['enable_chunked_prefill', 'g1_backend'],
   blockTokens: (values) => ownFields(values).page_size ?? 1,
-  check({ given, blockTokens }, refuse) {
+  check({ given, blockTokens, ranks, chunkedPrefill }, refuse, { takesAnyValue }) {
     const { page_size: page, chunked_prefill_size: chunk } = ownFields(given);
     if (page !== undefined && page !== blockTokens)
       refuse(`block_size (${blockTokens}) and sglang.page_size (${page}) must match when both are set`);
     if (chunk !== undefined && chunk % blockTokens !== 0)
       refuse(`sglang.chunked_prefill_size (${chunk}) must be divisible by block_size (${blockTokens})`);
+    if (takesAnyValue) return;
+    if (!chunkedPrefill) refuse('enable_chunked_prefill=false is not supported for engine_type=sglang');
+    checkValues(given, { blockTokens, ranks }, refuse);
   },
   tunables({ maxSequences, given }) {
     const own = settings(given);
