@@ -55,6 +55,12 @@ export class Chart {
     if (plot && (min !== from || max !== to)) plot.setScale('x', { min: from, max: to });
   }
 
+  /** Shows what has been added to the values since. */
+  refresh(): void {
+    const { x, lines } = this.options;
+    this.plot?.setData([x, ...lines.map(({ values }) => values)] as unknown as uPlot.AlignedData);
+  }
+
   redraw(): void {
     this.plot?.redraw();
   }

@@ -4,7 +4,6 @@ import { gzipSync } from 'node:zlib';
 import { PAGE_STYLE } from './page-style.js';
 import type { PageRun } from './picture-types.js';
 
-const MAIN = 'main';
 const CHART_LIBRARY = 'uplot';
 
 /**
@@ -12,10 +11,20 @@ const CHART_LIBRARY = 'uplot';
  * import map of data URLs, its data is JSON, compressed and in base 64.
  */
 export function htmlPage(runs: readonly PageRun[]): string {
+  const data = gzipSync(JSON.stringify(runs)).toString('base64');
+  return pageOf('main', `<script type="application/octet-stream" id="data">${data}</script>`);
+}
+
+/** The page of a fleet that serves, which hears what it shows from its server. */
+export function livePage(): string {
+  return pageOf('live', '');
+}
+
+/** @param main the module that draws the page */
+function pageOf(main: string, data: string): string {
   const require = createRequire(import.meta.url);
   const libraryStyle = readFileSync(require.resolve('uplot/dist/uPlot.min.css'), 'utf8');
   const imports = { [CHART_LIBRARY]: moduleUrl(chartLibrary(require)), ...pageModules() };
-  const data = gzipSync(JSON.stringify(runs)).toString('base64');
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -27,8 +36,8 @@ export function htmlPage(runs: readonly PageRun[]): string {
 </head>
 <body>
 <main id="page"></main>
-<script type="application/octet-stream" id="data">${data}</script>
-<script type="module">import '${specifier(MAIN)}';</script>
+${data}
+<script type="module">import '${specifier(main)}';</script>
 </body>
 </html>
 `;

@@ -71,3 +71,30 @@ export interface PageRun {
   label: string;
   report: Record<string, unknown> & { pictures?: Pictures };
 }
+
+/** What a fleet that serves does now, for the page of a server. Rates and latencies are of the time since the sample before. */
+export interface FleetSample {
+  at_ms: number;
+  stages: FleetStage[];
+  /** What workers did so far, by the names of the report's sections. */
+  work: Record<string, { requests: number; input_tokens: number; reused_tokens: number }[] | undefined>;
+  tokens_per_second: number;
+  ended_per_second: number;
+  ttft_p50_ms: number | null;
+  ttft_max_ms: number | null;
+  itl_ms: number | null;
+}
+
+/** A stage of a fleet as `/control/capacity` tells it. */
+export interface FleetStage {
+  stage: string;
+  starting: number;
+  active: number;
+  draining: number;
+  held_requests: number;
+  workers: {
+    id: number;
+    state: string;
+    ranks: { waiting: number; running: number; kv_blocks: number; kv_active_blocks: number }[];
+  }[];
+}

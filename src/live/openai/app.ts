@@ -8,6 +8,7 @@ import { ApiError } from './api-error.js';
 import { type Capacity, capacityOf, setCapacity } from './capacity.js';
 import { embed } from './embeddings.js';
 import { FAULT_HEADER, type FaultSet, type Faults } from './faults.js';
+import type { FleetFeed } from './fleet-feed.js';
 import { anthropicError } from './messages.js';
 import type { ServedModel } from './model.js';
 import { type ReadRequest, readChat, readCompletion, readMessage, readResponse } from './requests.js';
@@ -18,6 +19,8 @@ export interface AppParts {
   model: ServedModel;
   /** The fleet, to look at and to scale, with its adapters; undefined where others see to that. */
   capacity: Capacity | undefined;
+  /** Tells pages what the fleet does, where there is one to look at. */
+  feed: FleetFeed | undefined;
   nowSeconds(): number;
   faults: Faults;
   mostBodyBytes: number;
@@ -50,6 +53,7 @@ export function createApp(parts: AppParts): Hono<Env> {
   app.onError((error, c) => refuse(c, error));
   app.notFound((c) => refuse(c, new ApiError(404, `no such path: ${c.req.method} ${c.req.path}`)));
   addModelRoutes(app, parts);
+  if (parts.feed) addPageRoutes(app, parts.feed);
   if (parts.capacity) addControlRoutes(app, parts, parts.capacity);
   const generating: [string, ReadRequest][] = [
     ['/v1/chat/completions', readChat],
@@ -80,6 +84,18 @@ function addModelRoutes(app: Hono<Env>, { model, isReady, metrics }: AppParts): 
   app.get('/metrics', async (c) => {
     const { type, text } = await metrics();
     return c.body(text, 200, { 'content-type': type });
+  });
+}
+
+function addPageRoutes(app: Hono<Env>, feed: FleetFeed): void {
+  let page: string | undefined;
+  app.get('/', async (c) => {
+    page ??= (await import('../../report/page.js')).livePage();
+    return c.html(page);
+  });
+  app.get('/control/events', (c) => {
+    feed.listen(c.env.outgoing);
+    return RESPONSE_ALREADY_SENT;
   });
 }
 

@@ -1,3 +1,4 @@
+import type { FleetStage } from '../../report/picture-types.js';
 import type { StageName, StageView } from '../../simulation/views.js';
 import { badRequest } from './api-error.js';
 
@@ -32,7 +33,7 @@ export function setCapacity(fleet: Capacity, asked: AskedCapacity): void {
 }
 
 /** The fleet as it is now, stage by stage. */
-export function capacityOf(fleet: Capacity): object {
+export function capacityOf(fleet: Capacity): { stages: FleetStage[] } {
   const stages = fleet.stages().map(({ name, starting, active, draining, workers, heldRequests }) => ({
     stage: name === '' ? 'aggregated' : name,
     starting: starting.length,

@@ -7,10 +7,11 @@ import { type FleetSettings, openFleet } from '../open-serving.js';
 import { FolderTokenizer } from '../text/hf-tokenizer.js';
 import type { ReasoningShape } from '../text/output-ids.js';
 import { ByteTokenizer } from '../text/tokenizer.js';
-import { Answering } from './answering.js';
+import { Answering, type AnswerWatch } from './answering.js';
 import { ApiError } from './api-error.js';
 import { createApp } from './app.js';
 import { type Fault, Faults } from './faults.js';
+import { FleetFeed } from './fleet-feed.js';
 import { LiveMetrics } from './metrics.js';
 import { ServedModel } from './model.js';
 
@@ -66,6 +67,11 @@ export async function startServer(settings: ServerSettings): Promise<LiveServer>
     stages: () => serving.stages(),
     nowSeconds,
   });
+  const feed = new FleetFeed({
+    fleet: serving,
+    sections: () => serving.use().sections,
+    nowMs: () => serving.nowMs,
+  });
   let isDraining = false;
   const app = createApp({
     answering: new Answering({
@@ -73,7 +79,7 @@ export async function startServer(settings: ServerSettings): Promise<LiveServer>
       model,
       seed: settings.seed,
       overloadStatus: settings.overloadStatus,
-      watch: metrics,
+      watch: bothOf(metrics, feed),
       breakWorker: ({ number }, { kind, ms }) => {
         if (kind === 'worker-hang') serving.hangWorkerOf(number, ms);
         else serving.loseWorkerOf(number);
@@ -83,6 +89,7 @@ export async function startServer(settings: ServerSettings): Promise<LiveServer>
     }),
     model,
     capacity: serving,
+    feed,
     nowSeconds,
     faults: new Faults(settings.faults, settings.seed),
     mostBodyBytes: settings.mostBodyBytes,
@@ -120,8 +127,26 @@ export async function startServer(settings: ServerSettings): Promise<LiveServer>
     close: async () => {
       isDraining = true;
       await serving.drain();
+      feed.close();
       await closed(server);
       clock.stop();
+    },
+  };
+}
+
+function bothOf(first: AnswerWatch, second: AnswerWatch): AnswerWatch {
+  return {
+    begun: (choice) => {
+      first.begun(choice);
+      second.begun(choice);
+    },
+    piece: (choice) => {
+      first.piece(choice);
+      second.piece(choice);
+    },
+    ended: (choice) => {
+      first.ended(choice);
+      second.ended(choice);
     },
   };
 }

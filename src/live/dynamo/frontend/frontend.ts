@@ -172,6 +172,7 @@ class Models {
       }),
       model,
       capacity: undefined,
+      feed: undefined,
       nowSeconds: this.nowSeconds,
       faults: new Faults([], 0n),
       mostBodyBytes: this.flags.maxBodyBytes,
