@@ -20,8 +20,8 @@ import { fittedTiming } from '../timing/fitted.js';
 import { GridTiming } from '../timing/grid.js';
 import { readTable, TableError } from '../timing/read-table.js';
 import { RememberedTiming } from '../timing/remembered.js';
-import { rooflineBlocks, rooflineKvBytes } from '../timing/roofline/capacity.js';
-import type { Substitution } from '../timing/roofline/filled.js';
+import { type CapacityQuestion, rooflineBlocks, rooflineKvBytes } from '../timing/roofline/capacity.js';
+import { filledOptions, isKnownByNameAlone, type Substitution } from '../timing/roofline/filled.js';
 import { rooflineOptions } from '../timing/roofline/open.js';
 import { RooflineTiming } from '../timing/roofline/roofline.js';
 import { fixedTiming, polynomialTiming, type TimingModel } from '../timing/timing-model.js';
@@ -111,8 +111,18 @@ function resolveEngine(
     return { args: engine, timing: fixedTiming(timing.prefillMs, timing.decodeMs) };
   if (timing?.type === 'fitted') return { args: engine, timing: fittedTiming(timing) };
   if (!aic) return { args: engine, timing: gridTiming(engine.timingGridPath, takesAnyValue, warnings) };
-  const args = engine.estimatesBlocks ? { ...engine, gpuBlocks: capacity(aic, folder) } : engine;
+  const args = engine.estimatesBlocks
+    ? { ...engine, gpuBlocks: tableBlocks(engine, aic, folder, fillsTables) }
+    : engine;
   return { args, ...tableTiming(folder, checked(aic), fillsTables, warnings) };
+}
+
+/** KV blocks by the estimate that goes with tables; by ours for models that only we know, where that is allowed. */
+function tableBlocks(engine: EngineArgs, aic: AicArgs, folder: string, fills: boolean): number {
+  const { modelPath, kvFraction, version } = aic;
+  if (!fills || modelPath === undefined || !isKnownByNameAlone(folder, modelPath))
+    return capacity(aic, folder);
+  return rooflineBlocks(filledOptions(folder, checked(aic)), capacityQuestion(engine, kvFraction, version));
 }
 
 /** An engine with its lower cache tiers, whose transfers need the size of a block. */
@@ -147,14 +157,20 @@ function rooflineStage(
   folder: string,
 ): TimedEngine {
   const options = rooflineOptions(timing, folder, engine.type.name);
-  const { blockTokens, maxBatchedTokens, maxSequences } = engine;
-  const { memoryShare, engineVersion } = timing;
-  const asked = { blockTokens, maxBatchedTokens, maxSequences, memoryShare, engineVersion };
+  const asked = capacityQuestion(engine, timing.memoryShare, timing.engineVersion);
   const gpuBlocks = engine.estimatesBlocks ? rooflineBlocks(options, asked) : engine.gpuBlocks;
   return {
     args: { ...engine, gpuBlocks },
     timing: new RooflineTiming({ ...options, isFused: timing.isFused }),
   };
+}
+
+function capacityQuestion(
+  { blockTokens, maxBatchedTokens, maxSequences }: EngineArgs,
+  memoryShare: number | undefined,
+  engineVersion: string | undefined,
+): CapacityQuestion {
+  return { blockTokens, maxBatchedTokens, maxSequences, memoryShare, engineVersion };
 }
 
 /** KV blocks of one rank by what the GPU holds. */

@@ -27,6 +27,11 @@ export function listModels(systemsFolder: string): string[] {
     .sort();
 }
 
+/** Whether a model has a folder, or comes with a `systems` folder. */
+export function isDescribed(systemsFolder: string, model: string): boolean {
+  return existsSync(join(model, 'config.json')) || listModels(systemsFolder).includes(model);
+}
+
 /**
  * Reads the description of a model: a folder with a `config.json`, or the id of one that comes with the tables.
  * @throws {AicError} when there is none

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { AicError } from '../aic/aic-error.js';
 import { openDatabase } from '../aic/database.js';
 import { type OpTimes, PassEstimator, type Query } from '../aic/estimator.js';
+import { isDescribed } from '../aic/model-files.js';
 import type { OpListOptions } from '../aic/op-lists.js';
 import { type AicQuestion, aicModel, type OpenTables, tableOptions } from '../aic/open.js';
 import type { Leaf } from '../aic/ops.js';
@@ -10,7 +11,7 @@ import { readSystem } from '../aic/system.js';
 import { TableTimes } from '../aic/table-times.js';
 import { isBelievable } from './doubts.js';
 import { FormulaTimes } from './formula-times.js';
-import { findGpu } from './gpus.js';
+import { findGpu, type GpuSpec } from './gpus.js';
 import { findModel } from './models.js';
 import { knownShape } from './shapes.js';
 
@@ -117,10 +118,7 @@ export interface FilledTables extends OpenTables {
  */
 export function openFilled(systemsFolder: string, question: AicQuestion): FilledTables {
   const { system, backend, version } = question;
-  const options = describe(systemsFolder, question);
-  const gpu = findGpu(system);
-  if (!gpu)
-    throw new AicError(`aic_system: no data sheet of ${system} is known that could fill gaps of its tables`);
+  const { gpu, ...options } = filledOptions(systemsFolder, question);
   const open = (of: string) =>
     new TableTimes(openDatabase(systemsFolder, system, backend, of, options), options);
   const others = (listVersions(readSystem(systemsFolder, system))[backend] ?? []).filter(
@@ -136,14 +134,25 @@ export function openFilled(systemsFolder: string, question: AicQuestion): Filled
   };
 }
 
-/** The model as the tables describe it, else as it is known by name. */
-function describe(systemsFolder: string, question: AicQuestion): OpListOptions {
-  try {
-    return aicModel(systemsFolder, question).options;
-  } catch (error) {
-    if (!(error instanceof AicError) || !existsSync(systemsFolder)) throw error;
-    if (knownShape(question.modelPath) === undefined) throw error;
-    const { model, formats } = findModel(question.modelPath, systemsFolder, question.backend);
-    return tableOptions(question, model, { ...formats, fmha: 'bfloat16' });
-  }
+/**
+ * The model as the tables describe it, else as it is known by name, on the GPU of the system.
+ * @throws {AicError} when there is neither, and for systems whose GPU no data sheet is known of
+ */
+export function filledOptions(
+  systemsFolder: string,
+  question: AicQuestion,
+): OpListOptions & { gpu: GpuSpec } {
+  const { system, modelPath, backend } = question;
+  const gpu = findGpu(system);
+  if (!gpu)
+    throw new AicError(`aic_system: no data sheet of ${system} is known that could fill gaps of its tables`);
+  if (!isKnownByNameAlone(systemsFolder, modelPath))
+    return { ...aicModel(systemsFolder, question).options, gpu };
+  const { model, formats } = findModel(modelPath, systemsFolder, backend);
+  return { ...tableOptions(question, model, { ...formats, fmha: 'bfloat16' }), gpu };
+}
+
+/** Whether tables that are there do not describe a model, but its name tells its shape. */
+export function isKnownByNameAlone(systemsFolder: string, model: string): boolean {
+  return existsSync(systemsFolder) && !isDescribed(systemsFolder, model) && knownShape(model) !== undefined;
 }
