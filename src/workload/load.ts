@@ -104,6 +104,7 @@ function loadTrace(
       const table = new MooncakeTable(file, {
         hashBlockTokens,
         isDelta: format === 'mooncake-delta',
+        needsAllHashes: !liberties.takesAnyValue,
         arrivalSpeedup,
       });
       return {

@@ -16,6 +16,8 @@ export interface MooncakeOptions {
   hashBlockTokens: number;
   /** Whether hash ids and lengths of a later turn describe only what is new (`mooncake-delta`). */
   isDelta: boolean;
+  /** Whether prompts longer than their hash ids are refused, rather than cut to them. */
+  needsAllHashes?: boolean;
   /** undefined in closed loop, where start times do not count. */
   arrivalSpeedup: number | undefined;
 }
@@ -63,7 +65,7 @@ export class MooncakeTable implements SessionTable {
   /** @throws {InputError} for the first bad row, with file, line and field */
   constructor(
     private readonly file: TextFile,
-    private readonly options: MooncakeOptions,
+    readonly options: MooncakeOptions,
   ) {
     this.hashBlockTokens = options.hashBlockTokens;
     this.fit = new BlockFit(options.hashBlockTokens);
@@ -272,6 +274,8 @@ class MooncakeScan {
     const { row, table } = this;
     if (row.hashCount < 0) this.fail('hash_ids: missing');
     const capacity = row.hashCount * table.hashBlockTokens;
+    if (table.options.needsAllHashes && row.inputTokens !== undefined && row.inputTokens > capacity)
+      this.fail(`input_length: ${row.inputTokens} is more than the ${capacity} tokens of its hash_ids`);
     const inputTokens = Math.min(row.inputTokens ?? capacity, capacity);
     if (inputTokens > MAX_TOKENS)
       this.fail(`input_length: at most ${MAX_TOKENS} tokens, found ${inputTokens}`);
