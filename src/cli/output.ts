@@ -1,5 +1,7 @@
 import {
+  accessSync,
   closeSync,
+  constants,
   existsSync,
   mkdirSync,
   openSync,
@@ -36,17 +38,19 @@ export interface OutputRules {
   inputs?: readonly string[];
 }
 
-/** Where the text of an output goes: a new file beside its target, or straight into what is no file. */
+/** An output: a file that is made beside its place and put there when it is whole, or what takes text as it comes. */
 interface Sink {
-  descriptor: number;
-  temporary: string | undefined;
-  target: string;
+  option: string;
+  place: string;
+  isFile: boolean;
+  /** Once it is being written. */
+  descriptor?: number;
 }
 
 /**
- * The files that a command writes: looked at and opened before its work begins, whole or not there at all when it ends. Each is
- * written under a temporary name beside its target and renamed when all are complete; signals remove what is temporary, and
- * what a killed process left is removed when its file is written next. Devices and pipes are written to as they are.
+ * The files that a command writes: tried before its work begins, whole or not there at all when it ends. Each is written under a
+ * temporary name beside its place and renamed when all are complete; signals meanwhile remove what is temporary, and what a
+ * killed process left is removed when its file is written next. Devices and pipes are written to as they are.
  */
 export class OutputFiles {
   private readonly sinks = new Map<string, Sink>();
@@ -71,13 +75,10 @@ export class OutputFiles {
       if (!rules.force && isFile(place))
         throw new InputError(`${option}: ${path} exists already; add --force to write over it`);
     }
-    process.on('SIGINT', files.onSignal);
-    process.on('SIGTERM', files.onSignal);
-    try {
-      for (const { option, path, place } of places) files.sinks.set(path, openSink(option, path, place));
-    } catch (error) {
-      files.discard();
-      throw error;
+    for (const { option, path, place } of places) {
+      const sink = { option, place, isFile: path !== '-' && !isDevice(place) };
+      if (sink.isFile) tryOut(sink, path);
+      files.sinks.set(path, sink);
     }
     return files;
   }
@@ -85,22 +86,27 @@ export class OutputFiles {
   /** Writes all of a file. @param path as it was given when the files were opened */
   async write(path: string, pieces: Iterable<OutputPiece>): Promise<void> {
     const sink = this.sinks.get(path)!;
+    // While nothing is being written, a signal ends the process as it is.
+    process.on('SIGINT', this.onSignal);
+    process.on('SIGTERM', this.onSignal);
     try {
+      const descriptor = path === '-' ? 1 : openSync(sink.isFile ? created(sink.place) : sink.place, 'w');
+      sink.descriptor = descriptor;
       let chunk = '';
       for (const piece of pieces) {
         if (typeof piece !== 'string') {
-          writeAll(sink.descriptor, chunk);
-          writeAll(sink.descriptor, piece);
+          writeAll(descriptor, chunk);
+          writeAll(descriptor, piece);
           chunk = '';
           continue;
         }
         chunk += piece;
         if (chunk.length < CHUNK_CHARACTERS) continue;
-        writeAll(sink.descriptor, chunk);
+        writeAll(descriptor, chunk);
         chunk = '';
         await setImmediate();
       }
-      writeAll(sink.descriptor, chunk);
+      writeAll(descriptor, chunk);
       this.written.add(path);
     } catch (error) {
       this.discard();
@@ -111,8 +117,8 @@ export class OutputFiles {
   /** Puts all files in their places that were written. */
   commit(): void {
     try {
-      for (const [path, { temporary, target }] of this.sinks)
-        if (temporary && this.written.has(path)) renameSync(temporary, target);
+      for (const [path, { isFile, place }] of this.sinks)
+        if (isFile && this.written.has(path)) renameSync(temporaryOf(place), place);
     } catch (error) {
       throw new InputError(
         `cannot write ${[...this.sinks.keys()].join(' and ')} (${(error as Error).message})`,
@@ -126,10 +132,10 @@ export class OutputFiles {
   discard(): void {
     process.off('SIGINT', this.onSignal);
     process.off('SIGTERM', this.onSignal);
-    for (const { descriptor, temporary } of this.sinks.values()) {
-      if (temporary === undefined) continue;
+    for (const [path, { descriptor, isFile, place }] of this.sinks) {
+      if (descriptor === undefined || path === '-') continue;
       closeSync(descriptor);
-      rmSync(temporary, { force: true });
+      if (isFile) rmSync(temporaryOf(place), { force: true });
     }
     this.sinks.clear();
   }
@@ -205,25 +211,28 @@ function isDevice(path: string): boolean {
   return stat !== undefined && !stat.isFile() && !stat.isDirectory();
 }
 
-function openSink(option: string, path: string, place: string): Sink {
-  if (path === '-') return { descriptor: 1, temporary: undefined, target: place };
+/** Finds out whether a file can be made. @throws {InputError} */
+function tryOut({ option, place }: Sink, path: string): void {
   try {
-    const stat = statOf(place);
-    if (stat?.isDirectory()) throw new Error('it is a folder');
-    if (stat && !stat.isFile())
-      return { descriptor: openSync(place, 'w'), temporary: undefined, target: place };
-    const folder = dirname(place);
-    mkdirSync(folder, { recursive: true });
-    removeStale(folder, basename(place));
-    const temporary = join(folder, temporaryName(basename(place), process.pid));
-    return { descriptor: openSync(temporary, 'wx'), temporary, target: place };
+    if (statOf(place)?.isDirectory()) throw new Error('it is a folder');
+    let above = dirname(place);
+    while (!existsSync(above)) above = dirname(above);
+    if (!statSync(above).isDirectory()) throw new Error(`${above} is no folder`);
+    accessSync(above, constants.W_OK);
+    if (above === dirname(place)) removeStale(above, basename(place));
   } catch (error) {
     throw new InputError(`${option}: cannot write ${path} (${(error as Error).message})`);
   }
 }
 
-function temporaryName(name: string, pid: number): string {
-  return `.${name}.${pid}.tmp`;
+/** The temporary name of a file, in a folder that is there. */
+function created(place: string): string {
+  mkdirSync(dirname(place), { recursive: true });
+  return temporaryOf(place);
+}
+
+function temporaryOf(place: string): string {
+  return join(dirname(place), `.${basename(place)}.${process.pid}.tmp`);
 }
 
 /** Removes what processes that are gone left of a file. */
