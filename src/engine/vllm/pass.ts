@@ -6,7 +6,7 @@ import type { SchedulerRequests } from '../requests.js';
 export class Pass {
   /** Tokens that may still be scheduled. */
   budget = 0;
-  /** Whether anything is scheduled. */
+  /** Whether any token is scheduled. A request may be scheduled with none: all it has is computed, but it could not emit. */
   any = false;
   /** Tokens of the requests some of whose prompt is computed, beyond the prompt too. */
   committedTokens = 0;
@@ -38,7 +38,7 @@ export class Pass {
   /** A request got tokens of this pass, `promptTokens` of them of its prompt, behind `prefix` known ones. */
   record(slot: number, tokens: number, prefix: number, promptTokens: number): void {
     this.note(slot, tokens, prefix, promptTokens);
-    this.any = true;
+    if (tokens > 0) this.any = true;
     if (promptTokens === 0) return;
     this.committedTokens += tokens;
     if (this.isFree(slot)) return;

@@ -508,8 +508,8 @@ export class VllmScheduler implements FleetCore {
     requests.status[victim] = PREEMPTED;
     this.log.preempted(victim, this.passStartMs);
     this.load.preemptions++;
-    if (++this.fruitlessPreemptions > MAX_FRUITLESS_PREEMPTIONS) throw new StallError();
     this.waiting.pushFront(victim);
+    if (++this.fruitlessPreemptions > MAX_FRUITLESS_PREEMPTIONS) throw new StallError();
     this.destinations.capacityChanged();
     this.preemptedAny = true;
     return victim;
