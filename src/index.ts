@@ -2,12 +2,23 @@
 export { InputError } from './config/input-error.js';
 export type { ReplayOptions } from './config/scenario/options.js';
 export type { TraceFormat } from './config/trace-formats.js';
+export type {
+  Planner,
+  PlannerView,
+  RankPass,
+  StageView as PlannedStageView,
+  Targets,
+  Traffic,
+  WorkerCapacity,
+  WorkerLoad,
+} from './planner/planner.js';
 export { replay } from './replay.js';
 export { recordJson, reportJson } from './report/json.js';
 export type { RequestOutcome } from './report/outcome.js';
 export type { Report } from './report/report.js';
 export type { ReplayResult } from './report/result.js';
 export { openRun, type RunSettings } from './setup/open-run.js';
+export type { CreatePlanner, PolicyFleet } from './setup/planner/policy-source.js';
 export type { Run, StagePasses, TrafficWindow } from './simulation/run.js';
 export { RunError } from './simulation/run-error.js';
 export type { RankView, StageName, StageView, WorkerView } from './simulation/views.js';

@@ -20,11 +20,12 @@ export async function replay(
     return replayOnline(described, settings);
   }
   const kept = { hostMs: () => performance.now(), ...settings };
-  const planner = 'given' in described ? described.control.planner : described.plannerConfig;
+  const planner =
+    'given' in described ? described.control.planner : (described.planner ?? described.plannerConfig);
   if (planner === undefined) return runThrough(described, kept);
-  const [{ runPlanned }, { referencePolicy }] = await Promise.all([
+  const [{ runPlanned }, { policyOfScenario }] = await Promise.all([
     import('./setup/planner/planned-run.js'),
-    import('./setup/planner/reference-policy.js'),
+    import('./setup/planner/policy-source.js'),
   ]);
-  return runPlanned(described, referencePolicy, kept);
+  return runPlanned(described, policyOfScenario, kept);
 }

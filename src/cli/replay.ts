@@ -100,8 +100,8 @@ async function runReplay({ json, names }: GivenSettings, flags: Flags): Promise<
   const traces = tracesOf(json.get('trace'));
   if (flags.reportJsonl !== undefined && traces.length === 0)
     throw new InputError('--report-jsonl is for trace replay; use --records, which works for every run');
-  if (flags.reportJsonl !== undefined && json.has('planner_config'))
-    throw new InputError('--report-jsonl cannot be used with --planner-config; use --records');
+  if (flags.reportJsonl !== undefined && json.has('planner_config') && !json.has('planner'))
+    throw new InputError('--report-jsonl cannot be used with --planner-config alone; use --records');
   const requests = json.get('request_count');
   compileForLength(traces, requests instanceof JsonNumber ? requests.value : undefined);
   // Loaded here, so that help and errors in flags need not wait for it.

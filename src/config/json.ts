@@ -363,7 +363,7 @@ export class ExactJson {
 }
 
 /** A value in objects, lists and plain numbers, which may round. */
-function plainJson(value: JsonValue): unknown {
+export function plainJson(value: JsonValue): unknown {
   if (value instanceof JsonNumber) return value.value;
   if (Array.isArray(value)) return value.map(plainJson);
   if (value instanceof Map)

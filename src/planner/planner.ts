@@ -55,6 +55,15 @@ export interface WorkerCapacity {
   readonly draftTokens: number | undefined;
 }
 
+/** What one active worker has to do. */
+export interface WorkerLoad {
+  readonly worker: number;
+  readonly waitingRequests: number;
+  readonly runningRequests: number;
+  /** Part of its KV blocks that requests hold, 0 to 1. */
+  readonly kvUse: number;
+}
+
 export interface StageView {
   readonly name: StageName;
   readonly capacity: WorkerCapacity;
@@ -68,6 +77,8 @@ export interface StageView {
   readonly runningRequests: number;
   /** Part of the KV blocks of active workers that requests hold, 0 to 1. */
   readonly kvUse: number;
+  /** Of active workers, by id; empty where only passes were recorded. */
+  readonly loads: readonly WorkerLoad[];
 }
 
 /** All that a planner sees at a tick: plain data, never the simulation. */

@@ -51,6 +51,6 @@ export interface PlannerOutcome {
   events: ScalingEvent[];
   ticks: PlannerTick[];
   goals: { ttftMs: number; itlMs: number } | undefined;
-  /** GPUs of a worker of each stage, and the tokens its KV cache holds. */
-  stages: { name: string; gpus: number; kvTokens: number | undefined }[];
+  /** Workers of each stage at the start, the GPUs of one and the tokens that its KV cache holds. */
+  stages: { name: string; workers: number; gpus: number; kvTokens: number | undefined }[];
 }

@@ -137,7 +137,7 @@ function readRouter(
 }
 
 function readControl(
-  { plannerConfig: planner, replayMode, benchmarkGranularity }: Values<typeof CONTROL>,
+  { planner: policy, plannerConfig: settings, replayMode, benchmarkGranularity }: Values<typeof CONTROL>,
   { traceFormat, maxSimTimeSeconds }: WorkloadSpec,
   { plansAnyTrace, capsPlanned }: Liberties,
   names: Names,
@@ -146,12 +146,26 @@ function readControl(
     throw new InputError(
       `${names.short('max_sim_time_seconds')} needs ${names.short('replay_mode')} offline`,
     );
-  if (planner === undefined) return { replayMode, planner, benchmarkGranularity };
-  const [asked, format] = [names.short('planner_config'), names.short('trace_format')];
-  if (maxSimTimeSeconds !== undefined && !capsPlanned)
-    throw new InputError(`${names.short('max_sim_time_seconds')} cannot be used with ${asked}`);
-  if (replayMode === 'online') throw new InputError(`${asked} needs ${names.short('replay_mode')} offline`);
-  if (traceFormat !== 'mooncake' && traceFormat !== 'dynamo' && !plansAnyTrace)
-    throw new InputError(`${asked} needs ${format} mooncake or dynamo, found ${traceFormat}`);
-  return { replayMode, planner, benchmarkGranularity };
+  if (policy === undefined && settings === undefined)
+    return { replayMode, planner: undefined, benchmarkGranularity };
+  const [named, asked] = [names.short('planner'), names.short('planner_config')];
+  if (replayMode === 'online')
+    throw new InputError(
+      `${policy === undefined ? asked : named} needs ${names.short('replay_mode')} offline`,
+    );
+  if (policy === 'reference' && settings === undefined)
+    throw new InputError(`${named} reference needs ${asked}`);
+  // What the reference refuses beside its own flag holds for that alone.
+  if (policy === undefined) {
+    const format = names.short('trace_format');
+    if (maxSimTimeSeconds !== undefined && !capsPlanned)
+      throw new InputError(
+        `${names.short('max_sim_time_seconds')} cannot be used with ${asked} alone; ${named} reference allows it`,
+      );
+    if (traceFormat !== 'mooncake' && traceFormat !== 'dynamo' && !plansAnyTrace)
+      throw new InputError(
+        `${asked} alone needs ${format} mooncake or dynamo, found ${traceFormat}; ${named} reference allows any`,
+      );
+  }
+  return { replayMode, planner: { policy: policy ?? 'reference', settings }, benchmarkGranularity };
 }

@@ -41,11 +41,18 @@ export interface RouterSpec {
   readonly estimate: AicArgs | undefined;
 }
 
+interface PlannerSpec {
+  /** `reference`, the name of a policy that is built in, or the path of a module. */
+  readonly policy: string;
+  /** Its settings, or the path of their file. */
+  readonly settings: JsonValue | undefined;
+}
+
 /** Who changes the fleet, and whose clock it is. */
 export interface ControlSpec {
   readonly replayMode: 'offline' | 'online';
-  /** Settings of the planner, or the path of their file; undefined without one. */
-  readonly planner: JsonValue | undefined;
+  /** Who scales the fleet; undefined where nobody does. */
+  readonly planner: PlannerSpec | undefined;
   readonly benchmarkGranularity: number;
 }
 

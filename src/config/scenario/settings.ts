@@ -230,10 +230,16 @@ export const CONTROL = [
     default: 'offline',
   },
   {
+    key: 'planner',
+    rule: text,
+    value: '<name>',
+    help: 'who scales the fleet: reference (with --planner-config), none, hpa, keda, saturation, or a file such as ./policy.js',
+  },
+  {
     key: 'planner_config',
     rule: { type: 'json', of: 'planner' },
     value: '<json>',
-    help: 'autoscaling planner, as a path or JSON text',
+    help: 'settings of the planner, as a path or JSON text; without --planner those of the reference’s',
   },
   {
     key: 'benchmark_granularity',

@@ -29,7 +29,7 @@ export async function replayOnline(
   if (scenario.workload.maxSimTimeSeconds !== undefined)
     throw new InputError('--max-sim-time-seconds is for simulated time; here a whole workload is measured');
   if (scenario.control.planner !== undefined)
-    throw new InputError('--planner-config is for simulated runs; here a fleet is measured as it is');
+    throw new InputError('a planner is for simulated runs; here a fleet is measured as it is');
   const workload = await openWorkload(scenario);
   const warnings = [...scenario.warnings, ...workload.warnings];
   const collector = new Collector(serviceLevel(scenario.goals), {

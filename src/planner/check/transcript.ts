@@ -128,6 +128,7 @@ function readView(
       waitingRequests: sum((pass) => pass.queuedPrefillRequests + pass.queuedDecodeRequests),
       runningRequests: sum((pass) => pass.prefillRequests + pass.decodeRequests),
       kvUse: Math.min(1, sum((pass) => pass.decodeTokens) / kvTokens),
+      loads: [],
     };
   };
   return {

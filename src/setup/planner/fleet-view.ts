@@ -6,13 +6,14 @@ import type {
   StageView,
   Traffic,
   WorkerCapacity,
+  WorkerLoad,
 } from '../../planner/planner.js';
 import type { Run, TrafficWindow } from '../../simulation/run.js';
 
 type RunStage = ReturnType<Run['stages']>[number];
 
 /** The name under which planners know a stage of a run, which has none where there is one only. */
-const plannerName = (name: RunStage['name']): StageName => (name === '' ? 'agg' : name);
+export const plannerName = (name: RunStage['name']): StageName => (name === '' ? 'agg' : name);
 export const runName = (name: StageName): RunStage['name'] => (name === 'agg' ? '' : name);
 
 /** What a worker with these arguments can hold and take. */
@@ -46,19 +47,9 @@ function stageOf(
   index: number,
   capacity: WorkerCapacity,
 ): StageView {
-  let waitingRequests = heldRequests;
-  let runningRequests = 0;
-  let blocks = 0;
-  let activeBlocks = 0;
-  for (const { state, ranks } of workers) {
-    if (state !== 'active') continue;
-    for (const rank of ranks) {
-      waitingRequests += rank.waitingRequests;
-      runningRequests += rank.runningRequests;
-      blocks += rank.cache.blocks;
-      activeBlocks += rank.cache.activeBlocks;
-    }
-  }
+  const loads = workers.filter(({ state }) => state === 'active').map(loadOf);
+  const sum = (quantity: (load: WorkerLoad) => number) =>
+    loads.reduce((total, load) => total + quantity(load), 0);
   return {
     name: plannerName(name),
     capacity,
@@ -66,9 +57,22 @@ function stageOf(
     starting,
     draining,
     passes: window.passes[index].passes.map(rankPass),
-    waitingRequests,
-    runningRequests,
-    kvUse: blocks > 0 ? activeBlocks / blocks : 0,
+    waitingRequests: heldRequests + sum((load) => load.waitingRequests),
+    runningRequests: sum((load) => load.runningRequests),
+    kvUse: loads.length > 0 ? sum((load) => load.kvUse) / loads.length : 0,
+    loads,
+  };
+}
+
+function loadOf({ id, ranks }: RunStage['workers'][number]): WorkerLoad {
+  const sum = (quantity: (rank: (typeof ranks)[number]) => number) =>
+    ranks.reduce((total, rank) => total + quantity(rank), 0);
+  const blocks = sum(({ cache }) => cache.blocks);
+  return {
+    worker: id,
+    waitingRequests: sum((rank) => rank.waitingRequests),
+    runningRequests: sum((rank) => rank.runningRequests),
+    kvUse: blocks > 0 ? sum(({ cache }) => cache.activeBlocks) / blocks : 0,
   };
 }
 

@@ -1,23 +1,31 @@
 import type { EngineArgs } from '../../config/engine-type.js';
 import type { ReplayOptions } from '../../config/scenario/options.js';
 import type { Scenario } from '../../config/scenario/scenario.js';
-import type { Planner, PlannerView, Targets, WorkerCapacity } from '../../planner/planner.js';
+import type { Planner, PlannerView, StageName, Targets, WorkerCapacity } from '../../planner/planner.js';
 import type { PlannerOutcome, PlannerTick } from '../../report/planner-outcome.js';
 import type { ReplayResult } from '../../report/result.js';
 import type { Run } from '../../simulation/run.js';
 import { RunError } from '../../simulation/run-error.js';
 import type { TimingModel } from '../../timing/timing-model.js';
 import { openFleet, type RunSettings } from '../open-run.js';
-import { capacityOf, runName, viewOf } from './fleet-view.js';
+import { messageOf } from './error-text.js';
+import { capacityOf, plannerName, runName, viewOf } from './fleet-view.js';
 
 /** The fleet that a planner is made for. */
 export interface PlannedFleet {
   readonly scenario: Scenario;
-  readonly stages: readonly {
-    readonly args: EngineArgs;
-    readonly timing: TimingModel;
-    readonly capacity: WorkerCapacity;
-  }[];
+  readonly stages: readonly PlannedStage[];
+}
+
+interface PlannedStage {
+  readonly name: StageName;
+  /** At the start. */
+  readonly workers: number;
+  /** How long workers that are added take until they serve. */
+  readonly startupMs: number;
+  readonly args: EngineArgs;
+  readonly timing: TimingModel;
+  readonly capacity: WorkerCapacity;
 }
 
 /** A planner with what the report wants to know of it. */
@@ -33,8 +41,9 @@ export interface Policy {
 /** Makes the planner of a run. @throws {InputError} when its settings are wrong */
 export type MakePolicy = (fleet: PlannedFleet) => Policy | Promise<Policy>;
 
-/** Ticks that a planner may let a run stand still in which nothing can happen without it. */
-const MOST_STUCK_TICKS = 1000;
+/** Ticks in a row at which a run may stand still. */
+const MOST_STILL_TICKS = 1000;
+const MOST_TICKS = 10_000_000;
 const MS_PER_SECOND = 1000;
 
 /**
@@ -53,9 +62,16 @@ export async function runPlanned(
     scales: true,
   });
   try {
-    const fleet = {
+    const fleet: PlannedFleet = {
       scenario,
-      stages: stages.map((stage) => ({ ...stage, capacity: capacityOf(stage.args) })),
+      stages: stages.map((stage, index) => {
+        const { name, workers } = scenario.stages[index];
+        const startupSeconds = (stage.args.given.startup_time as number | undefined) ?? 0;
+        return {
+          ...{ name: plannerName(name), workers, startupMs: Math.max(0, startupSeconds) * MS_PER_SECOND },
+          ...{ args: stage.args, timing: stage.timing, capacity: capacityOf(stage.args) },
+        };
+      }),
     };
     const policy = await makePolicy(fleet);
     const loop = new PlannerLoop(run, policy, fleet);
@@ -74,27 +90,22 @@ export async function runPlanned(
 class PlannerLoop {
   readonly outcome: PlannerOutcome;
   private readonly capacities: readonly WorkerCapacity[];
-  private readonly startupMs: readonly number[];
-  private stuckTicks = 0;
+  private stillTicks = 0;
+  private hasScaled = false;
 
   constructor(
     private readonly simulation: Run,
     private readonly policy: Policy,
-    { stages }: PlannedFleet,
+    private readonly fleet: PlannedFleet,
   ) {
-    this.capacities = stages.map(({ capacity }) => capacity);
-    this.startupMs = stages.map(
-      ({ args }) => ((args.given.startup_time as number | undefined) ?? 0) * MS_PER_SECOND,
-    );
+    this.capacities = fleet.stages.map(({ capacity }) => capacity);
     this.outcome = {
       policy: policy.name,
       events: [],
       ticks: [],
       goals: policy.goals,
-      stages: simulation.stages().map(({ name }, index) => ({
-        name: name || 'agg',
-        gpus: this.capacities[index].gpus,
-        kvTokens: this.capacities[index].kvTokens,
+      stages: fleet.stages.map(({ name, workers, capacity: { gpus, kvTokens } }) => ({
+        ...{ name, workers, gpus, kvTokens },
       })),
     };
   }
@@ -106,6 +117,8 @@ class PlannerLoop {
       const tickMs = planner.nextTickMs;
       if (!(tickMs > lastMs))
         throw this.fault(`nextTickMs must be later than the last tick at ${lastMs} ms, found ${tickMs}`);
+      if (this.outcome.ticks.length >= MOST_TICKS)
+        throw this.fault(`has been called ${MOST_TICKS} times by ${lastMs} ms and asks for more`);
       simulation.until(Math.max(tickMs, simulation.nowMs));
       if (simulation.isDone) return;
       lastMs = tickMs;
@@ -116,13 +129,26 @@ class PlannerLoop {
   private tick(tickMs: number): void {
     const { simulation } = this;
     const view = viewOf(simulation, this.capacities);
+    this.watch(view);
     const targets = this.ask(view);
     const tick = this.noted(view, targets);
     this.outcome.ticks.push(tick);
-    const isScaled = this.apply(tickMs, view, targets);
-    this.stuckTicks = simulation.isStuck && !isScaled ? this.stuckTicks + 1 : 0;
+    this.hasScaled = this.apply(tickMs, view, targets);
+  }
+
+  /** Ends a run in which nothing happens, however often the fleet is scaled. */
+  private watch({ traffic, stages }: PlannerView): void {
+    const { simulation } = this;
+    const hasMoved =
+      traffic.requests > 0 ||
+      traffic.inputTokens.count > 0 ||
+      stages.some(({ passes }) => passes.some((pass) => pass.prefillRequests + pass.decodeRequests > 0));
+    if (hasMoved) this.stillTicks = 0;
+    else if (simulation.isStuck || this.hasScaled) this.stillTicks++;
+    if (this.stillTicks <= MOST_STILL_TICKS) return;
     // Says what cannot go on.
-    if (this.stuckTicks > MOST_STUCK_TICKS) simulation.until(Number.POSITIVE_INFINITY);
+    if (simulation.isStuck && !this.hasScaled) simulation.until(Number.POSITIVE_INFINITY);
+    throw this.fault(`keeps scaling the fleet while nothing happens, until ${simulation.nowMs} ms`);
   }
 
   private ask(view: PlannerView): Targets | undefined {
@@ -131,12 +157,12 @@ class PlannerLoop {
       targets = this.policy.planner.tick(view);
     } catch (error) {
       if (error instanceof RunError) throw error;
-      throw this.fault(`failed at ${view.nowMs} ms: ${(error as Error)?.message ?? String(error)}`);
+      throw this.fault(`failed at ${view.nowMs} ms: ${messageOf(error)}`);
     }
     if (targets === undefined || targets === null) return undefined;
     const names = view.stages.map(({ name }) => name);
-    if (typeof targets !== 'object')
-      throw this.fault(`tick must return workers by stage, found ${String(targets)}`);
+    if (typeof targets !== 'object' || Array.isArray(targets) || 'then' in targets)
+      throw this.fault(`tick must return workers by stage, found ${describe(targets)}`);
     for (const [name, workers] of Object.entries(targets)) {
       if (!names.some((known) => known === name))
         throw this.fault(`tick returned workers of stage "${name}", the fleet has ${names.join(' and ')}`);
@@ -154,7 +180,7 @@ class PlannerLoop {
       const to = targets[name];
       if (to === undefined) return;
       const from = active.length + starting.length;
-      this.simulation.scale(runName(name), to, this.startupMs[index]);
+      this.simulation.scale(runName(name), to, this.fleet.stages[index].startupMs);
       if (to === from) return;
       isChange = true;
       const reason = to > from ? 'scale_up' : 'scale_down';
@@ -198,6 +224,11 @@ class PlannerLoop {
   private fault(problem: string): RunError {
     return new RunError(`planner ${this.policy.name}: ${problem}`);
   }
+}
+
+function describe(targets: unknown): string {
+  if (typeof targets !== 'object') return String(targets);
+  return Array.isArray(targets) ? 'a list' : 'a promise; a policy cannot wait';
 }
 
 type Known<T> = { [K in keyof T]: Exclude<T[K], undefined> };

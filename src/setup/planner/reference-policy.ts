@@ -16,7 +16,7 @@ import { plannerTimes } from './table-times.js';
  */
 export async function referencePolicy(fleet: PlannedFleet): Promise<Policy> {
   const { control, aicSystems } = fleet.scenario;
-  const { json, where } = plannerJson(control.planner!, 'planner_config');
+  const { json, where } = plannerJson(control.planner?.settings ?? null, 'planner_config');
   const config = readPlannerConfig(json, where);
   const isSplit = fleet.stages.length === 2;
   if (isSplit !== (config.mode === 'disagg'))
