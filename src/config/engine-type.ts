@@ -1,4 +1,5 @@
 import type { FieldRules, FieldValues } from './fields.js';
+import type { Rules } from './rules.js';
 import type { Liberties } from './scenario/liberties.js';
 import type { AicArgs, TimingArgs } from './timing-args.js';
 
@@ -103,8 +104,10 @@ export interface EngineType {
   readonly traits: EngineTraits;
   /** Arguments that only this type reads, or it and few others; all types accept them. */
   readonly fields: FieldRules;
-  /** Arguments of all types that this one does not read. */
-  readonly ignores: readonly string[];
+  /** Arguments of all types that this one does not read, each with the reason, to follow "it". */
+  ignored(args: EngineArgs, rules: Rules): Readonly<Record<string, string>>;
+  /** The argument for the part of the GPU's memory that it may take, where its KV pool follows from that. */
+  readonly memoryKey: string;
   /** Tokens of a block where the arguments do not say. */
   blockTokens(values: FieldValues): number;
   /** Settings by which a run can be made better or worse, with their values. */

@@ -7,4 +7,6 @@ export interface Rules {
   readonly semantics: Semantics;
   /** Whether what the reference refuses is allowed, and what it reads and ignores works. */
   readonly beyondReference: boolean;
+  /** Whether engines do what real ones do where the release that is simulated errs. */
+  readonly mendsFaults: boolean;
 }

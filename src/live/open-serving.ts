@@ -27,6 +27,7 @@ export type FleetSettings = Pick<
   | 'overheads'
   | 'kvOffload'
   | 'beyondReference'
+  | 'mendFaults'
   | 'check'
 >;
 

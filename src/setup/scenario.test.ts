@@ -44,7 +44,7 @@ const options: fc.Arbitrary<ReplayOptions> = fc.record(
     overheads: fc.record({ step_ms: ratio, frontend_ms: ratio }, { requiredKeys: [] }),
     semantics: fc.constantFrom('dynamo-1.4.2', 'dynamo-1.6'),
     beyondReference: fc.boolean(),
-    slaTtftMs: fc.double({ min: 0, max: 1e9, noNaN: true }),
+    slaTtftMs: fc.double({ min: 1e-3, max: 1e9, noNaN: true }),
   },
   { requiredKeys: ['inputTokens', 'outputTokens', 'requestCount', 'requestRate', 'numWorkers'] },
 );

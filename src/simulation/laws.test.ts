@@ -63,6 +63,8 @@ const fleet = fc.record({
   rows: fc.array(row, { minLength: 1, maxLength: 40 }),
   engine: engine.filter((e) => e.g1_backend !== 'kvbm' || e.block_size !== 17),
   numWorkers: fc.constantFrom(1, 2, 3),
+  mendFaults: fc.constantFrom(false, false, true),
+  beyondReference: fc.constant(true),
   replayConcurrency: fc.option(fc.integer({ min: 1, max: 8 }), { nil: undefined }),
 });
 

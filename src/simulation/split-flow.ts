@@ -410,10 +410,8 @@ export class SplitFlow implements Flow {
     if (this.mustWait(decode, worker)) return defer(this.deferredOnDecode, worker, action);
     const core = fleet.decode.cores[rank];
     if (kind === CANCEL_DESTINATION) {
-      if (this.cancelled.has(slot)) {
-        core.destinations.cancel(slot);
-        this.leaveDecode(slot);
-      }
+      core.destinations.cancel(slot);
+      this.leaveDecode(slot);
       this.cleanedUp(slot);
     } else {
       core.destinations.activate(slot);

@@ -46,12 +46,13 @@ const LIVE_KEYS = [
   'reasoning',
   'response_replay_trace_path',
 ];
-const MEMORY_KEYS = ['gpu_memory_utilization', 'mem_fraction_static', 'free_gpu_memory_fraction'];
+
+type Rule = [keys: readonly string[], isIdle: boolean, because: string];
 
 /** Keys of an engine that were given and change nothing. */
 function idleKeys(
   engine: EngineArgs,
-  { kvOffload, router, control }: Scenario,
+  { kvOffload, router, control, rules: release }: Scenario,
   types: readonly EngineType[],
   names: Names,
 ): string[] {
@@ -59,13 +60,17 @@ function idleKeys(
   const named = (those: readonly EngineType[]) => `engine_type ${those.map(({ name }) => name).join(' or ')}`;
   const own = new Set(types.flatMap(({ fields }) => Object.keys(fields)));
   const foreign = [...own].filter((key) => !Object.hasOwn(type.fields, key));
-  const rules: [keys: readonly string[], isIdle: boolean, because: string][] = [
-    ...foreign.map((key): [string[], boolean, string] => [
-      [key],
-      true,
-      `is for ${named(types.filter(({ fields }) => Object.hasOwn(fields, key)))}`,
-    ]),
-    [type.ignores, true, `is not for ${named([type])}`],
+  const memoryKeys = types.map((each) => each.memoryKey);
+  const memoryKey = (types.find(({ name }) => name === engine.aic?.backend) ?? type).memoryKey;
+  const rules: Rule[] = [
+    ...foreign.map(
+      (key): Rule => [
+        [key],
+        true,
+        `is for ${named(types.filter(({ fields }) => Object.hasOwn(fields, key)))}`,
+      ],
+    ),
+    ...Object.entries(type.ignored(engine, release)).map(([key, because]): Rule => [[key], true, because]),
     [
       ['kv_transfer_bandwidth', 'kv_transfer_timing_mode'],
       workerType === 'aggregated',
@@ -73,7 +78,12 @@ function idleKeys(
     ],
     [OFFLOAD_KEYS, !kvOffload, `needs ${names.short('kv_offload')}`],
     [['aic_mtp_seed'], engine.acceptRates === undefined, 'needs aic_nextn'],
-    [MEMORY_KEYS, !engine.estimatesBlocks, 'is for KV pools sized by what the GPU holds'],
+    [memoryKeys, !engine.estimatesBlocks, 'is for KV pools sized by what the GPU holds'],
+    [
+      memoryKeys.filter((key) => key !== memoryKey),
+      engine.estimatesBlocks,
+      `is for another engine; here ${memoryKey} counts`,
+    ],
     [['router_queue_policy'], !router.looks, `needs ${names.short('router_mode')} kv_router`],
     [['startup_time'], control.planner === undefined, 'needs a planner'],
     [LIVE_KEYS, true, 'is for live workers'],

@@ -47,8 +47,8 @@ export function readScenarioOf(kinds: Kinds, json: JsonValue, names: Names): Sce
   const read = <T extends readonly Setting[]>(settings: T) => readSettings(given, settings, kindNames, names);
   const load = { ...read(WORKLOAD), ...read(SYNTHETIC) };
   const workload = { ...load, isSynthetic: isSynthetic(load) };
-  const { semantics, beyondReference = false, check = false } = read(RULES);
-  const rules = { semantics, beyondReference };
+  const { semantics, beyondReference = false, mendFaults = false, check = false } = read(RULES);
+  const rules = { semantics, beyondReference, mendsFaults: beyondReference && mendFaults };
   const fleet = read(FLEET);
   const { timing, overheads, aicSystems, strictTiming = false } = read(TIMING);
   const liberties = libertiesOf(rules, strictTiming);

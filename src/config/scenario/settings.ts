@@ -179,6 +179,12 @@ export const RULES = [
     rule: flag,
     help: 'allow what the reference refuses or ignores: TensorRT-LLM stages, unequal block sizes, one worker behind the KV router, conditional disaggregation, agentic traces with concurrency or caps',
   },
+  {
+    key: 'mend_faults',
+    rule: flag,
+    help: 'with --beyond-reference: do as engines do where the reference errs: first tokens with their prompts, SGLang’s chunks, cache and prefill passes, requests that outgrow the cache refused',
+    idle: needs('beyond_reference'),
+  },
   { key: 'check', rule: flag, help: 'check conservation laws after every pass (slow)' },
 ] as const satisfies readonly Setting[];
 

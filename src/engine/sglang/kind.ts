@@ -1,6 +1,6 @@
 import type { FieldValues } from '../../config/fields.js';
 import type { EngineKind } from '../kind.js';
-import { SGLANG_RULES } from './rules.js';
+import { sglangRules } from './rules.js';
 import { SglangScheduler } from './scheduler.js';
 
 const count = { type: 'uint', null: 'unset' } as const;
@@ -51,6 +51,8 @@ function checkValues(
     refuse(`sglang.schedule_policy: found ${policy}, allowed are fifo, lpm`);
 }
 
+const FOREIGN = 'is not for engine_type sglang';
+
 export const sglang: EngineKind = {
   name: 'sglang',
   traits: {
@@ -76,7 +78,16 @@ export const sglang: EngineKind = {
       },
     },
   },
-  ignores: ['enable_chunked_prefill', 'g1_backend'],
+  ignored: ({ prefixCaching, estimatesBlocks }, rules) => ({
+    enable_chunked_prefill: FOREIGN,
+    g1_backend: FOREIGN,
+    ...(!estimatesBlocks && { max_num_batched_tokens: FOREIGN }),
+    ...(!prefixCaching &&
+      !sglangRules(rules).mayCacheNothing && {
+        enable_prefix_caching: `is always on for sglang in ${rules.semantics}`,
+      }),
+  }),
+  memoryKey: 'mem_fraction_static',
   blockTokens: (values) => ownFields(values).page_size ?? 1,
   check({ given, blockTokens, ranks, chunkedPrefill }, refuse, { takesAnyValue }) {
     const { page_size: page, chunked_prefill_size: chunk } = ownFields(given);
@@ -97,9 +108,9 @@ export const sglang: EngineKind = {
       { path: 'sglang.schedule_policy', value: own.longestPrefixFirst ? 'lpm' : 'fcfs', instead: 'lpm' },
     ];
   },
-  maker({ args, clock, requests, blocks, log, gaps, isCapped, listenersOf, rules: { semantics } }) {
+  maker({ args, clock, requests, blocks, log, gaps, isCapped, listenersOf, ...parts }) {
     const own = settings(args.given);
-    const rules = SGLANG_RULES[semantics];
+    const rules = sglangRules(parts.rules);
     return {
       tiers: undefined,
       create: (rank) =>

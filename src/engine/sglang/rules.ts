@@ -1,4 +1,4 @@
-import type { Semantics } from '../../config/rules.js';
+import type { Rules, Semantics } from '../../config/rules.js';
 
 /** What is known of the running requests when some were retracted, before the others emit. */
 interface Survivors {
@@ -43,6 +43,8 @@ export interface SglangRules {
   ratioAfterRetraction(survivors: Survivors): number | undefined;
   /** Whether an idle pass that lowers the ratio counts as an effect, so that another follows at once. */
   readonly idlesToFloor: boolean;
+  /** Whether a request is refused that cannot reach its last token in an empty cache. */
+  readonly refusesOutgrowing: boolean;
 }
 
 /** Every pass prefills what its budgets admit and then decodes one step for all. */
@@ -59,6 +61,7 @@ const MIXED: SglangRules = {
   requeue: (waiting, retracted) => void waiting.unshift(...retracted),
   ratioAfterRetraction: () => undefined,
   idlesToFloor: false,
+  refusesOutgrowing: false,
 };
 
 /** Output tokens that each survivor of a retraction is taken to have had already. */
@@ -88,9 +91,19 @@ const APART: SglangRules = {
   ratioAfterRetraction: ({ count, outputTokens, maxOutputTokens }) =>
     Math.min(1, (outputTokens + SURVIVOR_BONUS * count) / (maxOutputTokens + 1)),
   idlesToFloor: true,
+  refusesOutgrowing: false,
 };
 
-export const SGLANG_RULES: Record<Semantics, SglangRules> = {
+const RELEASES: Record<Semantics, SglangRules> = {
   'dynamo-1.4.2': MIXED,
   'dynamo-1.6': APART,
 };
+
+/**
+ * What SGLang does without `--enable-mixed-chunk`, whatever the release makes of it. How often idle passes are tried is
+ * no matter of the engine, so that it stays with the release.
+ */
+export function sglangRules({ semantics, mendsFaults }: Rules): SglangRules {
+  const release = RELEASES[semantics];
+  return mendsFaults ? { ...APART, idlesToFloor: release.idlesToFloor, refusesOutgrowing: true } : release;
+}

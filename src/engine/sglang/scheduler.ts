@@ -133,7 +133,16 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
 
   private isTooLong(slot: number): boolean {
     const { maxModelTokens } = this.options;
-    return maxModelTokens !== undefined && this.requests.promptTokens[slot] >= maxModelTokens;
+    const isTooLong = maxModelTokens !== undefined && this.requests.promptTokens[slot] >= maxModelTokens;
+    return isTooLong || this.outgrows(slot);
+  }
+
+  /** Whether a request can never be served, and is to be refused for that; a page may be begun for its last token. */
+  private outgrows(slot: number): boolean {
+    const { rules, pages, pageTokens } = this.options;
+    if (!rules.refusesOutgrowing) return false;
+    const { promptTokens, maxOutputTokens } = this.requests;
+    return promptTokens[slot] + maxOutputTokens[slot] + pageTokens > pages * pageTokens;
   }
 
   /** A request wants no more than the model can give. */
@@ -150,8 +159,8 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
   }
 
   fits(slot: number): boolean {
-    if (this.isTooLong(slot)) return false;
     this.limitOutput(slot);
+    if (this.isTooLong(slot)) return false;
     return (
       this.leases.pageUp(this.requests.promptTokens[slot]) <= this.options.pages * this.options.pageTokens
     );

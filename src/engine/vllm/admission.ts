@@ -38,6 +38,7 @@ export class Admission {
       this.hitTokens = 0;
       return ADMIT;
     }
+    if (requests.status[slot] === WAITING && this.outgrows(slot)) return REJECT;
     const wanted = isVllm ? length : prompt + requests.maxOutputTokens[slot];
     if (requests.status[slot] === WAITING && Math.ceil(wanted / blockTokens) > gpuBlocks) return REJECT;
     this.lookUp(slot, requests.maxOutputTokens[slot] - (length - prompt));
@@ -47,6 +48,17 @@ export class Admission {
       return needed > gpuBlocks - pool.active ? WAIT : ADMIT;
     }
     return Math.ceil(wanted / blockTokens) - activeHits > this.uncommittedBlocks ? WAIT : ADMIT;
+  }
+
+  /** Whether a request can never be served, and is to be refused for that: all its tokens but the last need room. */
+  outgrows(slot: number): boolean {
+    const { rules, acceptRates, blockTokens, gpuBlocks, chunkedPrefill, maxBatchedTokens } = this.options;
+    if (!rules.refusesOutgrowing) return false;
+    const { promptTokens, maxOutputTokens } = this.requests;
+    const prompt = promptTokens[slot];
+    // Blocks of a burst are taken for its last token too.
+    const tokens = prompt + maxOutputTokens[slot] - (acceptRates ? 0 : 1);
+    return Math.ceil(tokens / blockTokens) > gpuBlocks || (!chunkedPrefill && prompt > maxBatchedTokens);
   }
 
   /** TensorRT-LLM lets a request generate as much as the model and the pool could hold. */

@@ -6,6 +6,7 @@ import { Speculation } from '../speculation.js';
 import type { Emission } from './emission.js';
 import type { Holdings } from './holdings.js';
 import type { VllmOptions } from './options.js';
+import type { Pass } from './pass.js';
 
 /** What the emission of bursts needs of the scheduler. */
 interface BurstOwner {
@@ -35,6 +36,7 @@ export class Bursts {
     private readonly log: RequestLog,
     private readonly gaps: GapSink,
     private readonly emission: Emission,
+    private readonly pass: Pass,
   ) {
     this.speculation = new Speculation(acceptRates, options.speculationSeed, options.role === 'prefill');
   }
@@ -47,18 +49,21 @@ export class Bursts {
       if (this.ready.length === 0) return startMs;
       let required = 0;
       let tokens = 0;
+      let decoding = 0;
       for (const slot of this.ready) {
         const length = requests.length[slot];
-        const burst = Math.min(this.speculation.maxBurst, requests.remaining(slot));
+        const burst = this.mostOf(slot);
         required +=
           Math.ceil((length + burst) / options.blockTokens) - Math.ceil(length / options.blockTokens);
+        if (this.pass.emits(slot)) continue;
         tokens += length;
+        decoding++;
       }
       if (pool.reserve(required)) {
         this.reservedBlocks = required;
-        if (options.role === 'prefill') return startMs;
+        if (options.role === 'prefill' || decoding === 0) return startMs;
         const active = pool.active - required;
-        return startMs + options.rules.decodeMs(this.clock, this.ready.length, tokens, active);
+        return startMs + options.rules.decodeMs(this.clock, decoding, tokens, active);
       }
       if (!pool.isBlocked && owner.preempt() >= 0) continue;
       this.ready = [];
@@ -66,10 +71,17 @@ export class Bursts {
     }
   }
 
+  /** Tokens that a request emits in this pass at most: one where it comes with the prompt, since nothing was drafted. */
+  private mostOf(slot: number): number {
+    return this.pass.emits(slot) ? 1 : Math.min(this.speculation.maxBurst, this.requests.remaining(slot));
+  }
+
   /** Draws the bursts of all requests, then emits them. @returns tokens emitted */
   emit(endMs: number): number {
     const { requests, log, pool, emission } = this;
-    const bursts = this.ready.map((slot) => this.speculation.burst(requests.remaining(slot)));
+    const bursts = this.ready.map((slot) =>
+      this.pass.emits(slot) ? 1 : this.speculation.burst(requests.remaining(slot)),
+    );
     this.ready.forEach((slot, index) => {
       const wasSilent = log.emittedTokens[slot] === 0;
       for (let left = bursts[index]; left > 0; left--) this.emitToken(slot, endMs);

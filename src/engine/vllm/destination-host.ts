@@ -25,6 +25,7 @@ export class VllmDestinationHost implements DestinationHost {
     const { maxModelTokens, rules } = options;
     if (rules.refusesAtOnce && maxModelTokens !== undefined && requests.promptTokens[slot] >= maxModelTokens)
       return false;
+    if (admission.outgrows(slot)) return false;
     const growth = this.keepsRoom && rules.refusesAtOnce ? this.holdings.growth(slot) : 0;
     return this.promptBlocks(slot) + growth <= options.gpuBlocks;
   }

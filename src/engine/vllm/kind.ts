@@ -7,7 +7,7 @@ import { SharedTiers } from '../tiers/shared.js';
 import { Tiers } from '../tiers/tiers.js';
 import { Offloading } from './offloading.js';
 import type { VllmOptions } from './options.js';
-import { VLLM_RULES } from './rules.js';
+import { vllmRules } from './rules.js';
 import { VllmScheduler } from './scheduler.js';
 
 const traits: EngineTraits = {
@@ -24,7 +24,8 @@ export const vllm: EngineKind = {
   name: 'vllm',
   traits,
   fields: { preemption_mode: { type: 'choice', choices: ['lifo', 'fifo'], anyCase: true } },
-  ignores: [],
+  ignored: () => ({}),
+  memoryKey: 'gpu_memory_utilization',
   blockTokens: () => 64,
   tunables,
   check: checkBlocks,
@@ -44,7 +45,8 @@ export const trtllm: EngineKind = {
       },
     },
   },
-  ignores: [],
+  ignored: () => ({}),
+  memoryKey: 'free_gpu_memory_fraction',
   blockTokens: () => 32,
   tunables,
   check: checkBlocks,
@@ -116,7 +118,7 @@ class VllmMaker implements EngineMaker {
       acceptRates: args.acceptRates,
       speculationSeed: args.speculationSeed + BigInt(rank),
       naming,
-      rules: VLLM_RULES[rules.semantics],
+      rules: vllmRules(rules),
       isWatched,
       groupsDecodes: naming === 'lost' && !isCapped && args.acceptRates === undefined,
     };

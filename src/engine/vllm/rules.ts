@@ -1,4 +1,4 @@
-import type { Semantics } from '../../config/rules.js';
+import type { Rules, Semantics } from '../../config/rules.js';
 import type { PassClock } from '../../timing/pass-clock.js';
 
 /** Requests that wait: a request goes to the end, or before the first that came after it. */
@@ -12,8 +12,8 @@ interface Line {
  * knows none of the releases.
  */
 export interface VllmRules {
-  /** Whether the pass that computes a prompt emits its first token, where the worker decodes too and does not speculate. */
-  readonly promptsEmit: boolean;
+  /** Whether the pass that computes a prompt emits its first token, where the worker decodes too. */
+  promptsEmit(speculates: boolean): boolean;
   /** Whether every pass of a stretch takes longer than the one before, since contexts grow. */
   readonly passesDiffer: boolean;
   /** Time of a decode step. @param tokens known tokens of all requests that decode */
@@ -26,11 +26,13 @@ export interface VllmRules {
   readonly publishesAtEnd: boolean;
   /** Whether TensorRT-LLM looks for blocks of an arriving prompt in its cache. */
   readonly destinationsReuse: boolean;
+  /** Whether a request is refused that cannot reach its last token in an empty cache, or whose prompt fits no pass. */
+  readonly refusesOutgrowing: boolean;
 }
 
 /** Decode time by the blocks in use; prompts emit with the decode step that follows them. */
 const BY_BLOCKS: VllmRules = {
-  promptsEmit: false,
+  promptsEmit: () => false,
   passesDiffer: false,
   decodeMs: (clock, batch, tokens, activeBlocks) =>
     clock.decodeMs(batch, activeBlocks, Math.floor(tokens / batch)),
@@ -38,20 +40,29 @@ const BY_BLOCKS: VllmRules = {
   refusesAtOnce: false,
   publishesAtEnd: false,
   destinationsReuse: true,
+  refusesOutgrowing: false,
 };
 
 /** Decode time by the tokens that the decoding requests know, whoever shares their blocks. */
 const BY_TOKENS: VllmRules = {
-  promptsEmit: true,
+  promptsEmit: (speculates) => !speculates,
   passesDiffer: true,
   decodeMs: (clock, batch, tokens) => clock.decodeTokensMs(batch, tokens),
   activate: (line, slot) => line.insert(slot),
   refusesAtOnce: true,
   publishesAtEnd: true,
   destinationsReuse: false,
+  refusesOutgrowing: false,
 };
 
-export const VLLM_RULES: Record<Semantics, VllmRules> = {
+const RELEASES: Record<Semantics, VllmRules> = {
   'dynamo-1.4.2': BY_BLOCKS,
   'dynamo-1.6': BY_TOKENS,
 };
+
+/** What engines do where every release errs. */
+const MENDED: Partial<VllmRules> = { promptsEmit: () => true, refusesOutgrowing: true };
+
+export function vllmRules({ semantics, mendsFaults }: Rules): VllmRules {
+  return mendsFaults ? { ...RELEASES[semantics], ...MENDED } : RELEASES[semantics];
+}

@@ -98,7 +98,7 @@ export class VllmScheduler implements FleetCore {
     this.pass = new Pass(
       tables.requests,
       options.role === 'decode',
-      options.rules.promptsEmit && options.role === 'aggregated' && !options.acceptRates,
+      options.role === 'aggregated' && options.rules.promptsEmit(options.acceptRates !== undefined),
     );
     this.holdings = new Holdings(options, pool, tables.requests, tables.blocks);
     this.admission = new Admission(options, pool, tables.requests, tables.blocks, this.holdings);
@@ -133,6 +133,7 @@ export class VllmScheduler implements FleetCore {
         this.log,
         tables.gaps,
         this.emission,
+        this.pass,
       );
   }
 

@@ -67,7 +67,7 @@ export class WorkerPool {
         ...shape,
         stage: STAGES[role],
         ...{ queuePolicy: undefined, names: undefined },
-        rules: { semantics: 'dynamo-1.4.2', beyondReference: true },
+        rules: { semantics: 'dynamo-1.4.2', beyondReference: true, mendsFaults: false },
       },
     );
   }
