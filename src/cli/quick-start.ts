@@ -10,6 +10,8 @@ const FLAGS = ['--always-sparkplug', '--max-inlined-bytecode-size-cumulative=300
  * to do. A long run is faster with V8's own settings.
  */
 export function compileForLength(traceFiles: readonly string[], requests: number | undefined): void {
+  // Compiled code that is kept for later (scripts/bundle.mjs) is refused under other flags.
+  if (process.env.DYNOSIM_KEEP_COMPILED === '1') return;
   const bytes = traceFiles.reduce(
     (sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0),
     0,

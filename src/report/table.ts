@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
 import type { Report } from './report.js';
+import { grouped } from './words.js';
 
 const STATISTICS = ['mean', 'min', 'max', 'p99', 'p90', 'p75', 'std'] as const;
 
@@ -19,8 +20,8 @@ const TOTALS: readonly [title: string, key: string][] = [
   ['Request Count (requests)', 'completed_requests'],
 ];
 
-const amount = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-const count = new Intl.NumberFormat('en-US');
+const amount = { format: (value: number) => grouped(value, 2) };
+const count = { format: (value: number) => grouped(value) };
 
 /** The summary that a replay prints. @param isColored whether the output is a terminal */
 export function summaryTable(report: Report, isColored: boolean): string {

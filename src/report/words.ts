@@ -1,9 +1,14 @@
-const number = new Intl.NumberFormat('en-US', { maximumFractionDigits: 1 });
+/** A number with its thousands apart. Intl costs more than a short run to load. @param digits behind the point */
+export function grouped(value: number, digits = 0): string {
+  const [whole, fraction] = value.toFixed(digits).split('.');
+  const apart = whole.replace(/\B(?=(\d{3})+$)/g, ',');
+  return fraction === undefined ? apart : `${apart}.${fraction}`;
+}
 
 /** A part of a whole, as in 3.2 % or 54 %. */
 export function percent(part: number): string {
   const value = 100 * part;
-  return `${Math.abs(value) >= 1000 ? number.format(Math.round(value)) : value.toFixed(Math.abs(value) < 9.95 ? 1 : 0)} %`;
+  return `${Math.abs(value) >= 1000 ? grouped(value) : value.toFixed(Math.abs(value) < 9.95 ? 1 : 0)} %`;
 }
 
 /** A time, as in 8.1 ms, 250 ms or 12.4 s. */
@@ -14,7 +19,7 @@ export function duration(ms: number): string {
 
 /** A number of things, with the noun that goes with it. */
 export function counted(count: number, one: string, many = `${one}s`): string {
-  return `${number.format(count)} ${count === 1 ? one : many}`;
+  return `${grouped(count, Number.isInteger(count) ? 0 : 1)} ${count === 1 ? one : many}`;
 }
 
 /** A span of simulated time, as in "from 12 to 40 s". */

@@ -6,7 +6,7 @@ import { inlineEvaluator } from './run-job.js';
 export function threadEvaluator(threads: number): Evaluator {
   if (threads <= 1) return inlineEvaluator;
   const pool = new Piscina({
-    filename: new URL('./thread-worker.js', import.meta.url).href,
+    filename: new URL('../sweep/thread-worker.js', import.meta.url).href,
     name: 'answer',
     minThreads: threads,
     maxThreads: threads,
