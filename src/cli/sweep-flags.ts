@@ -5,6 +5,10 @@ export interface SweepFlags {
   tableJson?: string;
   tableCsv?: string;
   tableParquet?: string;
+  /** Folder for all that comes out. */
+  output?: string;
+  journal?: string;
+  resume?: boolean;
   threads?: number;
   aicSystems?: string;
   force?: boolean;

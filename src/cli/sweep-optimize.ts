@@ -1,6 +1,6 @@
 import { InputError } from '../config/input-error.js';
 import { systemsFolder } from '../setup/engines.js';
-import { SpecDocument } from '../sweep/document.js';
+import type { SpecDocument } from '../sweep/document.js';
 import type { SweepRecord } from '../sweep/optimize/ranking.js';
 import {
   type Comparison,
@@ -20,8 +20,9 @@ import { SweepProgress } from './sweep-progress.js';
 import { nameOf, searchTable } from './sweep-table.js';
 
 /** The search of the reference over dense fleets. */
-export async function runOptimize(path: string, flags: SweepFlags): Promise<void> {
-  const spec = readOptimizeSpec(SpecDocument.read(path));
+export async function runOptimize(document: SpecDocument, flags: SweepFlags): Promise<void> {
+  const { path } = document;
+  const spec = readOptimizeSpec(document);
   const rules = { force: flags.force === true, inputs: [path] };
   if (flags.validate) {
     if (flags.tableJson !== undefined)
@@ -46,12 +47,17 @@ async function searched(spec: OptimizeSpec, flags: SweepFlags): Promise<SearchTa
   const { version, warning } = timingVersion(spec, systemsFolder(flags.aicSystems));
   if (warning !== undefined && !flags.quiet) process.stderr.write(`dynosim: warning: ${warning}\n`);
   const progress = new SweepProgress(flags.quiet === true);
+  let best = Number.NEGATIVE_INFINITY;
   const evaluator = threadEvaluator(flags.threads ?? spec.maxParallelEvals);
   const settings: SearchSettings = {
     evaluator,
     version,
     aicSystems: flags.aicSystems,
-    onRecord: (record) => progress.told(Number(record.score), record.feasible === true),
+    onRecord: ({ score, feasible }) => {
+      const isBetter = feasible === true && Number(score) > best;
+      if (isBetter) best = Number(score);
+      progress.told(isBetter ? best.toFixed(2) : undefined);
+    },
   };
   try {
     if (flags.topology === 'aggregated') return await searchAggregated(spec, settings);

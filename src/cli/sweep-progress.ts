@@ -2,27 +2,45 @@
 export class SweepProgress {
   private readonly isShown: boolean;
   private readonly startMs = performance.now();
+  private total: number | undefined;
+  private runs = 0;
   private done = 0;
-  private best: number | undefined;
+  private best = '';
 
-  /** @param total evaluations to expect, where known */
-  constructor(
-    isQuiet: boolean,
-    private readonly total?: number,
-  ) {
+  constructor(isQuiet: boolean) {
     this.isShown = !isQuiet && process.stderr.isTTY === true;
   }
 
-  /** Counts an evaluation. @param score more is better */
-  told(score: number, isFeasible: boolean): void {
+  /** @param total candidates to expect */
+  expect(total: number): void {
+    this.total = total;
+  }
+
+  /** Counts a simulation. */
+  ran(): void {
+    this.runs++;
+    this.show();
+  }
+
+  /** Counts a candidate. @param best the best one so far, in words; left out where nothing has changed */
+  told(best?: string): void {
     this.done++;
-    if (isFeasible && (this.best === undefined || score > this.best)) this.best = score;
+    this.best = best ?? this.best;
+    this.show();
+  }
+
+  private show(): void {
     if (!this.isShown) return;
     const seconds = (performance.now() - this.startMs) / 1000;
-    const left = this.total === undefined ? '' : `, ${eta(seconds, this.done, this.total)} left`;
-    const best = this.best === undefined ? 'none feasible yet' : `best so far ${this.best.toFixed(2)}`;
     const of = this.total === undefined ? '' : ` of ${this.total}`;
-    process.stderr.write(`\r\u001b[K${this.done}${of} evaluated in ${seconds.toFixed(0)} s${left}; ${best}`);
+    // Candidates of a batch are counted when all of it has ended; simulations show earlier how fast it goes.
+    const done = Math.max(this.done, Math.min(this.runs, (this.total ?? 1) - 1));
+    const left = this.total === undefined || done === 0 ? '' : `, ${eta(seconds, done, this.total)} left`;
+    const runs = this.runs > this.done ? `, ${this.runs} simulations` : '';
+    const best = this.best === '' ? 'none feasible yet' : `best so far ${this.best}`;
+    process.stderr.write(
+      `\r\u001b[K${this.done}${of} candidates${runs} in ${seconds.toFixed(0)} s${left}; ${best}`,
+    );
   }
 
   stop(): void {

@@ -25,6 +25,9 @@ export function sweepCommand(): Command {
     .option('--table-json <file>', 'all evaluated states, which are feasible, and the best')
     .option('--table-csv <file>', 'all evaluated states')
     .option('--table-parquet <file>', 'all evaluated states')
+    .option('--output <folder>', 'recommendation.json and .csv of a study, and what goes with them')
+    .option('--journal <file>', 'keep every outcome in a file as it comes')
+    .option('--resume', 'go on from the journal, if it is there')
     .option(
       '--threads <n>',
       'simulations at once (default: as the spec says, or one a core)',
@@ -41,7 +44,15 @@ export function sweepCommand(): Command {
       for (const file of [flags.tableJson, flags.tableCsv, flags.tableParquet])
         if (file !== undefined && existsSync(file) && !flags.force)
           throw new InputError(`${file} exists already; add --force to write over it`);
+      if (flags.resume && flags.journal === undefined) throw new InputError('--resume needs --journal');
+      const { SpecDocument } = await import('../sweep/document.js');
+      const { isStudy } = await import('../sweep/study/read-spec.js');
+      const document = SpecDocument.read(path);
+      if (isStudy(document)) {
+        const { runStudyCommand } = await import('./sweep-study.js');
+        return runStudyCommand(document, flags);
+      }
       const { runOptimize } = await import('./sweep-optimize.js');
-      await runOptimize(path, flags);
+      await runOptimize(document, flags);
     });
 }

@@ -25,6 +25,7 @@ import { filledOptions, isKnownByNameAlone, type Substitution } from '../timing/
 import { rooflineOptions } from '../timing/roofline/open.js';
 import { RooflineTiming } from '../timing/roofline/roofline.js';
 import { fixedTiming, polynomialTiming, type TimingModel } from '../timing/timing-model.js';
+import type { Shelf } from '../workload/shelf.js';
 import { ENGINES, kindOf, ROUTERS } from './kinds.js';
 import { tableTiming } from './table-timing.js';
 
@@ -48,14 +49,14 @@ export interface ResolvedEngines {
 const BACKENDS = ['trtllm', 'sglang', 'vllm'];
 
 /** Loads timing models, and sizes KV pools by what the GPUs hold. @throws {InputError} for what is not there */
-export function resolveEngines(scenario: Scenario, warnings: string[]): ResolvedEngines {
+export function resolveEngines(scenario: Scenario, warnings: string[], shelf?: Shelf): ResolvedEngines {
   const engines = scenario.stages.map(({ engine }) => engine);
   const folder = systemsFolder(scenario.aicSystems);
   try {
     const stages = engines
       .map((engine) => ({
         kind: kindOf(ENGINES, engine.type.name),
-        ...resolveEngine(engine, folder, scenario.liberties, warnings),
+        ...resolveEngine(engine, { folder, liberties: scenario.liberties, shelf }, warnings),
       }))
       .map((stage) => (scenario.kvOffload ? withTiers(stage, folder) : stage));
     if (!scenario.kvOffload && engines.some(({ offload }) => offload.g2Blocks > 0))
@@ -98,14 +99,22 @@ export function systemsFolder(given: string | undefined): string {
   return given ?? process.env.DYNOSIM_AIC_SYSTEMS ?? join(cacheFolder(), 'aiconfigurator', 'systems');
 }
 
+/** Where timing models come from. */
+interface Sources {
+  /** Of AI Configurator's tables. */
+  folder: string;
+  liberties: Liberties;
+  /** With those that other runs have made. */
+  shelf: Shelf | undefined;
+}
+
 function resolveEngine(
   engine: EngineArgs,
-  folder: string,
-  { fillsTables, takesAnyValue }: Liberties,
+  { folder, liberties: { fillsTables, takesAnyValue }, shelf }: Sources,
   warnings: string[],
 ): TimedEngine {
   const { aic, timing } = engine;
-  if (timing?.type === 'roofline') return rooflineStage(engine, timing, folder);
+  if (timing?.type === 'roofline') return rooflineStage(engine, timing, folder, shelf);
   if (timing?.type === 'table') return { args: engine, timing: new RememberedTiming(readTable(timing.path)) };
   if (timing?.type === 'fixed')
     return { args: engine, timing: fixedTiming(timing.prefillMs, timing.decodeMs) };
@@ -114,7 +123,21 @@ function resolveEngine(
   const args = engine.estimatesBlocks
     ? { ...engine, gpuBlocks: tableBlocks(engine, aic, folder, fillsTables) }
     : engine;
-  return { args, ...tableTiming(folder, checked(aic), fillsTables, warnings) };
+  const question = checked(aic);
+  const { kvFraction, blockTokens, maxBatchedTokens, ...asked } = question;
+  const timed = kept(shelf, ['aic', folder, asked, fillsTables], () => {
+    const told: string[] = [];
+    return { ...tableTiming(folder, question, fillsTables, told), told };
+  });
+  warnings.push(...timed.told);
+  return { args, timing: timed.timing, substitutions: timed.substitutions };
+}
+
+/** What is kept under a key, or is made now. */
+function kept<T>(shelf: Shelf | undefined, key: unknown, make: () => T): T {
+  if (!shelf) return make();
+  const text = JSON.stringify(key);
+  return shelf.get<T>(text) ?? shelf.put(text, make());
 }
 
 /** KV blocks by the estimate that goes with tables; by ours for models that only we know, where that is allowed. */
@@ -155,13 +178,18 @@ function rooflineStage(
   engine: EngineArgs,
   timing: Extract<TimingArgs, { type: 'roofline' }>,
   folder: string,
+  shelf: Shelf | undefined,
 ): TimedEngine {
   const options = rooflineOptions(timing, folder, engine.type.name);
   const asked = capacityQuestion(engine, timing.memoryShare, timing.engineVersion);
   const gpuBlocks = engine.estimatesBlocks ? rooflineBlocks(options, asked) : engine.gpuBlocks;
   return {
     args: { ...engine, gpuBlocks },
-    timing: new RooflineTiming({ ...options, isFused: timing.isFused }),
+    timing: kept(
+      shelf,
+      ['roofline', folder, engine.type.name, timing],
+      () => new RooflineTiming({ ...options, isFused: timing.isFused }),
+    ),
   };
 }
 

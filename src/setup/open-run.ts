@@ -20,6 +20,7 @@ import { AicError } from '../timing/aic/aic-error.js';
 import type { Excerpt } from '../workload/excerpt.js';
 import { FrontendSource } from '../workload/frontend.js';
 import type { Workload } from '../workload/load.js';
+import type { Shelf } from '../workload/shelf.js';
 import { type ResolvedEngines, resolveEngines } from './engines.js';
 import { scenarioOf } from './scenario.js';
 import { substitutionWarning } from './table-timing.js';
@@ -36,8 +37,10 @@ export interface RunSettings extends RunControls {
   scales?: boolean;
   /** Asked for somebody who hears of every pass; not with `pictures`, which has its own. */
   watchStage?: WatchStage | undefined;
-  /** Part of the workload that is run by itself, in closed loop. */
+  /** Part of the workload that is run by itself. */
   excerpt?: Excerpt | undefined;
+  /** Where timing models and traces are kept that other runs may ask for; what is told of gaps in tables is then about all of these runs. */
+  shelf?: Shelf | undefined;
   /** The host's clock in milliseconds, for the report's figures on the simulation itself. */
   hostMs?: () => number;
 }
@@ -60,7 +63,7 @@ export async function openFleet(
 ): Promise<{ run: Run; scenario: Scenario; stages: ResolvedEngines['stages'] }> {
   const opening = openingOf(described, settings);
   const { scenario, engines } = opening;
-  return { run: opening.stepped(await openWorkload(scenario)), scenario, stages: engines.stages };
+  return { run: opening.stepped(await openWorkload(scenario, settings)), scenario, stages: engines.stages };
 }
 
 /**
@@ -75,10 +78,10 @@ export async function runThrough(
   const opening = openingOf(described, settings);
   try {
     try {
-      return opening.runThrough(await openWorkload(opening.scenario, settings.excerpt));
+      return opening.runThrough(await openWorkload(opening.scenario, settings));
     } catch (error) {
       if (!(error instanceof CoupledError)) throw error;
-      return opening.runTogether(await openWorkload(opening.scenario, settings.excerpt));
+      return opening.runTogether(await openWorkload(opening.scenario, settings));
     }
   } catch (error) {
     throw error instanceof AicError ? new RunError(error.message) : error;
@@ -117,7 +120,7 @@ class Opening {
   ) {
     refuseUnavailable(scenario);
     this.warnings = [...scenario.warnings];
-    this.engines = resolveEngines(scenario, this.warnings);
+    this.engines = resolveEngines(scenario, this.warnings, settings.shelf);
     if (scenario.router.settings.bypass && !scenario.liberties.bypasses)
       this.warnings.push(
         'conditional_disagg_enabled has no effect, as in the reference; --beyond-reference makes it work',

@@ -1,8 +1,7 @@
 import { InputError } from '../config/input-error.js';
 import type { Scenario, WorkloadSpec } from '../config/scenario/scenario.js';
 import { FORMATS, type ForeignFormat, isForeign } from '../config/trace-formats.js';
-import type { Excerpt } from '../workload/excerpt.js';
-import { loadWorkload, type NativeTrace, type Workload } from '../workload/load.js';
+import { loadWorkload, type NativeTrace, type Reading, type Workload } from '../workload/load.js';
 import { TextFile } from '../workload/text-file.js';
 
 /** Characters for a token of formats that hold text. */
@@ -10,9 +9,9 @@ const CHARACTERS_PER_TOKEN = 4;
 const DEFAULT_BLOCK_TOKENS = 512;
 
 /** Opens and checks the workload of a scenario, whatever format its trace has. @throws {InputError} for the first problem */
-export async function openWorkload(scenario: Scenario, excerpt?: Excerpt): Promise<Workload> {
+export async function openWorkload(scenario: Scenario, reading: Reading = {}): Promise<Workload> {
   try {
-    return await loadWorkload(scenario, translated, excerpt);
+    return await loadWorkload(scenario, translated, reading);
   } catch (error) {
     throw await withHint(error, scenario.workload);
   }

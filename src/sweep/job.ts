@@ -1,31 +1,36 @@
-import type { ReplayOptions } from '../config/scenario/options.js';
+import type { JsonObject } from '../config/json.js';
+import { jsonText } from '../config/json.js';
+import type { Share } from '../workload/excerpt.js';
 
 /** One simulation to run: plain data that can be sent to a thread or to another machine. */
 export interface Job {
-  options: ReplayOptions;
-  /** When to give a run up. */
-  stop?: StopRule;
+  /** Settings of a scenario as JSON text, numbers exact. */
+  settings: string;
+  /** The part of the workload that is run; all of it where it is left out. */
+  part?: Share | undefined;
+  /** Bounds on means that the run must keep to be of any use; one that cannot keep them any more is given up. */
+  bounds?: MeanBounds | undefined;
 }
 
-/** A bound that a run cannot meet any more once the time lost so far exceeds it. */
-export interface StopRule {
-  /** Bound on the mean time to first token, in milliseconds. */
-  meanTtftMs: number;
-  /** All requests of the run: those still to come lose no time at best. */
-  requests: number;
+/** Bounds on means over all requests, in milliseconds. */
+export interface MeanBounds {
+  ttftMs?: number | undefined;
 }
 
 /** The numbers of a report by key, or why there are none. */
-export type Outcome =
-  | { metrics: Record<string, number>; stopped?: string }
-  | { failure: string; isInput: boolean };
+export type Outcome = { metrics: Metrics; stopped?: string } | { failure: string; isInput: boolean };
+
+/** Numbers of a report by key; those of a section as `section.key`. */
+export type Metrics = Readonly<Record<string, number>>;
 
 /** Runs jobs, somewhere. */
 export interface Evaluator {
-  /**
-   * @param onOutcome told of each outcome as it comes, in any order
-   * @returns outcomes in the order of the jobs
-   */
-  run(jobs: readonly Job[], onOutcome?: (index: number, outcome: Outcome) => void): Promise<Outcome[]>;
+  /** Runs a job as soon as there is room for it. */
+  run(job: Job): Promise<Outcome>;
   close(): Promise<void>;
+}
+
+/** A job that runs a scenario to its end. */
+export function jobOf(settings: JsonObject): Job {
+  return { settings: jsonText(settings) };
 }

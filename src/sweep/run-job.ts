@@ -1,59 +1,85 @@
+import { setImmediate } from 'node:timers/promises';
 import { InputError } from '../config/input-error.js';
+import { readJson } from '../config/json.js';
+import type { Scenario } from '../config/scenario/scenario.js';
+import { replay } from '../replay.js';
 import type { ReplayResult } from '../report/result.js';
-import { openRun, runThrough } from '../setup/open-run.js';
+import { openRun, type RunSettings } from '../setup/open-run.js';
+import { readScenario } from '../setup/scenario.js';
 import { RunError } from '../simulation/run-error.js';
-import type { Evaluator, Job, Outcome, StopRule } from './job.js';
+import { AicError } from '../timing/aic/aic-error.js';
+import { Shelf } from '../workload/shelf.js';
+import type { Evaluator, Job, Metrics, Outcome } from './job.js';
 
 /** Simulated milliseconds between two looks at a run that may turn out to be hopeless. */
 const LOOK_MS = 5_000;
+/** Sections of a report whose numbers a search reads. */
+const SECTIONS = ['ttft_parts_ms', 'sla'];
 
 /** Runs one simulation; what is wrong with its settings, or comes to a dead end, is an outcome like others. */
-export async function runJob({ options, stop }: Job): Promise<Outcome> {
+export async function runJob({ settings, part, bounds }: Job, shelf: Shelf): Promise<Outcome> {
   try {
-    if (stop) return await runUntilHopeless(options, stop);
-    return { metrics: metricsOf(await runThrough(options, {})) };
+    const scenario = readScenario(readJson(settings, 'candidate'), 'candidate');
+    const how: RunSettings = { shelf, excerpt: part };
+    const limitMs = bounds?.ttftMs;
+    if (limitMs !== undefined && scenario.control.planner === undefined)
+      return await runUntilHopeless(scenario, how, limitMs);
+    return { metrics: metricsOf(await replay(scenario, { ...how, hostMs: () => 0 })) };
   } catch (error) {
-    if (error instanceof InputError || error instanceof RunError)
+    if (error instanceof InputError || error instanceof RunError || error instanceof AicError)
       return { failure: error.message, isInput: error instanceof InputError };
     throw error;
   }
 }
 
-async function runUntilHopeless(options: Job['options'], stop: StopRule): Promise<Outcome> {
-  const run = await openRun(options);
-  const limitMs = stop.meanTtftMs * stop.requests;
+/**
+ * Gives a run up when the mean time to first token cannot keep a bound any more, even if requests still to come waited
+ * for nothing.
+ */
+async function runUntilHopeless(scenario: Scenario, how: RunSettings, limitMs: number): Promise<Outcome> {
+  let requests = Number.POSITIVE_INFINITY;
+  const run = await openRun(scenario, {
+    ...how,
+    onProgress: (_, total) => {
+      requests = total;
+    },
+  });
   let lostMs = 0;
   while (!run.isDone && !run.isStuck) {
     run.until(run.nowMs + LOOK_MS);
     lostMs += run.takeWindow().ttftMs.sum;
-    if (lostMs <= limitMs) continue;
+    if (lostMs <= limitMs * requests) continue;
     const metrics = metricsOf(run.result());
     run.close();
-    return { metrics, stopped: `mean TTFT at least ${seconds(lostMs / stop.requests)}` };
+    return { metrics, stopped: `mean TTFT at least ${(lostMs / requests / 1000).toFixed(1)} s` };
   }
   run.until(Number.POSITIVE_INFINITY);
   return { metrics: metricsOf(run.result()) };
 }
 
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
-}
-
-function metricsOf({ report }: ReplayResult): Record<string, number> {
+function metricsOf({ report }: ReplayResult): Metrics {
+  const sections = SECTIONS.flatMap((section) =>
+    Object.entries((report[section] as Record<string, unknown> | undefined) ?? {}).map(
+      ([key, value]) => [`${section}.${key}`, value] as const,
+    ),
+  );
   return Object.fromEntries(
-    Object.entries(report).filter((entry): entry is [string, number] => typeof entry[1] === 'number'),
+    [...Object.entries(report), ...sections].filter(
+      (entry): entry is [string, number] => typeof entry[1] === 'number',
+    ),
   );
 }
 
 /** Runs jobs one after the other, here. */
-export const inlineEvaluator: Evaluator = {
-  async run(jobs, onOutcome) {
-    const outcomes: Outcome[] = [];
-    for (const [index, job] of jobs.entries()) {
-      outcomes.push(await runJob(job));
-      onOutcome?.(index, outcomes[index]);
-    }
-    return outcomes;
-  },
-  close: async () => {},
-};
+export function inlineEvaluator(): Evaluator {
+  const shelf = new Shelf();
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    run(job) {
+      const outcome = last.then(() => setImmediate()).then(() => runJob(job, shelf));
+      last = outcome.catch(() => {});
+      return outcome;
+    },
+    close: async () => {},
+  };
+}

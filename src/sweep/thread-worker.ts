@@ -1,7 +1,11 @@
+import { Shelf } from '../workload/shelf.js';
 import type { Job, Outcome } from './job.js';
 import { runJob } from './run-job.js';
 
+/** What the jobs of this thread have in common. */
+const shelf = new Shelf();
+
 /** What a thread of the pool does with a job. */
 export function answer(job: Job): Promise<Outcome> {
-  return runJob(job);
+  return runJob(job, shelf);
 }

@@ -3,6 +3,9 @@ import type { TimingModel } from './timing-model.js';
 /** Tokens that a key has room for. */
 const TOKEN_LIMIT = 2 ** 26;
 
+/** Answers of a kind that are kept; all go when there are more, which costs less than to tell old from new. */
+const MOST_ANSWERS = 2 ** 20;
+
 /** A timing model whose answers are dear: what was asked once is remembered. */
 export class RememberedTiming implements TimingModel {
   readonly readsContext = true;
@@ -19,6 +22,7 @@ export class RememberedTiming implements TimingModel {
     const shape = batch * TOKEN_LIMIT + newTokens;
     let byPrefix = this.prefills.get(shape);
     if (!byPrefix) {
+      if (this.prefills.size >= MOST_ANSWERS) this.prefills.clear();
       byPrefix = new Map();
       this.prefills.set(shape, byPrefix);
     }
@@ -34,6 +38,7 @@ export class RememberedTiming implements TimingModel {
     const known = this.decodes.get(key);
     if (known !== undefined) return known;
     const ms = this.model.decodeMs(batch, activeTokens, contextTokens, totalTokens);
+    if (this.decodes.size >= MOST_ANSWERS) this.decodes.clear();
     this.decodes.set(key, ms);
     return ms;
   }

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { InputError } from '../config/input-error.js';
 import type { Scenario, WorkloadSpec } from '../config/scenario/scenario.js';
 import type { NativeFormat } from '../config/trace-formats.js';
@@ -7,6 +8,7 @@ import { readDynamoTrace } from './dynamo.js';
 import { type Excerpt, ExcerptTable } from './excerpt.js';
 import { MooncakeTable } from './mooncake.js';
 import { SessionDriver, type SessionTable } from './sessions.js';
+import type { Shelf } from './shelf.js';
 import type { RequestSource } from './source.js';
 import { isSessionForm, type SyntheticOptions, SyntheticTable } from './synthetic.js';
 import { TextFile } from './text-file.js';
@@ -38,17 +40,37 @@ export type Translate = (files: readonly TextFile[], workload: WorkloadSpec) => 
 /** Makes a table of sessions a source; the concurrency of an open loop is undefined. */
 type Drive = (table: SessionTable, concurrency: number | undefined) => SessionDriver;
 
+/** What the workload is read for, and what it shares with others. */
+export interface Reading {
+  /** The part of it that is wanted. */
+  excerpt?: Excerpt | undefined;
+  /** Where traces are kept that other runs may ask for. */
+  shelf?: Shelf | undefined;
+}
+
 /** Opens and checks the workload that a scenario asks for. @throws {InputError} for the first problem */
 export async function loadWorkload(
   scenario: Scenario,
   translate: Translate,
-  excerpt?: Excerpt,
+  { excerpt, shelf }: Reading,
 ): Promise<Workload> {
   const drive: Drive = (table, concurrency) =>
     excerpt
-      ? new SessionDriver(new ExcerptTable(table, excerpt), excerpt.inFlight)
+      ? new SessionDriver(
+          new ExcerptTable(table, excerpt),
+          'inFlight' in excerpt ? excerpt.inFlight : concurrency,
+        )
       : new SessionDriver(table, concurrency);
   if (scenario.workload.isSynthetic) return loadSynthetic(scenario, drive);
+  const key = shelf && traceKey(scenario);
+  const kept = key === undefined ? undefined : shelf!.get<KeptTrace>(key);
+  if (kept)
+    return {
+      ...kept,
+      source: drive(kept.table, scenario.workload.replayConcurrency),
+      plansOutput: true,
+      close: () => {},
+    };
   const files: TextFile[] = [];
   const close = () => {
     for (const file of files) file.close();
@@ -57,11 +79,34 @@ export async function loadWorkload(
     for (const path of scenario.workload.traceFiles ?? []) files.push(await TextFile.open(path));
     const trace = await translate(files, scenario.workload);
     for (const file of trace.files) if (!files.includes(file)) files.push(file);
-    return { warnings: [], ...loadTrace(scenario, trace, drive), plansOutput: true, close };
+    const loaded = { warnings: [], ...loadTrace(scenario, trace, drive) };
+    const { table, source, namesSessions, warnings } = loaded;
+    if (excerpt && !table)
+      throw new InputError(`${files[0].path}: a trace of agents that wait for each other is run as a whole`);
+    if (key !== undefined && table?.isStill) shelf!.put<KeptTrace>(key, { table, namesSessions, warnings });
+    return { source, namesSessions, warnings, plansOutput: true, close };
   } catch (error) {
     close();
     throw error;
   }
+}
+
+/** A trace that was read once, without what drives it. */
+interface KeptTrace extends Pick<Workload, 'namesSessions' | 'warnings'> {
+  table: SessionTable;
+}
+
+/** What decides how a trace is read, its files included. */
+function traceKey({ workload, liberties }: Scenario): string | undefined {
+  const { traceFiles = [], replayConcurrency, arrivalSpeedupRatio, traceFormat, traceBlockSize } = workload;
+  const files = traceFiles.map((path) => statSync(path, { throwIfNoEntry: false }));
+  if (!files.every((stat) => stat?.isFile())) return undefined;
+  return JSON.stringify([
+    traceFiles,
+    files.map((stat) => [stat!.size, stat!.mtimeMs]),
+    [traceFormat, traceBlockSize, liberties.takesAnyValue],
+    replayConcurrency === undefined ? arrivalSpeedupRatio : 'closed',
+  ]);
 }
 
 function loadSynthetic({ workload, stages }: Scenario, drive: Drive): Workload {
@@ -92,7 +137,8 @@ function loadTrace(
   { workload, liberties }: Scenario,
   { files, format, hashBlockTokens: given }: NativeTrace,
   drive: Drive,
-): Pick<Workload, 'source' | 'namesSessions'> & Partial<Pick<Workload, 'warnings'>> {
+): Pick<Workload, 'source' | 'namesSessions'> &
+  Partial<Pick<Workload, 'warnings'>> & { table?: SessionTable } {
   const { replayConcurrency: concurrency, arrivalSpeedupRatio } = workload;
   const [file] = files;
   const isOpenLoop = concurrency === undefined;
@@ -108,6 +154,7 @@ function loadTrace(
         arrivalSpeedup,
       });
       return {
+        table,
         source: drive(table, concurrency),
         namesSessions: table.hasTurns || !isOpenLoop,
         warnings: table.warnings,
@@ -125,12 +172,16 @@ function loadTrace(
         sharedPrefixRatio: workload.traceSharedPrefixRatio,
         prefixGroups: workload.traceNumPrefixGroups,
       });
-      return { source: drive(table, concurrency), namesSessions: true };
+      return { table, source: drive(table, concurrency), namesSessions: true };
     }
     case 'dynamo': {
       const trace = readDynamoTrace(files, { hashBlockTokens: given, arrivalSpeedup });
       if (trace.kind === 'standard')
-        return { source: drive(trace.table, concurrency), namesSessions: !isOpenLoop };
+        return {
+          table: trace.table,
+          source: drive(trace.table, concurrency),
+          namesSessions: !isOpenLoop,
+        };
       if (!isOpenLoop && !liberties.limitsAgents)
         throw new InputError(
           `${file.path}: a Dynamo trace of agents cannot be used with --replay-concurrency; --beyond-reference allows it`,

@@ -58,6 +58,10 @@ export class MooncakeTable implements SessionTable {
     return warning === undefined ? [] : [warning];
   }
 
+  get isStill(): boolean {
+    return this.isResident && !this.hasTokens;
+  }
+
   get rowCount(): number {
     return this.inputTokens.length;
   }

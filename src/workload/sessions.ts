@@ -9,6 +9,8 @@ export interface SessionTable {
   readonly hasTokens: boolean;
   /** Whether any session has a second turn. */
   readonly hasTurns: boolean;
+  /** Whether runs leave it as it is and it needs no file any more, so that many may read it. */
+  readonly isStill?: boolean;
   firstRow(session: number): number;
   /** -1 after the last turn. */
   nextRow(row: number): number;

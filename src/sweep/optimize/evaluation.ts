@@ -2,35 +2,35 @@ import { type JsonObject, jsonText } from '../../config/json.js';
 import type { ReplayOptions } from '../../config/scenario/options.js';
 import type { TraceFormat } from '../../config/trace-formats.js';
 import { DISTRIBUTION_COLUMNS } from '../columns.js';
-import type { Job, Outcome } from '../job.js';
+import type { Outcome } from '../job.js';
 import { judge, type SweepRecord } from './ranking.js';
 import type { OptimizeSpec, OptimizeWorkload } from './spec.js';
 import type { AggregatedState, RouterState, SplitState, StateSpace } from './states.js';
 
 /** The simulation of a state of an aggregated fleet. @param version of the timing tables */
-export function aggregatedJob(spec: OptimizeSpec, version: string, state: AggregatedState): Job {
+export function aggregatedOptions(
+  spec: OptimizeSpec,
+  version: string,
+  state: AggregatedState,
+): ReplayOptions {
   return {
-    options: {
-      ...workloadOptions(spec.workload),
-      ...routerOptions(spec, state.router),
-      extraEngineArgs: engineText(spec, spec.engine.baseEngineArgs!, 'aggregated', state.tp, version),
-      numWorkers: state.workers,
-    },
+    ...workloadOptions(spec.workload),
+    ...routerOptions(spec, state.router),
+    extraEngineArgs: engineText(spec, spec.engine.baseEngineArgs!, 'aggregated', state.tp, version),
+    numWorkers: state.workers,
   };
 }
 
 /** The simulation of a state of a fleet of prefill and decode workers. */
-export function splitJob(spec: OptimizeSpec, version: string, state: SplitState): Job {
+export function splitOptions(spec: OptimizeSpec, version: string, state: SplitState): ReplayOptions {
   const { basePrefillEngineArgs, baseDecodeEngineArgs } = spec.engine;
   return {
-    options: {
-      ...workloadOptions(spec.workload),
-      ...routerOptions(spec, state.router),
-      prefillEngineArgs: engineText(spec, basePrefillEngineArgs!, 'prefill', state.prefillTp, version),
-      decodeEngineArgs: engineText(spec, baseDecodeEngineArgs!, 'decode', state.decodeTp, version),
-      numPrefillWorkers: state.prefillWorkers,
-      numDecodeWorkers: state.decodeWorkers,
-    },
+    ...workloadOptions(spec.workload),
+    ...routerOptions(spec, state.router),
+    prefillEngineArgs: engineText(spec, basePrefillEngineArgs!, 'prefill', state.prefillTp, version),
+    decodeEngineArgs: engineText(spec, baseDecodeEngineArgs!, 'decode', state.decodeTp, version),
+    numPrefillWorkers: state.prefillWorkers,
+    numDecodeWorkers: state.decodeWorkers,
   };
 }
 

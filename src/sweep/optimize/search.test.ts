@@ -60,26 +60,22 @@ function fedWith(...tables: readonly StoredTables[]): Evaluator {
         record,
       ]),
   );
-  const stateOf = ({ options }: Job) => {
-    // Jobs carry engines and routers as JSON text.
-    const read = (json: string | object | undefined) =>
-      json === undefined ? undefined : JSON.parse(json as string);
-    const tp = (json: string | object | undefined) => read(json)?.aic_tp_size;
-    const router = read(options.routerConfig);
+  const stateOf = ({ settings }: Job) => {
+    const options = JSON.parse(settings);
+    const router = options.router_config;
     return key([
-      tp(options.extraEngineArgs),
-      options.numWorkers,
-      tp(options.prefillEngineArgs),
-      tp(options.decodeEngineArgs),
-      options.numPrefillWorkers,
-      options.numDecodeWorkers,
-      options.routerMode,
+      options.extra_engine_args?.aic_tp_size,
+      options.num_workers,
+      options.prefill_engine_args?.aic_tp_size,
+      options.decode_engine_args?.aic_tp_size,
+      options.num_prefill_workers,
+      options.num_decode_workers,
+      options.router_mode,
       ...(router ? [router.overlap_score_credit, router.prefill_load_scale] : []),
     ]);
   };
   return {
-    run: async (jobs) =>
-      jobs.map((job) => ({ metrics: known.get(stateOf(job)) as unknown as Record<string, number> })),
+    run: async (job) => ({ metrics: known.get(stateOf(job)) as unknown as Record<string, number> }),
     close: async () => {},
   };
 }
@@ -182,12 +178,12 @@ describe('a failed run', () => {
       ),
     );
     const evaluator: Evaluator = {
-      run: async (jobs) =>
-        jobs.map(({ options }) =>
-          options.numWorkers === 4
-            ? { failure: 'dead end', isInput: false }
-            : { metrics: { output_throughput_tok_s: options.numWorkers ?? 0, mean_e2e_latency_ms: 1 } },
-        ),
+      run: async ({ settings }) => {
+        const workers = JSON.parse(settings).num_workers as number;
+        return workers === 4
+          ? { failure: 'dead end', isInput: false }
+          : { metrics: { output_throughput_tok_s: workers, mean_e2e_latency_ms: 1 } };
+      },
       close: async () => {},
     };
     const { evaluated, feasible, bestInfeasible } = await searchAggregated(spec, { version: '', evaluator });

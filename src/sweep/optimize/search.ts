@@ -1,7 +1,8 @@
 import { InputError } from '../../config/input-error.js';
-import type { Evaluator, Job } from '../job.js';
+import { optionsJson, type ReplayOptions } from '../../config/scenario/options.js';
+import { type Evaluator, jobOf } from '../job.js';
 import { descend } from './descent.js';
-import { aggregatedJob, recordOf, splitJob } from './evaluation.js';
+import { aggregatedOptions, recordOf, splitOptions } from './evaluation.js';
 import { bestInfeasible, bestOf, feasibleOrder, type SweepRecord } from './ranking.js';
 import type { OptimizeSpec } from './spec.js';
 import { AggregatedSpace, type RouterState, routerStates, SplitSpace, type StateSpace } from './states.js';
@@ -41,7 +42,7 @@ export async function searchAggregated(spec: OptimizeSpec, settings: SearchSetti
     throw new InputError('engine.baseEngineArgs: needed for an aggregated search');
   const routers = routerStates(spec.router);
   const space = new AggregatedSpace(spec.hardware.gpuSku, spec.hardware.totalGpus, routers);
-  return search(spec, space, routers, settings, (state) => aggregatedJob(spec, settings.version, state));
+  return search(spec, space, routers, settings, (state) => aggregatedOptions(spec, settings.version, state));
 }
 
 /** Searches fleets of prefill and decode workers. @throws {InputError} when the spec does not hold for them */
@@ -57,7 +58,7 @@ export async function searchSplit(spec: OptimizeSpec, settings: SearchSettings):
     );
   const routers = routerStates(spec.router);
   const space = new SplitSpace(spec.hardware.gpuSku, spec.hardware.totalGpus, routers);
-  return search(spec, space, routers, settings, (state) => splitJob(spec, settings.version, state));
+  return search(spec, space, routers, settings, (state) => splitOptions(spec, settings.version, state));
 }
 
 /** Both searches, and the better of their answers; an aggregated fleet where they are equal. */
@@ -84,19 +85,23 @@ async function search<State extends { router: RouterState }>(
   space: StateSpace<State>,
   routers: readonly RouterState[],
   { evaluator, onRecord, aicSystems }: SearchSettings,
-  jobOf: (state: State) => Job,
+  optionsOf: (state: State) => ReplayOptions,
 ): Promise<SearchTables> {
-  const withTables = (state: State): Job => ({ options: { ...jobOf(state).options, aicSystems } });
   let failed: string | undefined;
   let isAnyRun = false;
   const records = await descend(space, routers[0], async (states) => {
     const toRecord = (index: number, outcome: Parameters<typeof recordOf>[3]) =>
       recordOf(spec, space, states[index], outcome);
-    const outcomes = await evaluator.run(states.map(withTables), (index, outcome) => {
+    const outcomes = await Promise.all(
+      states.map(async (state, index) => {
+        const outcome = await evaluator.run(jobOf(optionsJson({ ...optionsOf(state), aicSystems })));
+        onRecord?.(toRecord(index, outcome));
+        return outcome;
+      }),
+    );
+    for (const outcome of outcomes)
       if ('metrics' in outcome) isAnyRun = true;
       else if (outcome.isInput) failed ??= outcome.failure;
-      onRecord?.(toRecord(index, outcome));
-    });
     if (!isAnyRun && failed !== undefined) throw new InputError(failed);
     return outcomes.map((outcome, index) => toRecord(index, outcome));
   });

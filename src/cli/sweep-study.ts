@@ -1,0 +1,85 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { systemsFolder } from '../setup/engines.js';
+import type { SpecDocument } from '../sweep/document.js';
+import type { Evaluator } from '../sweep/job.js';
+import { Journal } from '../sweep/journal.js';
+import { readStudySpec } from '../sweep/study/read-spec.js';
+import { ledgerRecords, recommendationText } from '../sweep/study/result-json.js';
+import { runStudy, type StudyResult } from '../sweep/study/study.js';
+import { targetText } from '../sweep/study/words.js';
+import { csvText } from '../sweep/table-files.js';
+import { threadEvaluator } from '../sweep/threads.js';
+import { OutputFiles, type OutputPiece, type Target } from './output.js';
+import type { SweepFlags } from './sweep-flags.js';
+import { SweepProgress } from './sweep-progress.js';
+import { studyText } from './sweep-study-text.js';
+
+/** A search over everything that a scenario can set. */
+export async function runStudyCommand(document: SpecDocument, flags: SweepFlags): Promise<void> {
+  const spec = readStudySpec(document, systemsFolder(flags.aicSystems));
+  if (flags.validate) {
+    if (!flags.quiet) process.stdout.write(`${document.path} is valid: ${spec.space.size} candidates\n`);
+    return;
+  }
+  const outputs = OutputFiles.open(targetsOf(flags), {
+    force: flags.force === true,
+    inputs: [document.path],
+  });
+  const progress = new SweepProgress(flags.quiet === true);
+  const evaluator = openEvaluator(flags);
+  let best = Number.NEGATIVE_INFINITY;
+  let result: StudyResult;
+  try {
+    result = await runStudy(spec, evaluator, {
+      onPlan: (candidates) => progress.expect(candidates),
+      onRun: () => progress.ran(),
+      onEntry: (entry) => {
+        if (entry.isEstimate) return;
+        const isBetter = entry.status === 'feasible' && entry.objectives[0] > best;
+        if (isBetter) best = entry.objectives[0];
+        progress.told(isBetter ? targetText(spec.targets[0], entry.values[0]) : undefined);
+      },
+    });
+  } finally {
+    progress.stop();
+    await evaluator.close();
+  }
+  for (const [path, pieces] of filesOf(result, flags)) await outputs.write(path, pieces);
+  outputs.commit();
+  if (!flags.quiet) process.stdout.write(studyText(result, process.stdout.isTTY === true));
+}
+
+function openEvaluator({ threads, journal, resume }: SweepFlags): Evaluator {
+  const pool = () => threadEvaluator(threads ?? availableParallelism());
+  if (journal === undefined) return pool();
+  return new Journal(journal, resume === true).over(pool());
+}
+
+/** Files that are asked for, by the options that do. */
+function targetsOf({ output, tableJson, tableCsv }: SweepFlags): Target[] {
+  const targets: Target[] = [];
+  const add = (option: string, path: string | undefined) => {
+    if (path !== undefined) targets.push({ option, path });
+  };
+  add('--table-json', tableJson);
+  add('--table-csv', tableCsv);
+  if (output !== undefined)
+    for (const name of ['recommendation.json', 'recommendation.csv']) add('--output', join(output, name));
+  return targets;
+}
+
+function filesOf(
+  result: StudyResult,
+  { output, tableJson, tableCsv }: SweepFlags,
+): Map<string, OutputPiece[]> {
+  const files = new Map<string, OutputPiece[]>();
+  const add = (path: string | undefined, text: () => string) => {
+    if (path !== undefined) files.set(path, [text()]);
+  };
+  add(tableJson, () => recommendationText(result));
+  add(tableCsv, () => csvText(ledgerRecords(result)));
+  add(output && join(output, 'recommendation.json'), () => recommendationText(result));
+  add(output && join(output, 'recommendation.csv'), () => csvText(ledgerRecords(result)));
+  return files;
+}
