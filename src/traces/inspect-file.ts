@@ -1,6 +1,6 @@
 import { InputError } from '../config/input-error.js';
 import type { FormatName } from '../config/trace-formats.js';
-import { floatColumn } from '../workload/columns.js';
+import { floatColumn, intColumn } from '../workload/columns.js';
 import { MooncakeRow } from '../workload/mooncake-row.js';
 import type { TextFile } from '../workload/text-file.js';
 import { readTimed } from './convert.js';
@@ -29,33 +29,51 @@ export function inspectFile(trace: OpenTrace): TraceFacts {
   return facts;
 }
 
+/** Rows are looked at in the order of the file, as most are in order of time; again where they turn out not to be. */
 function rows(file: TextFile, blockTokens: number): Inspection {
+  const inFileOrder = new Inspection(blockTokens);
+  for (const { row, line } of rowsOf(file)) {
+    inFileOrder.add(looked(row, file, line));
+    if (!inFileOrder.isOrdered) return sortedRows(file, blockTokens);
+  }
+  return inFileOrder;
+}
+
+function sortedRows(file: TextFile, blockTokens: number): Inspection {
+  const lines = intColumn();
   const offsets = floatColumn();
   const startsMs = floatColumn();
-  const inFileOrder = new Inspection(blockTokens);
-  const row = new MooncakeRow(false);
-  let more = file.readAt(0);
   let lastMs = 0;
-  for (let line = 1; more; line++, more = file.next()) {
-    if (file.isBlank()) continue;
-    row.read(file, line);
+  for (const { row, line } of rowsOf(file)) {
+    lines.push(line);
     offsets.push(file.offset);
     lastMs = row.timestampMs ?? lastMs;
     startsMs.push(lastMs);
-    inFileOrder.add(looked(row, file, line));
   }
-  if (inFileOrder.isOrdered) return inFileOrder;
   const order = Int32Array.from({ length: offsets.length }, (_, index) => index).sort(
     (a, b) => startsMs.data[a] - startsMs.data[b] || a - b,
   );
   const inspection = new Inspection(blockTokens);
+  const row = new MooncakeRow(false);
   for (const index of order) {
+    const line = lines.data[index];
     file.readAt(offsets.data[index]);
-    row.read(file, index + 1);
-    inspection.add(looked(row, file, index + 1));
+    row.read(file, line);
+    inspection.add(looked(row, file, line));
   }
   inspection.isOrdered = false;
   return inspection;
+}
+
+/** The rows of a file, each of them read into the same object. */
+function* rowsOf(file: TextFile): Generator<{ row: MooncakeRow; line: number }> {
+  const row = new MooncakeRow(false);
+  let more = file.readAt(0);
+  for (let line = 1; more; line++, more = file.next()) {
+    if (file.isBlank()) continue;
+    row.read(file, line);
+    yield { row, line };
+  }
 }
 
 function looked(row: MooncakeRow, file: TextFile, line: number): Inspected {

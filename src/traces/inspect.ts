@@ -1,4 +1,5 @@
 import { floatColumn, intColumn } from '../workload/columns.js';
+import { SessionIds } from '../workload/session-ids.js';
 import { BlockTable } from './block-table.js';
 import { type CachePoint, ReuseDistances } from './reuse.js';
 
@@ -96,7 +97,7 @@ export class Inspection {
   /** Places of those with a time among all. */
   private readonly timed = intColumn();
   private readonly thinks = floatColumn();
-  private readonly sessions = new Map<string, number>();
+  private readonly sessions = new SessionIds();
   private readonly firstMs = floatColumn();
   private readonly lastMs = floatColumn();
   private readonly reuse = new ReuseDistances();
@@ -126,9 +127,9 @@ export class Inspection {
   }
 
   private addSession(session: string, startMs: number | undefined): void {
-    const index = this.sessions.get(session);
-    if (index === undefined) {
-      this.sessions.set(session, this.firstMs.length);
+    const known = this.firstMs.length;
+    const index = this.sessions.intern(session, known);
+    if (index === known) {
       this.firstMs.push(startMs ?? 0);
       this.lastMs.push(startMs ?? 0);
     } else if (startMs !== undefined) this.lastMs.data[index] = Math.max(this.lastMs.data[index], startMs);
@@ -150,7 +151,7 @@ export class Inspection {
     const durationMs = starts.length > 0 ? starts[starts.length - 1] - starts[0] : 0;
     return {
       requests: inputs.length,
-      sessions: this.sessions.size,
+      sessions: this.firstMs.length,
       durationMs,
       requestsPerSecond: durationMs > 0 ? ((starts.length - 1) / durationMs) * 1000 : 0,
       peakPerSecond: { over1s: peak(starts, 1000), over10s: peak(starts, 10_000) / 10 },
@@ -205,7 +206,7 @@ export class Inspection {
       rows[2][bin] += this.outputs.data[this.timed.data[i]];
     }
     const sessions = new Array<number>(TIME_BINS).fill(0);
-    for (let i = 0; i < this.sessions.size; i++)
+    for (let i = 0; i < this.firstMs.length; i++)
       for (let bin = binOf(this.firstMs.data[i]); bin <= binOf(this.lastMs.data[i]); bin++) sessions[bin]++;
     const [requestsPerSecond, inputTokensPerSecond, outputTokensPerSecond] = rows.map((row) =>
       row.map((inBin) => (inBin / binMs) * 1000),

@@ -6,6 +6,8 @@ import { Decompress } from 'fzstd';
 import { InputError } from '../config/input-error.js';
 
 const WINDOW_BYTES = 1 << 20;
+/** Read after a jump, which mostly needs one line. */
+const JUMP_BYTES = 1 << 14;
 const HEAD_BYTES = 1 << 16;
 const NEWLINE = 0x0a;
 /** UTF-8's mark of the byte order, with which some programs begin files. */
@@ -153,7 +155,7 @@ export class TextFile {
 
   private fillFrom(offset: number): void {
     this.windowOffset = offset;
-    this.windowLength = readSync(this.descriptor, this.bytes, 0, this.bytes.length, offset);
+    this.windowLength = readSync(this.descriptor, this.bytes, 0, JUMP_BYTES, offset);
   }
 
   /** Moves the window to begin at `offset` and reads more behind what is there; false when the file has no more. */
