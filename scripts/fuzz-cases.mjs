@@ -181,9 +181,45 @@ function makeFleet(dice, hashBlock) {
   return { engines, router, options };
 }
 
+/** Brings a case to what release 1.6 takes, and has it use what is new there. */
+function renew(dice, test) {
+  const { engines, options } = test;
+  for (const engine of Object.values(engines)) {
+    delete engine.g1_backend;
+    const isSglang = engine.engine_type === 'sglang';
+    if (engine.sglang?.schedule_policy === 'fcfs') engine.sglang.schedule_policy = 'fifo';
+    if (isSglang && dice.chance(0.15)) engine.enable_prefix_caching = false;
+    if (engine.engine_type !== 'vllm' && dice.chance(0.1)) engine.max_model_len = dice.from(50, 1500);
+    if (engine.engine_type === 'vllm' && dice.chance(0.3)) engine.prefill_schedule_interval = dice.from(1, 9);
+    if (isSglang && dice.chance(0.3)) engine.prefill_decode_interval = dice.pick([1, 2, 5, 40]);
+    if (engine.worker_type && dice.chance(0.3)) engine.dp_size = dice.from(2, 3);
+  }
+  if (engines.prefillEngineArgs?.engine_type === 'vllm' && dice.chance(0.25))
+    for (const engine of Object.values(engines)) {
+      engine.engine_type = 'trtllm';
+      delete engine.prefill_schedule_interval;
+    }
+  if (options.traceFormat === 'agentic_mooncake') {
+    options.traceFormat = 'mooncake';
+    test.rows.forEach((row, index) => {
+      delete row.request_id;
+      delete row.wait_for;
+      delete row.tool_wait_ms;
+      row.timestamp ??= index;
+    });
+  }
+  if (test.router && dice.chance(0.3)) options.kvEventLagMs = dice.pick([0, 3, 20.5, 400]);
+  return test;
+}
+
 /** @returns {{engines: Record<string, object>, router?: object, options: object, rows?: object[]}} */
-export function makeCase(seed) {
+export function makeCase(seed, semantics) {
   const dice = new Dice(seed);
+  const test = makeOldCase(dice);
+  return semantics === 'dynamo-1.6' ? renew(dice, test) : test;
+}
+
+function makeOldCase(dice) {
   const hashBlock = dice.pick([4, 16, 48, 64, 128]);
   const { engines, router, options } = makeFleet(dice, hashBlock);
   const isSplit = engines.prefillEngineArgs !== undefined;

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // Differential fuzzing: random traces and engines through the reference and through dynosim, compared number by number.
 //
-//   npm run fuzz -- --reference PYTHON [--seconds N] [--seed N]
+//   npm run fuzz -- --reference PYTHON [--semantics dynamo-1.6] [--seconds N] [--seed N]
 //
-// PYTHON is an interpreter that can import `dynamo.replay`. Stops at the first difference, shrunk to few rows, and
+// PYTHON is an interpreter that can import `dynamo.replay`, of the release whose semantics are named. Stops at the first difference, shrunk to few rows, and
 // exits 1; exits 0 when none was found in the time given.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,6 +17,7 @@ import { makeCase } from './fuzz-cases.mjs';
 const { values: flags } = parseArgs({
   options: {
     reference: { type: 'string', default: process.env.DYNOSIM_REFERENCE ?? 'python3' },
+    semantics: { type: 'string', default: 'dynamo-1.4.2' },
     seconds: { type: 'string', default: '60' },
     seed: { type: 'string', default: '1' },
   },
@@ -78,7 +79,8 @@ async function runReference(reference, test) {
 }
 
 async function runOurs(test, check, routerSeed) {
-  const options = { ...test.options, check, records: 'ended', routerSeed };
+  const { semantics } = flags;
+  const options = { ...test.options, semantics, check, records: 'ended', routerSeed };
   for (const [name, engine] of Object.entries(test.engines)) options[name] = JSON.stringify(engine);
   if (test.router) options.routerConfig = JSON.stringify(test.router);
   if (test.rows) options.traceFiles = [tracePath];
@@ -96,7 +98,14 @@ const WORKER_NAMES = ['prefill_worker_idx', 'decode_worker_idx'];
 /** Records without ids, equal arrivals in an order that does not depend on them. */
 function sorted(lines, { router }) {
   const records = lines.filter(Boolean).map((line) => JSON.parse(line));
-  const left = ['uuid', 'preemptions', ...(router ? WORKER_NAMES : [])];
+  const left = [
+    'uuid',
+    'preemptions',
+    'routing_history',
+    'admission_history',
+    'pressure_record_ordinals',
+    ...(router ? WORKER_NAMES : []),
+  ];
   for (const record of records) for (const name of left) delete record[name];
   const content = (record) =>
     Object.keys(record)
@@ -109,6 +118,8 @@ function sorted(lines, { router }) {
 }
 
 function differs(key, expected, actual, scale) {
+  if (typeof expected === 'object' && expected !== null && typeof actual === 'object' && actual !== null)
+    return Object.keys(expected).some((inner) => differs(inner, expected[inner], actual[inner], 0));
   if (typeof expected !== 'number' || typeof actual !== 'number') return expected !== actual;
   const tolerance =
     (SKETCHED.test(key) ? 0.0021 : 1e-9) * Math.max(Math.abs(expected), Math.abs(actual), scale);
@@ -215,7 +226,7 @@ let seed = Number(flags.seed);
 let count = 0;
 let found;
 while (!found && Date.now() - started < Number(flags.seconds) * 1000) {
-  const test = makeCase(seed++);
+  const test = makeCase(seed++, flags.semantics);
   const problem = await verdict(reference, test, count % 4 === 0);
   count++;
   if (problem) found = { test, problem };

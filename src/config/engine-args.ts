@@ -1,7 +1,7 @@
 import type { EngineArgs, EngineType, OffloadArgs, WorkerType } from './engine-type.js';
 import { type FieldRules, type FieldValues, readFields } from './fields.js';
 import { InputError } from './input-error.js';
-import { JsonNumber, type JsonValue } from './json.js';
+import { JsonNumber, type JsonObject, type JsonValue } from './json.js';
 import type { Liberties } from './scenario/liberties.js';
 import { fixedTiming, readAic, readTiming } from './timing-args.js';
 
@@ -158,33 +158,41 @@ export function readEngineArgs(
   { types, liberties, timing }: Reading,
 ): EngineArgs {
   if (!(given instanceof Map)) throw new InputError(`${where}: expected a JSON object`);
-  checkRoles(given, where);
+  checkRoles(given, where, liberties);
   if (!liberties.takesAnyValue) checkWords(given, where);
   const namesTiming = TIMING_KEYS.some((name) => (given.get(name) ?? null) !== null);
   const shared = namesTiming ? undefined : timing;
-  const json = shared ? new Map([...given, ['timing', shared.json] as const]) : given;
-  const values = readFields(json, engineFields(types), where);
+  const said = liberties.contradicts ? withoutVoid(given) : given;
+  const json = shared ? new Map([...said, ['timing', shared.json] as const]) : said;
+  const values = readFields(json, engineFields(types), where, false, liberties.takesAnyValue);
   const type = types.find(({ name }) => name === values.engine_type) ?? types[0];
   const ofTiming = shared?.where ?? `${where}: timing`;
-  const args = resolve(values, type, json, { where, ofTiming });
+  const { contradicts } = liberties;
+  const args = resolve(values, type, json, { where, ofTiming, contradicts });
   if (shared) delete args.given.timing;
   checkCombinations(args, where, liberties);
   return args;
 }
 
-/** Words in upper case, and no number of blocks. */
+/** An engine without what says nothing: no size of blocks, and a policy of SGLang that is no word. */
+function withoutVoid(json: JsonObject): JsonObject {
+  const said: JsonObject = new Map(json);
+  if (said.get('block_size') === null) said.delete('block_size');
+  const sglang = said.get('sglang');
+  if (!(sglang instanceof Map) || typeof sglang.get('schedule_policy') === 'string') return said;
+  return said.set('sglang', new Map([...sglang].filter(([key]) => key !== 'schedule_policy')));
+}
+
+/** Looks for words in upper case. */
 function checkWords(json: Map<string, JsonValue>, where: string): void {
-  if (json.get('num_gpu_blocks') === null) throw new InputError(`${where}: num_gpu_blocks: must not be null`);
-  for (const name of ['engine_type', 'kv_transfer_timing_mode', 'preemption_mode']) {
+  for (const name of ['kv_transfer_timing_mode', 'preemption_mode']) {
     const word = json.get(name);
     if (typeof word === 'string' && word !== word.toLowerCase())
       throw new InputError(`${where}: ${name}: must be in lower case, found ${word}`);
   }
-  if (json.get('block_size') instanceof JsonNumber && (json.get('block_size') as JsonNumber).value === 0)
-    throw new InputError(`${where}: block_size must be greater than 0`);
 }
 
-function checkRoles(json: Map<string, JsonValue>, where: string): void {
+function checkRoles(json: Map<string, JsonValue>, where: string, { contradicts }: Liberties): void {
   if ((json.get('worker_type') ?? null) !== null && (json.has('is_prefill') || json.has('is_decode')))
     throw new InputError(`${where}: worker_type cannot be combined with is_prefill or is_decode`);
   if (json.get('is_prefill') === true && json.get('is_decode') === true)
@@ -192,6 +200,7 @@ function checkRoles(json: Map<string, JsonValue>, where: string): void {
   const attention = json.get('aic_attention_dp_size');
   const ranks = json.get('dp_size');
   const attentionRanks = attention instanceof JsonNumber ? attention.value : 1;
+  if (contradicts) return;
   const isMeasured = (json.get('aic_backend') ?? null) !== null || (attention ?? null) !== null;
   if (isMeasured && ranks instanceof JsonNumber && ranks.value > 1 && ranks.value !== attentionRanks)
     throw new InputError(
@@ -203,7 +212,7 @@ function resolve(
   values: FieldValues,
   type: EngineType,
   json: Map<string, JsonValue>,
-  { where, ofTiming }: { where: string; ofTiming: string },
+  { where, ofTiming, contradicts }: { where: string; ofTiming: string; contradicts: boolean },
 ): EngineArgs {
   const pick = <T>(name: string, fallback: T): T => (values[name] as T | undefined) ?? fallback;
   const nullable = (name: string, fallback: number) =>
@@ -239,7 +248,10 @@ function resolve(
     prefixCaching: pick('enable_prefix_caching', true),
     chunkedPrefill: pick('enable_chunked_prefill', true),
     pool: pick<'native' | 'kvbm'>('g1_backend', offloads && !type.traits.hasRadixTree ? 'kvbm' : 'native'),
-    ranks: attentionRanks > 1 ? attentionRanks : pick('dp_size', 1),
+    ranks:
+      attentionRanks > 1 && !(contradicts && values.dp_size !== undefined)
+        ? attentionRanks
+        : pick('dp_size', 1),
     tensorParallel: timing?.type === 'roofline' ? timing.tensorParallel : pick('aic_tp_size', 1) || 1,
     speedup: pick('speedup_ratio', 1),
     decodeSpeedup: pick('decode_speedup_ratio', 1),
@@ -294,6 +306,9 @@ function checkCombinations(args: EngineArgs, where: string, liberties: Liberties
   args.type.check(args, refuse, liberties);
   if (args.maxModelTokens !== undefined && !args.type.traits.limitsLength && !liberties.limitsAnyEngine)
     refuse(`max_model_len is supported only for engine_type=vllm, found ${args.type.name}`);
+  for (const key of ['prefill_schedule_interval', 'prefill_decode_interval'])
+    if (args.given[key] !== undefined && !liberties.spacesPrefills)
+      refuse(`${key} needs semantics dynamo-1.6`);
   const { g2Blocks, g3Blocks, g4 } = args.offload;
   if (g3Blocks > 0 && g2Blocks === 0)
     refuse('num_g3_blocks needs num_g2_blocks, because G3 is staged through G2');

@@ -49,7 +49,13 @@ function bounds({ min, above, max }: Range): string {
   return min === undefined ? `at most ${max}` : `${min} to ${max}`;
 }
 
-export function readField(value: JsonValue, rule: FieldRule, where: string): FieldValue {
+/** @param nestedUnknownAllowed whether unknown keys of an object are passed over */
+export function readField(
+  value: JsonValue,
+  rule: FieldRule,
+  where: string,
+  nestedUnknownAllowed = true,
+): FieldValue {
   switch (rule.type) {
     case 'uint': {
       const found = number(value, where, 'an unsigned integer');
@@ -79,7 +85,7 @@ export function readField(value: JsonValue, rule: FieldRule, where: string): Fie
     case 'object': {
       if (!(value instanceof Map))
         throw new InputError(`${where}: expected an object, found ${describeJson(value)}`);
-      const values = readFields(value, rule.fields, where, true);
+      const values = readFields(value, rule.fields, where, nestedUnknownAllowed, nestedUnknownAllowed);
       for (const name of rule.required ?? [])
         if (values[name] === undefined) throw new InputError(`${where}: ${name} is missing`);
       return values;
@@ -92,7 +98,8 @@ export function readField(value: JsonValue, rule: FieldRule, where: string): Fie
 /**
  * Reads an object by its field rules. Unset and null-as-unset fields are left out of the result.
  * @param where names the object in messages, such as `--extra-engine-args`
- * @param unknownAllowed nested objects accept unknown keys, as the reference does
+ * @param unknownAllowed whether unknown keys are passed over
+ * @param nestedUnknownAllowed whether those of nested objects are
  * @throws {InputError} naming the field, what was found and what is allowed
  */
 export function readFields(
@@ -100,6 +107,7 @@ export function readFields(
   rules: FieldRules,
   where: string,
   unknownAllowed = false,
+  nestedUnknownAllowed = true,
 ): FieldValues {
   const values: FieldValues = {};
   for (const [name, value] of object) {
@@ -114,7 +122,7 @@ export function readFields(
       if (rule.null === 'unset') continue;
       throw new InputError(`${field}: must not be null`);
     }
-    values[name] = readField(value, rule, field);
+    values[name] = readField(value, rule, field, nestedUnknownAllowed);
   }
   return values;
 }

@@ -2,6 +2,7 @@ import { type FieldRules, type FieldValues, readFields } from './fields.js';
 import { InputError } from './input-error.js';
 import type { JsonObject, JsonValue } from './json.js';
 import type { PolicyProfile } from './router-policy.js';
+import type { Liberties } from './scenario/liberties.js';
 
 const unset = 'unset';
 const atLeastZero = { type: 'float', min: 0 } as const;
@@ -28,7 +29,7 @@ export const ROUTER_FIELDS: FieldRules = {
   router_tracking_hash: { type: 'choice', choices: ['public-xxh3-v1', 'keyed-xxh3-v1'] },
   router_tracking_key_file: { type: 'string', null: unset },
   router_tracking_key_id: { type: 'string', null: unset },
-  router_prefill_load_model: { type: 'choice', choices: ['none', 'aic'] },
+  router_prefill_load_model: { type: 'choice', choices: ['none', 'aic', 'ais'] },
   router_snapshot_threshold: { type: 'uint', max: 0xffffffff, null: unset },
   router_reset_states: flag,
   router_ttl_secs: atLeastZero,
@@ -49,6 +50,12 @@ export const ROUTER_FIELDS: FieldRules = {
   conditional_disagg_prefill_busy_threshold: { type: 'float', min: 0, null: unset },
   conditional_disagg_decode_busy_threshold: { type: 'float', min: 0, null: unset },
 };
+
+/** What only the newest release reads: it concerns sessions of live deployments. */
+const NEW_FIELDS: FieldRules = { enable_session_prefix_index: flag };
+
+/** What releases of the reference differ in. */
+type RouterLiberties = Pick<Liberties, 'takesAnyValue' | 'takesNewWords' | 'contradicts'>;
 
 /** When a request skips the prefill workers and is computed by its decode worker. */
 export interface BypassSettings {
@@ -90,20 +97,24 @@ export interface RouterSettings {
  * Reads a KV router configuration; it must be valid in every router mode.
  * @param policyPath the policy file named by a setting of its own
  * @param where its name, for messages
+ * @param liberties where releases differ
  * @throws {InputError} with the field, what was found and what is allowed
  */
 export function readRouterConfig(
   json: JsonValue | undefined,
   policyPath: string | undefined,
   where: string,
+  liberties: RouterLiberties,
 ): RouterSettings {
   const given = json ?? new Map<string, JsonValue>();
-  if (policyPath !== undefined && !(given instanceof Map))
+  const isList = Array.isArray(given) && given.length > 0;
+  if (policyPath !== undefined && !(given instanceof Map) && !(isList && liberties.contradicts))
     throw new InputError(`${where}: must be a JSON object when a policy file is given`);
   const object = new Map(given instanceof Map ? given : asObject(given, where));
-  if (policyPath !== undefined) object.set('router_policy_config', policyPath);
-  const values = readFields(object, ROUTER_FIELDS, where);
-  checkCombinations(values, where);
+  if (policyPath !== undefined && !isList) object.set('router_policy_config', policyPath);
+  const fields = liberties.takesNewWords ? { ...ROUTER_FIELDS, ...NEW_FIELDS } : ROUTER_FIELDS;
+  const values = readFields(object, fields, where);
+  checkCombinations(values, where, liberties);
   return toSettings(values);
 }
 
@@ -120,7 +131,7 @@ function toSettings(values: FieldValues): RouterSettings {
     tracksPrefill: pick('router_track_prefill_tokens', true),
     tracksBlocks: pick('router_track_active_blocks', true),
     assumesReuse: pick('router_assume_kv_reuse', true),
-    loadModel: pick<RouterSettings['loadModel']>('router_prefill_load_model', 'none'),
+    loadModel: pick('router_prefill_load_model', 'none') === 'none' ? 'none' : 'aic',
     queueThreshold: values.router_queue_threshold as number | undefined,
     queuePolicy: pick<RouterSettings['queuePolicy']>('router_queue_policy', 'fcfs'),
     bypass: values.conditional_disagg_enabled ? readBypass(values) : undefined,
@@ -149,7 +160,7 @@ function asObject(json: JsonValue, where: string): JsonObject {
   return new Map(json.map((value, index) => [names[index], value]));
 }
 
-function checkCombinations(values: FieldValues, where: string): void {
+function checkCombinations(values: FieldValues, where: string, liberties: RouterLiberties): void {
   const refuse = (problem: string): never => {
     throw new InputError(`${where}: ${problem}`);
   };
@@ -165,12 +176,27 @@ function checkCombinations(values: FieldValues, where: string): void {
     refuse('router_tracking_hash=keyed-xxh3-v1 needs a router_tracking_key_id without outer blanks');
   if (values.router_track_output_blocks && values.router_track_active_blocks === false)
     refuse('router_track_output_blocks needs router_track_active_blocks=true');
-  if (values.router_prefill_load_model === 'aic' && values.router_track_prefill_tokens === false)
+  const loadModel = values.router_prefill_load_model ?? 'none';
+  if (loadModel === 'ais' && !liberties.takesNewWords)
+    refuse('router_prefill_load_model: found ais, allowed are none, aic');
+  if (loadModel !== 'none' && values.router_track_prefill_tokens === false)
     refuse('router_prefill_load_model needs router_track_prefill_tokens=true');
   if (values.use_remote_indexer && values.serve_indexer)
     refuse('use_remote_indexer and serve_indexer exclude each other');
   const credit = values.overlap_score_weight === 0 ? 0 : (values.overlap_score_credit ?? 1);
-  if (values.serve_indexer && credit === 0) refuse('serve_indexer needs overlap_score_credit above 0');
+  if (values.serve_indexer && credit === 0 && !liberties.contradicts)
+    refuse('serve_indexer needs overlap_score_credit above 0');
   if (values.router_predicted_ttl_secs !== undefined && values.use_kv_events === false)
     refuse('router_predicted_ttl_secs needs use_kv_events=true');
+  if (!liberties.takesAnyValue) checkBypass(values, refuse);
+}
+
+/** Looks for a policy by load without a load. */
+function checkBypass(values: FieldValues, refuse: (problem: string) => never): void {
+  const { conditional_disagg_enabled: isOn, conditional_disagg_policy: policy } = values;
+  const threshold = values.conditional_disagg_prefill_busy_threshold ?? values.router_queue_threshold;
+  if (isOn && (policy === 'prefill_load' || policy === 'isl_or_load') && threshold === undefined)
+    refuse(
+      `conditional_disagg_policy ${policy} needs conditional_disagg_prefill_busy_threshold or router_queue_threshold`,
+    );
 }

@@ -1,5 +1,6 @@
 import type { Destinations } from './destinations.js';
 import type { EngineLoad } from './engine-load.js';
+import type { Lockstep } from './lockstep.js';
 import type { PassMeter } from './pass-meter.js';
 
 /** A scheduler goes round in circles: requests take blocks from each other and none emits a token any more. */
@@ -21,6 +22,8 @@ export interface EngineCore {
   readonly madeProgress: boolean;
   /** What happened to requests in the last settled passes, in order; the owner empties the list. */
   readonly signals: EngineSignal[];
+  /** What it shares with the other ranks of its worker; undefined for nothing. */
+  readonly lockstep: Lockstep | undefined;
   receive(slot: number): void;
   /**
    * Takes a request out, between passes, that waits or runs here.

@@ -46,6 +46,7 @@ export class Ledger {
     turn: 0,
     nowMs: 0,
     rejected: false,
+    endsSession: false,
     emittedTokens: 0,
   };
 
@@ -78,14 +79,15 @@ export class Ledger {
     return { slot, inputTokens: this.slots.inputTokens[slot], priority, strictPriority, policyClass };
   }
 
-  /** Tells the workload of a request that has ended. */
-  tell(slot: number, rejected: boolean, nowMs: number): void {
+  /** Tells the workload of a request that has ended. @param endsSession whether the rest of its session does not come */
+  tell(slot: number, rejected: boolean, nowMs: number, endsSession = false): void {
     const { slots, ended, options } = this;
     ended.row = slots.row[slot];
     ended.session = slots.session[slot];
     ended.turn = slots.turn[slot];
     ended.nowMs = nowMs;
     ended.rejected = rejected;
+    ended.endsSession = endsSession;
     ended.emittedTokens = options.tokens.emittedTokens[slot];
     options.source.ended(ended);
     if (++this.endedCount % PROGRESS_STEP === 0) options.onProgress?.(this.endedCount);

@@ -104,14 +104,17 @@ export class LoneWorkers {
     const nowMs = clocks[worker];
     const before = core.requestCount;
     let endMs = core.plan(nowMs, untilMs);
+    let mayGoOn = false;
     if (endMs >= 0) core.commit(Number.POSITIVE_INFINITY);
     else {
       endMs = core.execute(nowMs);
       core.settle(endMs);
+      mayGoOn = core.lockstep?.passed() ?? false;
     }
+    if (core.requestCount === 0) core.lockstep?.rested();
     clocks[worker] = endMs;
     fleet.pool.noteBusy(worker, nowMs, endMs);
-    const isIdle = !core.madeProgress && core.requestCount >= before;
+    const isIdle = !core.madeProgress && !mayGoOn && core.requestCount >= before;
     idlePasses[worker] = isIdle ? idlePasses[worker] + 1 : 0;
     if (isIdle) this.noteIdle(worker);
     if (core.signals.length > 0 || fleet.options.checks) fleet.end(core, endMs);

@@ -8,6 +8,10 @@ export interface RunRules {
   readonly prefillsAllOutput: boolean;
   /** Whether actions of handoffs come before the arrivals of the same time, whose own then wait for the next round. */
   readonly actsBeforeArrivals: boolean;
+  /** Whether the workload hears of a request that cannot go on before stages have cleaned up after it. */
+  readonly tellsFailuresAtOnce: boolean;
+  /** Whether a request that fails between stages takes the rest of its session with it. */
+  readonly failuresEndSessions: boolean;
   /** Whether the events of all ranks of a worker are heard before any of their signals. */
   readonly hearsEventsFirst: boolean;
   /** Whether engines that change when they are tried in vain are tried whenever others do something. */
@@ -21,6 +25,8 @@ export const RUN_RULES: Record<Semantics, RunRules> = {
     hasLoneLoop: true,
     prefillsAllOutput: true,
     actsBeforeArrivals: false,
+    tellsFailuresAtOnce: false,
+    failuresEndSessions: false,
     hearsEventsFirst: false,
     retriesIdle: true,
     failsIdle: false,
@@ -29,6 +35,8 @@ export const RUN_RULES: Record<Semantics, RunRules> = {
     hasLoneLoop: false,
     prefillsAllOutput: false,
     actsBeforeArrivals: true,
+    tellsFailuresAtOnce: true,
+    failuresEndSessions: true,
     hearsEventsFirst: true,
     retriesIdle: false,
     failsIdle: true,

@@ -16,6 +16,7 @@ import { FAILED, Handoffs, OVER } from './handoffs.js';
 import { Ledger } from './ledger.js';
 import { OwnGaps } from './own-gaps.js';
 import { deadEnd, type RunError } from './run-error.js';
+import { RUN_RULES, type RunRules } from './run-rules.js';
 import type { Traffic } from './traffic.js';
 
 /** One stage of a disaggregated fleet. */
@@ -161,9 +162,19 @@ export class SplitFleet {
     return this.status[slot] === RUNS;
   }
 
-  /** A request cannot go on; the workload hears of it when its handoff has been cleaned up. */
+  /** A request cannot go on. */
   fail(slot: number, status: 'rejected' | 'failed', nowMs: number): void {
     this.close(slot, status, nowMs);
+    if (this.rules.tellsFailuresAtOnce) this.tellFailure(slot, nowMs);
+  }
+
+  private tellFailure(slot: number, nowMs: number): void {
+    const endsSession = this.rules.failuresEndSessions && STATUS[this.status[slot]] === 'failed';
+    this.ledger.tell(slot, false, nowMs, endsSession);
+  }
+
+  private get rules(): RunRules {
+    return RUN_RULES[this.options.rules.semantics];
   }
 
   private close(slot: number, status: RequestOutcome['status'], nowMs: number): void {
@@ -175,7 +186,7 @@ export class SplitFleet {
   /** The handoff of a request is over. */
   handedOver(slot: number, nowMs: number): void {
     this.handoffs.note(slot, OVER);
-    if (this.handoffs.has(slot, FAILED)) this.ledger.tell(slot, false, nowMs);
+    if (this.handoffs.has(slot, FAILED) && !this.rules.tellsFailuresAtOnce) this.tellFailure(slot, nowMs);
     if (this.status[slot] !== RUNS) this.leave(slot);
   }
 

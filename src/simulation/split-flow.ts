@@ -229,7 +229,7 @@ export class SplitFlow implements Flow {
 
   private prefillEnded(worker: Worker, nowMs: number): void {
     const { cores } = worker;
-    this.wake(this.deferredOnPrefill, worker);
+    this.wake(this.deferredOnPrefill, worker, this.fleet.handoffs.prefillRank);
     for (let rank = 0; rank < cores.length; rank++) cores[rank].publishEvents(nowMs);
     const signals = takenSignals(cores);
     for (const signal of signals) this.hearPrefill(signal, nowMs);
@@ -258,7 +258,7 @@ export class SplitFlow implements Flow {
     const { cores } = worker;
     const granted = cores.map(({ destinations }) => destinations.retry());
     const transferTokens = cores.map(({ destinations }) => destinations.transferTokens);
-    this.wake(this.deferredOnDecode, worker);
+    this.wake(this.deferredOnDecode, worker, this.fleet.handoffs.decodeRank);
     for (const { slot, kind } of takenSignals(cores)) {
       if (kind === 'firstToken') continue;
       const released = fleet.decode.ended(slot, nowMs);
@@ -270,10 +270,12 @@ export class SplitFlow implements Flow {
     if (fleet.options.checks) for (const core of cores) core.check();
   }
 
-  private wake(deferred: Map<number, Action[]>, worker: Worker): void {
+  /** Queues what waited for a worker, rank by rank. */
+  private wake(deferred: Map<number, Action[]>, worker: Worker, rankOf: Int32Array): void {
     const actions = deferred.get(worker.id);
     if (!actions) return;
     deferred.delete(worker.id);
+    if (worker.cores.length > 1) actions.sort((a, b) => rankOf[a.slot] - rankOf[b.slot]);
     this.actions.push(...actions);
   }
 

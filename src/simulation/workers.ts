@@ -195,7 +195,13 @@ export class WorkerGroup {
     else endMeasured(worker);
     this.pool.noteBusy(worker.id, worker.startMs, nowMs);
     this.rest(worker);
-    this.passEnded(worker, nowMs);
+    this.leavePass(worker);
+  }
+
+  /** A pass, or stretch, is over. */
+  private leavePass(worker: Worker): void {
+    if (!hasWork(worker)) worker.cores[0].lockstep?.rested();
+    this.passEnded(worker, this.agenda.nowMs);
   }
 
   private rest(worker: Worker): void {
@@ -312,7 +318,7 @@ export class WorkerGroup {
       if (end === nowMs) {
         core.commit(Number.POSITIVE_INFINITY);
         this.wake(worker);
-        this.passEnded(worker, nowMs);
+        this.leavePass(worker);
         return true;
       }
     }
@@ -330,6 +336,7 @@ export class WorkerGroup {
       active[rank].settle(end);
       progressed ||= active[rank].madeProgress;
     }
+    if (cores[0].lockstep?.passed()) progressed = true;
     if (end > nowMs) {
       if (active.length < cores.length) this.measureIdle(worker, active, end);
       this.becomeBusy(worker, BUSY, end);
@@ -341,7 +348,7 @@ export class WorkerGroup {
     }
     endMeasured(worker);
     this.wake(worker);
-    this.passEnded(worker, nowMs);
+    this.leavePass(worker);
     return true;
   }
 

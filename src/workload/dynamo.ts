@@ -18,11 +18,13 @@ export interface DynamoOptions {
   hashBlockTokens: number | undefined;
   /** undefined in closed loop. */
   arrivalSpeedup: number | undefined;
+  /** Whether objects that are no records are passed over, and tools may end before they begin. */
+  isLenient: boolean;
 }
 
 /** Reads `dynamo` request traces, several files as one. @throws {InputError} for the first problem */
 export function readDynamoTrace(files: TextFile[], options: DynamoOptions): DynamoTrace {
-  const { requests, tools } = new DynamoReader().read(files);
+  const { requests, tools } = new DynamoReader(options.isLenient).read(files);
   const name = files[0].path;
   if (requests.length === 0)
     throw new InputError(`${name}: no request_end record with replay fields in the trace`);
@@ -55,6 +57,8 @@ class DynamoReader {
   private readonly cursor = new JsonCursor();
   private where = '';
 
+  constructor(private readonly isLenient: boolean) {}
+
   read(files: TextFile[]): { requests: DynamoRequest[]; tools: DynamoTool[] } {
     for (const file of files)
       for (let line = 1; file.next(); line++) {
@@ -80,7 +84,10 @@ class DynamoReader {
     }
     if (!(value instanceof Map)) return;
     const record = value.has('event') ? value.get('event') : value;
-    if (!(record instanceof Map)) return;
+    if (!(record instanceof Map)) {
+      if (this.isLenient) return;
+      this.fail(`event: expected a record, found ${describeJson(record ?? null)}`);
+    }
     if (record.get('event_type') === 'request_payload') return;
     this.readRecord(record);
   }
@@ -162,6 +169,8 @@ class DynamoReader {
     const startMs =
       this.integer(tool, 'started_at_unix_ms') ??
       (lastsMs === undefined ? endMs : endMs - Math.round(Math.max(0, lastsMs)));
+    if (endMs < startMs && !this.isLenient)
+      this.fail(`tool.ended_at_unix_ms: ${endMs} lies before its start at ${startMs}`);
     const claude = this.object(tool, 'claude');
     this.tools.push({
       id: this.text(tool, 'tool_call_id') ?? this.fail('tool.tool_call_id: missing'),

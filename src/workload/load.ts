@@ -175,7 +175,8 @@ function loadTrace(
       return { table, source: drive(table, concurrency), namesSessions: true };
     }
     case 'dynamo': {
-      const trace = readDynamoTrace(files, { hashBlockTokens: given, arrivalSpeedup });
+      const isLenient = liberties.takesAnyValue;
+      const trace = readDynamoTrace(files, { hashBlockTokens: given, arrivalSpeedup, isLenient });
       if (trace.kind === 'standard')
         return {
           table: trace.table,

@@ -107,14 +107,14 @@ export class SessionDriver implements RequestSource {
     return true;
   }
 
-  ended({ row, session, turn, nowMs, rejected, emittedTokens }: EndedDraft): void {
+  ended({ row, session, turn, nowMs, rejected, endsSession, emittedTokens }: EndedDraft): void {
     this.inFlight--;
     this.table.ended?.(row, rejected, emittedTokens);
     if (!this.hasFeedback) {
       this.openSessions--;
       return;
     }
-    const next = this.table.nextRow(row);
+    const next = endsSession ? -1 : this.table.nextRow(row);
     if (next >= 0) {
       this.ready.push(nowMs + this.table.delayMs(next), session, next, turn + 1);
     } else {

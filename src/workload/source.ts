@@ -37,6 +37,8 @@ export interface EndedDraft {
   turn: number;
   nowMs: number;
   rejected: boolean;
+  /** Whether the rest of its session will not come. */
+  endsSession: boolean;
   emittedTokens: number;
 }
 

@@ -32,6 +32,12 @@ export interface Liberties {
   transfersAtOnce: boolean;
   /** Values that have no meaning, which older releases took: bounds of 0, sizes of 0, grids of times that cannot be read. */
   takesAnyValue: boolean;
+  /** Prompts that keep off some passes, so that others decode undisturbed. */
+  spacesPrefills: boolean;
+  /** Words and keys that only the newest release reads. */
+  takesNewWords: boolean;
+  /** Settings that contradict each other, the more exact of which counts. */
+  contradicts: boolean;
   /** Times that tables have no row for, from other tables and formulas. */
   fillsTables: boolean;
 }
@@ -55,6 +61,9 @@ export function libertiesOf({ semantics, beyondReference }: Rules, isStrict: boo
     bypasses: beyondReference,
     transfersAtOnce: beyondReference || isCurrent,
     takesAnyValue: !isCurrent,
+    spacesPrefills: beyondReference || isCurrent,
+    takesNewWords: isCurrent,
+    contradicts: isCurrent,
     fillsTables: beyondReference && !isStrict,
   };
 }

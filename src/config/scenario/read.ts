@@ -108,7 +108,7 @@ function readRouter(
 ): RouterSpec {
   const { routerMode: mode, modelName, routerSeed: seed, kvEventLagMs } = routing;
   const where = names.of('router_config');
-  const settings = readRouterConfig(routing.routerConfig, routing.routerPolicyConfig, where);
+  const settings = readRouterConfig(routing.routerConfig, routing.routerPolicyConfig, where, liberties);
   if (modelName === '') throw new InputError(`${names.of('model_name')}: must not be empty`);
   const looks = !kinds.find(({ name }) => name === mode)!.isBlind;
   if (kvEventLagMs !== undefined && !liberties.delaysEvents)

@@ -1,5 +1,6 @@
 import type { FieldValues } from '../../config/fields.js';
 import type { EngineKind } from '../kind.js';
+import { PrefillPause } from './prefill-pause.js';
 import { sglangRules } from './rules.js';
 import { SglangScheduler } from './scheduler.js';
 
@@ -38,7 +39,6 @@ function checkValues(
   refuse: (problem: string) => never,
 ): void {
   const { chunkedPrefillTokens, maxPrefillTokens, conservativeness } = settings(given);
-  const { schedule_policy: policy } = ownFields(given);
   if (maxPrefillTokens === 0) refuse('sglang.max_prefill_tokens must be positive');
   if (Math.floor(chunkedPrefillTokens / ranks) === 0) refuse('sglang.chunked_prefill_size must be positive');
   if (chunkedPrefillTokens % blockTokens !== 0)
@@ -47,8 +47,6 @@ function checkValues(
     );
   if (!(conservativeness >= 0 && Number.isFinite(conservativeness)))
     refuse(`sglang.schedule_conservativeness must be finite and not negative, found ${conservativeness}`);
-  if (policy !== undefined && policy !== 'fifo' && policy !== 'lpm')
-    refuse(`sglang.schedule_policy: found ${policy}, allowed are fifo, lpm`);
 }
 
 const FOREIGN = 'is not for engine_type sglang';
@@ -65,6 +63,7 @@ export const sglang: EngineKind = {
     limitsLength: false,
   },
   fields: {
+    prefill_decode_interval: { type: 'uint' },
     sglang: {
       type: 'object',
       null: 'unset',
@@ -89,9 +88,9 @@ export const sglang: EngineKind = {
   }),
   memoryKey: 'mem_fraction_static',
   blockTokens: (values) => ownFields(values).page_size ?? 1,
-  check({ given, blockTokens, ranks, chunkedPrefill }, refuse, { takesAnyValue }) {
+  check({ given, blockTokens, ranks, chunkedPrefill }, refuse, { takesAnyValue, contradicts }) {
     const { page_size: page, chunked_prefill_size: chunk } = ownFields(given);
-    if (page !== undefined && page !== blockTokens)
+    if (page !== undefined && page !== blockTokens && !contradicts)
       refuse(`block_size (${blockTokens}) and sglang.page_size (${page}) must match when both are set`);
     if (chunk !== undefined && chunk % blockTokens !== 0)
       refuse(`sglang.chunked_prefill_size (${chunk}) must be divisible by block_size (${blockTokens})`);
@@ -111,6 +110,13 @@ export const sglang: EngineKind = {
   maker({ args, clock, requests, blocks, log, gaps, isCapped, listenersOf, ...parts }) {
     const own = settings(args.given);
     const rules = sglangRules(parts.rules);
+    const interval = (args.given.prefill_decode_interval ?? 0) as number;
+    const pauses: PrefillPause[] = [];
+    const pauseOf = (rank: number): PrefillPause | undefined => {
+      const worker = Math.floor(rank / args.ranks);
+      if (interval > 0) pauses[worker] ??= new PrefillPause(interval);
+      return pauses[worker];
+    };
     return {
       tiers: undefined,
       create: (rank) =>
@@ -122,6 +128,7 @@ export const sglang: EngineKind = {
             maxSequences: args.maxSequences,
             ...own,
             ...rules.ofRank(own, args.ranks),
+            pause: pauseOf(rank),
             rules,
             maxModelTokens: args.maxModelTokens,
             prefixCaching: rules.mayCacheNothing ? args.prefixCaching : true,

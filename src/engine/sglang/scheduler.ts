@@ -64,6 +64,8 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
   private nextRatio: number | undefined;
   /** Waiting requests that are too long for the model, and idle passes in a row. */
   private tooLong = 0;
+  /** Requests that have come so far. */
+  private arrivals = 0;
   private idlePasses = 0;
   private passStartMs = 0;
   /** A request in the middle of its prompt that gets nothing of this pass, or -1. */
@@ -103,6 +105,7 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
       );
     const tokens = new Tokens(requests, this.leases, log, gaps, options.pageTokens);
     this.firstTokens = new FirstTokens(requests, this.leases, tokens, this);
+    options.pause?.join(this);
     this.decodeStep = new DecodeStep(requests, this.leases, tokens, clock, this.speculation, this, (slot) =>
       this.retract(slot),
     );
@@ -111,6 +114,18 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
   get cache(): CacheUse {
     const { active, peak, evicted } = this.leases;
     return { blocks: this.options.pages, activeBlocks: active, peakBlocks: peak, evictedBlocks: evicted };
+  }
+
+  get lockstep() {
+    return this.options.pause;
+  }
+
+  get ratio() {
+    return this.admission.ratio;
+  }
+
+  get isDecoding(): boolean {
+    return this.running.length > 0;
   }
 
   get requestCount(): number {
@@ -128,6 +143,7 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
   receive(slot: number): void {
     this.limitOutput(slot);
     if (this.isTooLong(slot)) this.tooLong++;
+    this.requests.arrivalOrder[slot] = this.arrivals++;
     this.waiting.push(slot);
   }
 
@@ -227,7 +243,12 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
 
   /** Whether requests that need prefill may be admitted. */
   private get mayPrefill(): boolean {
-    return this.prebuilt.length === 0 && this.destinations.pending === 0;
+    return this.prebuilt.length === 0 && this.destinations.pending === 0 && this.pausedPasses === 0;
+  }
+
+  /** Passes from the next on in which nothing is prefilled. */
+  private get pausedPasses(): number {
+    return this.options.pause?.left ?? 0;
   }
 
   plan(nowMs: number, limitMs: number): number {
@@ -239,7 +260,8 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
     // The router must hear of pages pass by pass, and the order of a queue may hang on the cache at each.
     const changesPages =
       this.tables.events === undefined && (waiting.length === 0 || !options.longestPrefixFirst);
-    return this.stretch.plan(running, nowMs, limitMs, changesPages);
+    const most = waiting.length > 0 && !isFull && this.pausedPasses > 0 ? this.pausedPasses : Infinity;
+    return this.stretch.plan(running, nowMs, { limitMs, most, changesPages });
   }
 
   shorten(limitMs: number): number {
@@ -247,12 +269,13 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
   }
 
   commit(untilMs: number): number {
-    const { stretch, running } = this;
+    const { stretch, running, options } = this;
     const sinceMs = stretch.startMs;
     const passes = stretch.commit(running, untilMs);
     this.chargeWait(passes, sinceMs);
     if (passes === 0) return 0;
     this.admission.ratio.lower(passes);
+    options.pause?.decoded(passes);
     this.noteStretch(passes);
     this.noteStarved(this.begunInQueue(), sinceMs, stretch.startMs);
     this.madeProgress = true;
@@ -355,6 +378,7 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
     const end = this.prefills
       ? this.prepareFirst(decodeStart, runningBefore, admitted.length)
       : this.prepareDecode(decodeStart, admitted.length);
+    this.options.pause?.note(inputTokens > prefixTokens, this.emits);
     this.notePass(inputTokens - prefixTokens, end - nowMs);
     this.madeProgress =
       end > nowMs ||
@@ -508,7 +532,7 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
     for (const slot of done) this.signals.push({ slot, kind: this.endKind });
     const emitting = this.prefills ? this.firstTokens.count : this.emits ? this.running.length : 0;
     const tokens = emitting > 0 ? this.emit(endMs) : 0;
-    if (options.role === 'prefill') this.heldCount += done.length;
+    if (options.role === 'prefill') this.hold();
     else for (const slot of done) leases.finish(slot);
     if (done.length > 0) {
       this.destinations.capacityChanged();
@@ -518,6 +542,16 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
       for (const slot of rejected.splice(0)) this.signals.push({ slot, kind: 'rejected' });
     this.settleRatio();
     this.meter.decided(endMs, emitting, tokens);
+  }
+
+  /** Requests that end keep their pages until those are released. */
+  private hold(): void {
+    const { signals, done, options } = this;
+    const { arrivalOrder } = this.requests;
+    this.heldCount += done.length;
+    if (!options.rules.holdsByArrival || done.length < 2) return;
+    const held = signals.splice(signals.length - done.length);
+    signals.push(...held.sort((a, b) => arrivalOrder[a.slot] - arrivalOrder[b.slot]));
   }
 
   /** Emits the tokens of this pass. @returns how many */
@@ -539,7 +573,7 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
       }
       ratio.reset();
     }
-    if (this.prefills) return;
+    if (this.prefills || (this.pausedPasses > 0 && !this.emits)) return;
     const isLower = ratio.lower(1);
     this.idlePasses = this.madeProgress ? 0 : this.idlePasses + 1;
     if (options.rules.idlesToFloor && isLower && this.idlePasses <= MAX_IDLE_PASSES) this.madeProgress = true;

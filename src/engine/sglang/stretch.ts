@@ -4,6 +4,14 @@ import type { GapSink, RequestLog } from '../request-log.js';
 import type { SchedulerRequests } from '../requests.js';
 import type { Leases } from './leases.js';
 
+interface StretchLimits {
+  /** Passes begin before a time, and there are so many at most. */
+  limitMs: number;
+  most: number;
+  /** Whether passes in which a request gets or fills a page may be planned too. */
+  changesPages: boolean;
+}
+
 /**
  * A planned run of passes in which every running request emits one token and none ends. Each pass takes longer than
  * the one before, since the contexts grow, so the plan is a list of end times. Pages that requests get and fill on the
@@ -51,14 +59,14 @@ export class DecodeStretch {
   }
 
   /**
-   * @param changesPages whether passes in which a request gets or fills a page may be planned too
+   * Plans passes up to the next request that ends.
    * @returns the end of the last pass planned, or -1 when the next one must be executed
    */
-  plan(running: readonly number[], nowMs: number, limitMs: number, changesPages: boolean): number {
-    const most = this.quietPasses(running, nowMs, changesPages);
+  plan(running: readonly number[], nowMs: number, { limitMs, most, changesPages }: StretchLimits): number {
+    const quiet = Math.min(most, this.quietPasses(running, nowMs, changesPages));
     let tokens = 0;
     for (const slot of running) tokens += this.requests.length[slot];
-    return this.ends.plan(nowMs, running.length, tokens, most, limitMs);
+    return this.ends.plan(nowMs, running.length, tokens, quiet, limitMs);
   }
 
   /** Leaves out planned passes that would begin at a time or later. @returns the end of the last one left, or -1 */

@@ -61,8 +61,7 @@ export class VllmDestinationHost implements DestinationHost {
     const { requests, holdings, options } = this;
     requests.computed[slot] = 0;
     if (options.policy === 'trtllm') holdings.promised -= holdings.growth(slot);
-    holdings.begin(slot);
-    holdings.release(slot);
+    holdings.free(slot);
   }
 
   activate(slot: number): boolean {

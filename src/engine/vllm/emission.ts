@@ -77,8 +77,10 @@ export class Emission {
   }
 
   letGo(slot: number): void {
-    if (this.endKind === 'held') this.heldCount++;
-    else this.holdings.release(slot);
+    if (this.endKind === 'held') {
+      this.heldCount++;
+      this.holdings.retire(slot);
+    } else this.holdings.release(slot);
     this.owner.released();
   }
 

@@ -94,8 +94,21 @@ export class Holdings {
       own[index] = pool.adopt(blocks.nameGenerated(slot), undefined);
   }
 
-  /** Gives back all blocks of a running request, last to first. */
+  /** A request runs no more, but keeps its blocks. */
+  retire(slot: number): void {
+    this.held -= Math.ceil(this.requests.allocated[slot] / this.options.blockTokens);
+    this.final -= this.blocksAtEnd(slot);
+    this.hasChanged = true;
+  }
+
+  /** Gives back all blocks of a running request. */
   release(slot: number): void {
+    this.retire(slot);
+    this.free(slot);
+  }
+
+  /** Gives back all blocks of a request that does not run, last to first. */
+  free(slot: number): void {
     const { requests, blocks, pool, options } = this;
     const { blockTokens } = options;
     const owned = Math.ceil(requests.allocated[slot] / blockTokens);
@@ -104,8 +117,6 @@ export class Holdings {
     const cached = Math.max(0, complete - named);
     if (owned > named) pool.releasePlain(cached, owned - named - cached);
     pool.releaseNamed(requests.own[slot], named);
-    this.held -= owned;
-    this.final -= this.blocksAtEnd(slot);
     this.hasChanged = true;
   }
 }

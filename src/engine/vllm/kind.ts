@@ -7,6 +7,7 @@ import { SharedTiers } from '../tiers/shared.js';
 import { Tiers } from '../tiers/tiers.js';
 import { Offloading } from './offloading.js';
 import type { VllmOptions } from './options.js';
+import { PrefillTurns } from './prefill-turns.js';
 import { vllmRules } from './rules.js';
 import { VllmScheduler } from './scheduler.js';
 
@@ -23,7 +24,10 @@ const traits: EngineTraits = {
 export const vllm: EngineKind = {
   name: 'vllm',
   traits,
-  fields: { preemption_mode: { type: 'choice', choices: ['lifo', 'fifo'], anyCase: true } },
+  fields: {
+    preemption_mode: { type: 'choice', choices: ['lifo', 'fifo'], anyCase: true },
+    prefill_schedule_interval: { type: 'uint', min: 1 },
+  },
   ignored: () => ({}),
   memoryKey: 'gpu_memory_utilization',
   blockTokens: () => 64,
@@ -76,6 +80,8 @@ function checkBlocks(args: EngineArgs, refuse: (problem: string) => never): void
 
 class VllmMaker implements EngineMaker {
   private shared: SharedTiers | undefined;
+  /** When prompts may begin, by worker. */
+  private readonly turns: PrefillTurns[] = [];
 
   constructor(
     private readonly parts: EngineParts,
@@ -118,10 +124,20 @@ class VllmMaker implements EngineMaker {
       acceptRates: args.acceptRates,
       speculationSeed: args.speculationSeed + BigInt(rank),
       naming,
+      turns: this.turnsOf(rank),
       rules: vllmRules(rules),
       isWatched,
       groupsDecodes: naming === 'lost' && !isCapped && args.acceptRates === undefined,
     };
+  }
+
+  private turnsOf(rank: number): PrefillTurns | undefined {
+    const { ranks, given } = this.parts.args;
+    const interval = (given.prefill_schedule_interval ?? 1) as number;
+    if (this.policy !== 'vllm' || ranks === 1 || interval === 1) return undefined;
+    const worker = Math.floor(rank / ranks);
+    this.turns[worker] ??= new PrefillTurns(interval);
+    return this.turns[worker];
   }
 
   /** Connects the pool of a rank with the lower tiers, where those are simulated. */

@@ -1,3 +1,4 @@
+import type { PrefillTurns } from './prefill-turns.js';
 import type { VllmRules } from './rules.js';
 
 /** How one scheduler behaves. Counts in tokens unless named otherwise; Infinity where unlimited. */
@@ -19,6 +20,8 @@ export interface VllmOptions {
    * for them, `computed` when their last token is computed, `emitted` when the token after it is emitted.
    */
   naming: 'lost' | 'computed' | 'emitted';
+  /** When prompts may begin; undefined for always. */
+  turns: PrefillTurns | undefined;
   rules: VllmRules;
   /** Whether a router hears of what the pool stores and removes. */
   isWatched: boolean;

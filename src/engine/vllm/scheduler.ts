@@ -71,6 +71,9 @@ export class VllmScheduler implements FleetCore {
   private readonly pass: Pass;
   private nextOrder = 0;
   private preemptedAny = false;
+  /** Whether prompts must not begin in this pass, since others decode, and whether one was left over when they could. */
+  private defersPrompts = false;
+  private leftPrompts = false;
   private groupIsScheduled = false;
   private admissions = 0;
   private passStartMs = 0;
@@ -121,6 +124,7 @@ export class VllmScheduler implements FleetCore {
     this.stretch = rules.passesDiffer
       ? new GrowingStretch(this, pool, clock, tables.gaps, !options.isWatched)
       : new EvenStretch(this, pool, clock, tables.gaps, !options.isWatched, options.role === 'prefill');
+    options.turns?.join(this);
     if (options.acceptRates)
       this.bursts = new Bursts(
         this,
@@ -144,6 +148,10 @@ export class VllmScheduler implements FleetCore {
   get cache(): CacheUse {
     const { capacity, active, peak, evicted } = this.pool;
     return { blocks: capacity, activeBlocks: active, peakBlocks: peak, evictedBlocks: evicted };
+  }
+
+  get lockstep() {
+    return this.options.turns;
   }
 
   get requestCount(): number {
@@ -199,7 +207,7 @@ export class VllmScheduler implements FleetCore {
 
   releaseHeld(slot: number): void {
     this.emission.heldCount--;
-    this.holdings.release(slot);
+    this.holdings.free(slot);
     this.released();
   }
 
@@ -302,8 +310,10 @@ export class VllmScheduler implements FleetCore {
     this.preemptedAny = false;
     this.groupIsScheduled = false;
     if (this.offloading) this.welcomeOnboarded(this.offloading.advance(nowMs));
+    this.defersPrompts = this.mustDeferPrompts();
     const goesOn = this.scheduleRunning();
     const lack = goesOn && !this.preemptedAny ? this.admitWaiting(nowMs) : 'blocks';
+    if (!this.defersPrompts && !this.preemptedAny) this.leftPrompts = this.waiting.size > 0;
     const prefillMs = this.pass.prefillMs(this.clock);
     const decodeStart = nowMs + prefillMs;
     const { load } = this;
@@ -357,6 +367,18 @@ export class VllmScheduler implements FleetCore {
     return Math.max(nowMs, nextMs);
   }
 
+  /** Whether it is not the turn of prompts, none was left over, and something else can run. */
+  private mustDeferPrompts(): boolean {
+    const { turns } = this.options;
+    if (!turns || turns.isOpen || this.leftPrompts) return false;
+    return this.group.size > 0 || this.running.some((slot) => this.isPastPrompt(slot));
+  }
+
+  private isPastPrompt(slot: number): boolean {
+    const { computed, allocated, promptTokens } = this.requests;
+    return computed[slot] >= promptTokens[slot] && allocated[slot] >= promptTokens[slot];
+  }
+
   /** @returns false when a request is blocked by blocks on their way to a lower tier */
   private scheduleRunning(): boolean {
     const { group, pool, running } = this;
@@ -373,6 +395,10 @@ export class VllmScheduler implements FleetCore {
       } else this.dissolveGroup();
     }
     while (i < running.length && this.pass.budget > 0) {
+      if (this.defersPrompts && !this.isPastPrompt(running[i])) {
+        i++;
+        continue;
+      }
       const outcome = this.schedule(running[i], false, 0);
       if (outcome === SCHEDULED || outcome === SKIPPED) i++;
       else if (outcome === BLOCKED) return !pool.isBlocked;
@@ -403,6 +429,7 @@ export class VllmScheduler implements FleetCore {
         waiting.makeHeadWait();
         return lack;
       }
+      if (this.defersPrompts && this.hasPromptToCompute(slot)) return 'tokens';
       const onboarding = this.onboard(slot);
       if (onboarding === BLOCKED_BY_OFFLOAD) return 'blocks';
       if (onboarding === PARKED) continue;
@@ -415,6 +442,12 @@ export class VllmScheduler implements FleetCore {
       if (this.pass.budget === before && this.pass.budget === 0) return 'tokens';
     }
     return this.preemptedAny ? 'blocks' : undefined;
+  }
+
+  /** Whether more of a waiting request is left to compute than its last token. */
+  private hasPromptToCompute(slot: number): boolean {
+    const { length, computed } = this.requests;
+    return length[slot] - computed[slot] - this.admission.hitTokens > 1;
   }
 
   /** Brings up what lower tiers have of a request that has not run yet. */
@@ -430,8 +463,7 @@ export class VllmScheduler implements FleetCore {
     this.waiting.remove(slot);
     this.rejected.push(slot);
     if (!this.hasPrompt(slot)) return;
-    this.holdings.begin(slot);
-    this.holdings.release(slot);
+    this.holdings.free(slot);
     this.destinations.capacityChanged();
   }
 

@@ -118,7 +118,15 @@ export class LoadRun {
     if (status === 'completed') for (const gap of gaps) collector.gaps.add(gap, 1);
     this.inFlight--;
     const { row, outputTokens: emittedTokens } = outcome;
-    source.ended({ row, session, turn, nowMs: atMs, rejected: status === 'rejected', emittedTokens });
+    source.ended({
+      row,
+      session,
+      turn,
+      nowMs: atMs,
+      rejected: status === 'rejected',
+      endsSession: false,
+      emittedTokens,
+    });
     options.onProgress?.(++this.ended);
     this.sendDue();
   }

@@ -35,7 +35,15 @@ export async function shapeOf(scenario: Scenario, shelf: Shelf): Promise<Shape> 
       sums.outputTokens += outputTokens;
       sums.reusedTokens += Math.min(inputTokens, knownBlocks(draft, seen) * source.hashBlockTokens);
       if (arrivalMs < END_MS) lastMs = Math.max(lastMs, arrivalMs);
-      source.ended({ row, session, turn, nowMs: arrivalMs, rejected: false, emittedTokens: outputTokens });
+      source.ended({
+        row,
+        session,
+        turn,
+        nowMs: arrivalMs,
+        rejected: false,
+        endsSession: false,
+        emittedTokens: outputTokens,
+      });
     }
   } finally {
     workload.close();

@@ -7,6 +7,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { InputError } from '../../../config/input-error.js';
 import { readJson } from '../../../config/json.js';
 import { type RouterSettings, readRouterConfig } from '../../../config/router-config.js';
+import { libertiesOf } from '../../../config/scenario/liberties.js';
 import { withPolicy } from '../../../setup/engines.js';
 import { kindOf, ROUTERS } from '../../../setup/kinds.js';
 import { WallClock } from '../../clock.js';
@@ -66,7 +67,11 @@ const OVERLOAD_STATUS = 529;
 function routerSettings(text: string | undefined): RouterSettings {
   const where = '--router-config';
   const json = text === undefined ? undefined : readJson(text, where);
-  return withPolicy(readRouterConfig(json, undefined, where), undefined);
+  const liberties = libertiesOf(
+    { semantics: 'dynamo-1.4.2', beyondReference: false, mendsFaults: false },
+    false,
+  );
+  return withPolicy(readRouterConfig(json, undefined, where, liberties), undefined);
 }
 
 /** Opens a frontend. @throws {InputError} for the first wrong flag */

@@ -310,8 +310,9 @@ export class Rank implements HandoverServing {
     const endMs = core.execute(startMs);
     this.watch.published();
     core.settle(endMs);
+    const mayGoOn = core.lockstep?.passed() ?? false;
     // A pass that could do nothing is tried again when something comes.
-    if (!core.madeProgress && endMs <= startMs) return;
+    if (!core.madeProgress && !mayGoOn && endMs <= startMs) return;
     this.isBusy = true;
     this.endMs = endMs;
     if (endMs > this.clock.nowMs) this.clock.wakeAt(endMs, this.wake);
@@ -321,6 +322,7 @@ export class Rank implements HandoverServing {
   /** Tells what came of the pass that has ended. */
   private endPass(): void {
     const { core, watch } = this;
+    if (core.requestCount === 0) core.lockstep?.rested();
     core.publishEvents(this.endMs);
     watch.published();
     core.meter.end();
