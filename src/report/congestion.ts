@@ -52,16 +52,19 @@ export function passageOf(
   stage: '' | 'prefill' | 'decode',
   endMs: number,
 ): Passage {
-  const come = stage === 'decode' ? requests.filter(({ handedOverMs }) => handedOverMs <= endMs) : requests;
-  const coming = Float64Array.from(come, (r) => (stage === 'decode' ? r.handedOverMs : r.comingMs));
+  const coming = new Float64Array(requests.length);
+  const gone = new Float64Array(requests.length);
+  let count = 0;
   let ended = 0;
-  const gone = Float64Array.from(come, (r) => {
-    const ms = stage === 'prefill' ? r.handedOverMs : r.goneMs;
-    if (Number.isNaN(ms)) return Math.max(endMs, r.comingMs);
-    ended++;
-    return ms;
-  });
-  return { comingMs: coming.sort(), goneMs: gone.sort(), ended };
+  for (const { comingMs, handedOverMs, goneMs } of requests) {
+    if (stage === 'decode' && !(handedOverMs <= endMs)) continue;
+    const comes = stage === 'decode' ? handedOverMs : comingMs;
+    const goes = stage === 'prefill' ? handedOverMs : goneMs;
+    coming[count] = comes;
+    gone[count++] = Number.isNaN(goes) ? Math.max(endMs, comingMs) : goes;
+    if (!Number.isNaN(goes)) ended++;
+  }
+  return { comingMs: coming.subarray(0, count).sort(), goneMs: gone.subarray(0, count).sort(), ended };
 }
 
 /** A run of arrivals, first and last. */
@@ -84,14 +87,18 @@ export interface Climb extends Stretch {
  */
 export function steepestClimb({ comingMs, goneMs }: Passage): Climb | undefined {
   if (comingMs.length < LEAST_ARRIVALS) return undefined;
-  const height = (k: number) => goneMs[k] - comingMs[k] - DRIFT * comingMs[k];
   let first = 0;
   let last = 0;
   let most = 0;
   let low = 0;
-  for (let k = 1; k < comingMs.length; k++) {
-    if (height(k) < height(low)) low = k;
-    const rise = height(k) - height(low);
+  let lowest = Number.POSITIVE_INFINITY;
+  for (let k = 0; k < comingMs.length; k++) {
+    const height = goneMs[k] - comingMs[k] - DRIFT * comingMs[k];
+    if (height < lowest) {
+      low = k;
+      lowest = height;
+    }
+    const rise = height - lowest;
     if (rise <= most) continue;
     most = rise;
     first = low;
@@ -163,17 +170,23 @@ function servedRate({ comingMs, goneMs, ended }: Passage, { first, last }: Stret
 
 /** Where arrivals run furthest ahead of what is served at a pace. */
 function mostAhead(arrivalMs: Float64Array, perMs: number): Stretch {
-  let best = { first: 0, last: 0 };
+  let first = 0;
+  let last = 0;
   let most = 0;
   let low = 0;
-  const ahead = (k: number) => k - perMs * arrivalMs[k];
-  for (let k = 1; k < arrivalMs.length; k++) {
-    if (ahead(k) < ahead(low)) low = k;
-    if (ahead(k) - ahead(low) <= most) continue;
-    most = ahead(k) - ahead(low);
-    best = { first: low, last: k };
+  let least = Number.POSITIVE_INFINITY;
+  for (let k = 0; k < arrivalMs.length; k++) {
+    const ahead = k - perMs * arrivalMs[k];
+    if (ahead < least) {
+      low = k;
+      least = ahead;
+    }
+    if (ahead - least <= most) continue;
+    most = ahead - least;
+    first = low;
+    last = k;
   }
-  return best;
+  return { first, last };
 }
 
 /** Coefficient of variation of the gaps between arrivals. */

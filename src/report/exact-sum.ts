@@ -6,32 +6,36 @@ const SPLITTER = 2 ** 27 + 1;
  * are added, nor on how many at a time. Runs that are cut into other pieces come to the same bits.
  */
 export class ExactSum {
-  private high = 0;
-  private low = 0;
+  /** The rounded sum and what rounding took from it; in an array, where numbers are not boxed. */
+  private readonly halves = new Float64Array(2);
 
   add(value: number): void {
-    const sum = this.high + value;
-    this.low += Math.abs(this.high) >= Math.abs(value) ? this.high - sum + value : value - sum + this.high;
-    this.high = sum;
+    const { halves } = this;
+    const high = halves[0];
+    const sum = high + value;
+    halves[1] += Math.abs(high) >= Math.abs(value) ? high - sum + value : value - sum + high;
+    halves[0] = sum;
   }
 
   /** Adds a number some times over. */
   addTimes(value: number, count: number): void {
-    if (count === 1) {
-      this.add(value);
-      return;
-    }
+    const { halves } = this;
+    const high = halves[0];
+    const product = value * count;
+    const sum = high + product;
     const wide = SPLITTER * value;
     const upper = wide - (wide - value);
-    this.add(upper * count);
-    this.add((value - upper) * count);
+    const lost = upper * count - product + (value - upper) * count;
+    halves[1] += lost + (Math.abs(high) >= Math.abs(product) ? high - sum + product : product - sum + high);
+    halves[0] = sum;
   }
 
   get value(): number {
-    return this.high + this.low;
+    return this.halves[0] + this.halves[1];
   }
 
-  copy(): ExactSum {
-    return Object.assign(new ExactSum(), this);
+  /** Becomes another sum. */
+  set(other: ExactSum): void {
+    this.halves.set(other.halves);
   }
 }

@@ -79,6 +79,8 @@ export class GapSamples {
 
   /** `batch` requests saw the gaps of a run of passes; the run is kept, and its gaps are worked out again when needed. */
   addRun(clock: RunClock, startMs: number, batch: number, firstTokens: number, passes: number): void {
+    if (this.clock !== undefined && this.clock !== clock)
+      throw new Error('the runs of all engines are timed by one clock');
     this.clock = clock;
     this.runs.push(startMs, batch, firstTokens, passes);
     this.runGaps += passes;
@@ -86,21 +88,30 @@ export class GapSamples {
   }
 
   private mergeRuns(): void {
-    this.replayRuns((gap, count) => this.insert(this.isExact ? gap : binned(gap), count));
+    const { values, counts } = this.gapsOfRuns(0);
+    for (let i = 0; i < values.length; i++)
+      this.insert(this.isExact ? values[i] : binned(values[i]), counts[i]);
     this.runs.length = 0;
     this.runGaps = 0;
   }
 
-  /** Hands out the gaps of all runs. */
-  private replayRuns(take: (gap: number, count: number) => void): void {
+  /** The gaps of all runs, after room for `before` samples. */
+  private gapsOfRuns(before: number): WeightedSamples {
     const { runs, clock } = this;
-    let ends = new Float64Array(64);
+    const samples = newPage(before + this.runGaps);
+    let at = before;
     for (let run = 0; run < runs.length; run += RUN_FIELDS) {
-      const [startMs, batch, firstTokens, passes] = runs.slice(run, run + RUN_FIELDS);
-      if (passes > ends.length) ends = new Float64Array(passes * 2);
-      clock!.decodeRun(startMs, batch, firstTokens, passes, Number.POSITIVE_INFINITY, ends);
-      for (let i = 0; i < passes; i++) take(ends[i] - (i > 0 ? ends[i - 1] : startMs), batch);
+      const startMs = runs[run];
+      const passes = runs[run + 3];
+      const gaps = samples.values.subarray(at, at + passes);
+      clock!.decodeRun(startMs, runs[run + 1], runs[run + 2], passes, Number.POSITIVE_INFINITY, gaps);
+      // From ends of passes to the times between them.
+      for (let i = passes - 1; i > 0; i--) gaps[i] -= gaps[i - 1];
+      gaps[0] -= startMs;
+      samples.counts.fill(runs[run + 1], at, at + passes);
+      at += passes;
     }
+    return samples;
   }
 
   private turnPage(): void {
@@ -201,12 +212,7 @@ export class GapSamples {
   }
 
   private logEntries(): WeightedSamples {
-    const all = newPage(this.log.length * LOG_PAGE + this.runGaps);
-    let at = this.log.length * LOG_PAGE;
-    this.replayRuns((gap, count) => {
-      all.values[at] = gap;
-      all.counts[at++] = count;
-    });
+    const all = this.gapsOfRuns(this.log.length * LOG_PAGE);
     this.log.forEach(({ values, counts }, page) => {
       all.values.set(values, page * LOG_PAGE);
       all.counts.set(counts, page * LOG_PAGE);

@@ -162,6 +162,9 @@ export interface FirstTokenParts {
   client: number;
 }
 
+const partSums = () =>
+  Object.fromEntries(PARTS.map((part) => [part, new ExactSum()])) as Record<Part, ExactSum>;
+
 /** Most parts do not occur in most requests. */
 function addTo(sum: ExactSum, ms: number): void {
   if (ms !== 0) sum.add(ms);
@@ -170,19 +173,35 @@ function addTo(sum: ExactSum, ms: number): void {
 /** Means of the parts over requests. */
 export class PartMeans {
   private count = 0;
-  private readonly sums = PARTS.map(() => new ExactSum());
+  private readonly sums = partSums();
   /** Times to the first token: before the router, until scheduled, to the engine's first token, on the way back. */
   private readonly untilFirst = Array.from({ length: 4 }, () => new ExactSum());
   private readonly parts = noParts();
 
   /** @returns the time in queues and out of service, in milliseconds */
   add(outcome: RequestOutcome): number {
-    const { sums, parts } = this;
+    const { parts } = this;
     split(outcome, parts);
     this.count++;
-    for (let part = 0; part < PARTS.length; part++) addTo(sums[part], parts[PARTS[part]]);
+    this.addParts();
     this.addFirstToken(outcome);
     return queuedMs(parts) + parts.preemption;
+  }
+
+  /** One by one: looking all of them up by name takes far longer than adding them. */
+  private addParts(): void {
+    const { sums, parts } = this;
+    addTo(sums.frontend, parts.frontend);
+    addTo(sums.router_queue, parts.router_queue);
+    addTo(sums.worker_queue, parts.worker_queue);
+    addTo(sums.prefill, parts.prefill);
+    addTo(sums.chunk_wait, parts.chunk_wait);
+    addTo(sums.decode_room, parts.decode_room);
+    addTo(sums.transfer, parts.transfer);
+    addTo(sums.decode_queue, parts.decode_queue);
+    addTo(sums.preemption, parts.preemption);
+    addTo(sums.decode, parts.decode);
+    addTo(sums.delivery, parts.delivery);
   }
 
   private addFirstToken({
@@ -220,17 +239,18 @@ export class PartMeans {
   }
 
   copy(): PartMeans {
-    const copies = (sums: readonly ExactSum[]) => sums.map((sum) => sum.copy());
-    const { count, sums, untilFirst } = this;
-    return Object.assign(new PartMeans(), { count, sums: copies(sums), untilFirst: copies(untilFirst) });
+    const copy = new PartMeans();
+    copy.count = this.count;
+    for (const part of PARTS) copy.sums[part].set(this.sums[part]);
+    this.untilFirst.forEach((sum, index) => {
+      copy.untilFirst[index].set(sum);
+    });
+    return copy;
   }
 
   get means(): LatencyParts {
     const means = noParts();
-    if (this.count > 0)
-      PARTS.forEach((part, index) => {
-        means[part] = this.sums[index].value / this.count;
-      });
+    if (this.count > 0) for (const part of PARTS) means[part] = this.sums[part].value / this.count;
     return means;
   }
 }
