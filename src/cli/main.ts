@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { UserError } from '../config/user-error.js';
 import { acceptCommand } from './accept.js';
 import { calibrateCommand } from './calibrate.js';
 import { configCommand } from './config.js';
@@ -15,9 +16,6 @@ import { traceCommand } from './trace.js';
 
 const BAD_INPUT = 2;
 const FAILED = 1;
-/** Names of errors that are the user's, so that their rooms need not be loaded to show a help text. */
-const INPUT_ERRORS = ['InputError', 'AicError', 'TableError'];
-const RUN_ERRORS = ['RunError', 'DurationError'];
 
 const EXAMPLES = `
 Examples:
@@ -59,9 +57,7 @@ function report(error: unknown): number {
     if (error.exitCode === 0 || error.code === 'commander.help') return error.exitCode;
     return complain(error.message.replace(/^error: /, '').replaceAll('\n', ' '), BAD_INPUT);
   }
-  const { name } = error as Error;
-  if (INPUT_ERRORS.includes(name)) return complain((error as Error).message, BAD_INPUT);
-  if (RUN_ERRORS.includes(name)) return complain((error as Error).message, FAILED);
+  if (error instanceof UserError) return complain(error.message, error.exitCode);
   const { code, message } = error as NodeJS.ErrnoException;
   if (code !== undefined) return complain(message, FAILED);
   throw error;

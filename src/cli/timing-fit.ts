@@ -11,7 +11,7 @@ const PLOT_RANGE = 0.5;
 /**
  * Fits pass times to measured steps: coefficients, residuals, and a plot of them.
  * @param engineLog of the engine that was measured; the engine argument then has its KV cache, too
- * @throws {TableError} {InputError}
+ * @throws {InputError}
  */
 export function fitReport(path: string, engineLog: string | undefined, blockTokens: number): string {
   const passes = readPasses(path);

@@ -1,4 +1,7 @@
-/** What a user gave is wrong. The message is one line that says where, what was found and what is allowed. */
-export class InputError extends Error {
-  override readonly name = 'InputError';
+import { UserError } from './user-error.js';
+
+/** What a user gave is wrong. The message says where, what was found and what is allowed. */
+export class InputError extends UserError {
+  override readonly name: string = 'InputError';
+  readonly exitCode = 2;
 }

@@ -1,3 +1,4 @@
+import { growColumns } from '../structures/column.js';
 import type { PassClock } from '../timing/pass-clock.js';
 
 const UNKNOWN = Number.NaN;
@@ -36,21 +37,7 @@ export class RequestLog {
   private preemptedMs = new Float64Array(0);
 
   reserve(slots: number): void {
-    if (slots <= this.firstAdmitMs.length) return;
-    this.firstAdmitMs = grownFloats(this.firstAdmitMs, slots);
-    this.firstTokenMs = grownFloats(this.firstTokenMs, slots);
-    this.secondTokenMs = grownFloats(this.secondTokenMs, slots);
-    this.lastTokenMs = grownFloats(this.lastTokenMs, slots);
-    this.emittedTokens = grownInts(this.emittedTokens, slots);
-    this.firstReusedTokens = grownInts(this.firstReusedTokens, slots);
-    this.reusedTokens = grownInts(this.reusedTokens, slots);
-    this.admissions = grownInts(this.admissions, slots);
-    this.preemptions = grownInts(this.preemptions, slots);
-    this.dispatchMs = grownFloats(this.dispatchMs, slots);
-    this.stallMs = grownFloats(this.stallMs, slots);
-    this.firstStallMs = grownFloats(this.firstStallMs, slots);
-    this.chunkWaitMs = grownFloats(this.chunkWaitMs, slots);
-    this.preemptedMs = grownFloats(this.preemptedMs, slots);
+    if (slots > this.firstAdmitMs.length) growColumns(this, slots);
   }
 
   clear(slot: number): void {
@@ -99,16 +86,4 @@ export class RequestLog {
     }
     this.lastTokenMs[slot] = timeMs;
   }
-}
-
-export function grownFloats(old: Float64Array, length: number): Float64Array<ArrayBuffer> {
-  const array = new Float64Array(length);
-  array.set(old);
-  return array;
-}
-
-export function grownInts(old: Int32Array, length: number): Int32Array<ArrayBuffer> {
-  const array = new Int32Array(length);
-  array.set(old);
-  return array;
 }

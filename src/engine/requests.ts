@@ -1,4 +1,4 @@
-import { grownFloats, grownInts } from './request-log.js';
+import { growColumns, grown } from '../structures/column.js';
 
 export const WAITING = 0;
 export const RUNNING = 1;
@@ -43,24 +43,7 @@ export class SchedulerRequests {
 
   reserve(slots: number): void {
     if (slots <= this.length.length) return;
-    this.promptTokens = grownInts(this.promptTokens, slots);
-    this.maxOutputTokens = grownInts(this.maxOutputTokens, slots);
-    this.length = grownInts(this.length, slots);
-    this.computed = grownInts(this.computed, slots);
-    this.allocated = grownInts(this.allocated, slots);
-    const status = new Uint8Array(slots);
-    status.set(this.status);
-    this.status = status;
-    const computesPrompt = new Uint8Array(slots);
-    computesPrompt.set(this.computesPrompt);
-    this.computesPrompt = computesPrompt;
-    this.receivedMs = grownFloats(this.receivedMs, slots);
-    this.order = grownFloats(this.order, slots);
-    this.arrivalOrder = grownFloats(this.arrivalOrder, slots);
-    this.scheduledPass = grownFloats(this.scheduledPass, slots);
-    this.scheduledTokens = grownInts(this.scheduledTokens, slots);
-    this.scheduledPrompt = grownInts(this.scheduledPrompt, slots);
-    this.scheduledPrefix = grownInts(this.scheduledPrefix, slots);
+    growColumns(this, slots);
     while (this.own.length < slots) this.own.push(new Int32Array(16));
   }
 
@@ -80,8 +63,8 @@ export class SchedulerRequests {
   ownedBlocks(slot: number, blocks: number): Int32Array {
     const own = this.own[slot];
     if (own.length >= blocks) return own;
-    const grown = grownInts(own, Math.max(blocks, own.length * 2));
-    this.own[slot] = grown;
-    return grown;
+    const longer = grown(own, Math.max(blocks, own.length * 2));
+    this.own[slot] = longer;
+    return longer;
   }
 }

@@ -1,3 +1,4 @@
+import { floatColumn } from '../structures/column.js';
 import { FlowSamples } from './flow.js';
 import { GapSamples } from './gap-samples.js';
 import { PartMeans } from './latency-parts.js';
@@ -12,30 +13,25 @@ export interface ServiceLevel {
 
 /** Samples that grow as requests complete: eight bytes each. */
 class Samples {
-  private data = new Float64Array(1024);
-  private size = 0;
+  private readonly column = floatColumn();
   /** In ascending order, as they were when somebody asked. */
   private order: Float64Array | undefined;
 
   add(value: number): void {
-    if (this.size === this.data.length) {
-      const grown = new Float64Array(this.size + (this.size >> 1));
-      grown.set(this.data);
-      this.data = grown;
-    }
-    this.data[this.size++] = value;
+    this.column.push(value);
   }
 
   /** All of them, ascending. */
   sorted(): Float64Array {
-    if (this.order?.length !== this.size) this.order = this.data.slice(0, this.size).sort();
+    const { data, length } = this.column;
+    if (this.order?.length !== length) this.order = data.slice(0, length).sort();
     return this.order;
   }
 
   copy(): Samples {
     const copy = new Samples();
-    copy.data = this.data.slice();
-    copy.size = this.size;
+    copy.column.data = this.column.data.slice();
+    copy.column.length = this.column.length;
     return copy;
   }
 }

@@ -1,3 +1,4 @@
+import { grown } from '../structures/column.js';
 import type { RequestOutcome } from './outcome.js';
 
 /** Requests kept at most; beyond that every other one is, then every fourth. */
@@ -50,12 +51,8 @@ export class FlowSamples {
       this.thin();
       return;
     }
-    const keys = new Uint32Array(2 * this.size);
-    keys.set(this.keys);
-    this.keys = keys;
-    const values = new Float64Array(2 * this.values.length);
-    values.set(this.values);
-    this.values = values;
+    this.keys = grown(this.keys, 2 * this.size);
+    this.values = grown(this.values, 2 * this.values.length);
   }
 
   private thin(): void {

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { ReplayOptions } from '../config/scenario/options.js';
 import { replay } from '../replay.js';
+import { RunError } from '../simulation/run-error.js';
 import { latencyParts, sumOf } from './latency-parts.js';
 import type { RequestOutcome } from './outcome.js';
 
@@ -112,7 +113,7 @@ describe('parts of a latency', () => {
         const load = { inputTokens: 200, outputTokens: 30, requestCount: 25, requestRate };
         // Small pools of stages can come to a dead end, as in the reference.
         await run({ ...load, ...engines, routerMode, beyondReference: true }).catch((error) => {
-          if (error.name !== 'RunError') throw error;
+          if (!(error instanceof RunError)) throw error;
         });
       }),
       { numRuns: 60 },

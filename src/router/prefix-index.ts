@@ -1,3 +1,5 @@
+import { grown } from '../structures/column.js';
+
 /** Which targets hold which blocks: a row of bits a block. A target's overlap is its longest held prefix. */
 export class PrefixIndex {
   /** Words of 32 targets in a row. */
@@ -25,11 +27,12 @@ export class PrefixIndex {
   /** Identities below 0 occur once, so that there is nothing to find. */
   stored(target: number, id: number): void {
     if (id < 0) return;
-    if (id >= this.rowOf.length) this.rowOf = grown(this.rowOf, id + 1);
+    if (id >= this.rowOf.length) this.rowOf = grown(this.rowOf, Math.max(id + 1, 2 * this.rowOf.length));
     let row = this.rowOf[id] - 1;
     if (row < 0) {
       row = this.free.pop() ?? this.used++;
-      if ((row + 1) * this.words > this.rows.length) this.rows = grown(this.rows, this.rows.length + 1);
+      if ((row + 1) * this.words > this.rows.length)
+        this.rows = grown(this.rows, Math.max((row + 1) * this.words, 2 * this.rows.length));
       this.rowOf[id] = row + 1;
     }
     this.rows[row * this.words + (target >> 5)] |= 1 << (target & 31);
@@ -94,12 +97,6 @@ export class PrefixIndex {
     if (length === 0) return;
     for (let word = 0; word < this.words; word++) note(this.active[word], word, length, overlaps);
   }
-}
-
-function grown(old: Int32Array, length: number): Int32Array<ArrayBuffer> {
-  const array = new Int32Array(Math.max(length, old.length * 2));
-  array.set(old);
-  return array;
 }
 
 /** Enters the overlap of the targets whose bits are set in a word. */

@@ -18,7 +18,7 @@ import { cacheFolder } from '../timing/aic/store.js';
 import { DEFAULT_VERSIONS } from '../timing/aic/versions.js';
 import { fittedTiming } from '../timing/fitted.js';
 import { GridTiming } from '../timing/grid.js';
-import { readTable, TableError } from '../timing/read-table.js';
+import { readTable } from '../timing/read-table.js';
 import { RememberedTiming } from '../timing/remembered.js';
 import { type CapacityQuestion, rooflineBlocks, rooflineKvBytes } from '../timing/roofline/capacity.js';
 import { filledOptions, isKnownByNameAlone, type Substitution } from '../timing/roofline/filled.js';
@@ -52,21 +52,17 @@ const BACKENDS = ['trtllm', 'sglang', 'vllm'];
 export function resolveEngines(scenario: Scenario, warnings: string[], shelf?: Shelf): ResolvedEngines {
   const engines = scenario.stages.map(({ engine }) => engine);
   const folder = systemsFolder(scenario.aicSystems);
-  try {
-    const stages = engines
-      .map((engine) => ({
-        kind: kindOf(ENGINES, engine.type.name),
-        ...resolveEngine(engine, { folder, liberties: scenario.liberties, shelf }, warnings),
-      }))
-      .map((stage) => (scenario.kvOffload ? withTiers(stage, folder) : stage));
-    if (!scenario.kvOffload && engines.some(({ offload }) => offload.g2Blocks > 0))
-      warnings.push(
-        'num_g2_blocks only changes the pool, as in the reference; --kv-offload simulates the tiers',
-      );
-    return { stages, routing: routingOf(scenario, folder) };
-  } catch (error) {
-    throw error instanceof AicError || error instanceof TableError ? new InputError(error.message) : error;
-  }
+  const stages = engines
+    .map((engine) => ({
+      kind: kindOf(ENGINES, engine.type.name),
+      ...resolveEngine(engine, { folder, liberties: scenario.liberties, shelf }, warnings),
+    }))
+    .map((stage) => (scenario.kvOffload ? withTiers(stage, folder) : stage));
+  if (!scenario.kvOffload && engines.some(({ offload }) => offload.g2Blocks > 0))
+    warnings.push(
+      'num_g2_blocks only changes the pool, as in the reference; --kv-offload simulates the tiers',
+    );
+  return { stages, routing: routingOf(scenario, folder) };
 }
 
 function routingOf({ router }: Scenario, folder: string): Routing {

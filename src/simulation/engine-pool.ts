@@ -4,12 +4,13 @@ import type { Rules } from '../config/rules.js';
 import type { CacheUse, FleetCore } from '../engine/engine-core.js';
 import type { EngineKind, EngineMaker } from '../engine/kind.js';
 import { PromptBlocks } from '../engine/kv/prompt-blocks.js';
-import { type GapSink, grownInts, RequestLog } from '../engine/request-log.js';
+import { type GapSink, RequestLog } from '../engine/request-log.js';
 import { SchedulerRequests } from '../engine/requests.js';
 import { SpanSum } from '../engine/span-sum.js';
 import { emptySample, type WorkerSample, type WorkerWatch } from '../report/worker-series.js';
 import { QueueLimitError } from '../router/kv-router.js';
 import type { Placement, RoutedRequest, Router, Routing } from '../router/router.js';
+import { grown } from '../structures/column.js';
 import { PassClock } from '../timing/pass-clock.js';
 import type { TimingModel } from '../timing/timing-model.js';
 import type { RequestDraft, RequestSource } from '../workload/source.js';
@@ -163,10 +164,9 @@ export class EnginePool {
     this.blocks.reserve(slots);
     this.routerNames?.reserve(slots);
     this.requests.reserve(slots);
-    const rankOf = new Int32Array(slots).fill(-1);
-    rankOf.set(this.rankOf);
-    this.rankOf = rankOf;
-    this.inPrefill = grownInts(this.inPrefill, slots);
+    const before = this.rankOf.length;
+    this.rankOf = grown(this.rankOf, slots).fill(-1, before);
+    this.inPrefill = grown(this.inPrefill, slots);
   }
 
   /** Prepares a slot for a request that has arrived. */

@@ -1,5 +1,5 @@
-import { grownFloats, grownInts } from '../engine/request-log.js';
 import type { StageOutcome } from '../report/outcome.js';
+import { growColumns } from '../structures/column.js';
 
 /** What is done for a request on its way from a prefill worker to a decode worker. */
 export const SUBMIT_PREFILL = 0;
@@ -41,17 +41,7 @@ export class Handoffs {
   constructor(private readonly isSourceFirst: boolean) {}
 
   reserve(slots: number): void {
-    this.prefillRank = grownInts(this.prefillRank, slots);
-    this.decodeRank = grownInts(this.decodeRank, slots);
-    this.prefillOverlapTokens = grownInts(this.prefillOverlapTokens, slots);
-    this.decodeOverlapTokens = grownInts(this.decodeOverlapTokens, slots);
-    this.transferTokens = grownInts(this.transferTokens, slots);
-    this.sourceHeldMs = grownFloats(this.sourceHeldMs, slots);
-    this.destinationReservedMs = grownFloats(this.destinationReservedMs, slots);
-    this.destinationActivatedMs = grownFloats(this.destinationActivatedMs, slots);
-    this.sourceReleasedMs = grownFloats(this.sourceReleasedMs, slots);
-    this.state = grownInts(this.state, slots);
-    this.cancelling = grownInts(this.cancelling, slots);
+    growColumns(this, slots);
   }
 
   /** Begins the handoff of a request. @returns its first action */

@@ -1,9 +1,11 @@
+import { UserError } from '../config/user-error.js';
 import type { FleetCore } from '../engine/engine-core.js';
 import type { RequestSlots } from './slots.js';
 
-/** The simulated run cannot go on; a message for the user, exit code 1. */
-export class RunError extends Error {
+/** The simulated run cannot go on. */
+export class RunError extends UserError {
   override readonly name = 'RunError';
+  readonly exitCode = 1;
 }
 
 /** The error of a run in which nothing can move any more, naming what is stuck and what to change. */

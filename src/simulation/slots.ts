@@ -1,4 +1,4 @@
-import { grownFloats, grownInts } from '../engine/request-log.js';
+import { growColumns } from '../structures/column.js';
 
 /** Row of a slot that nobody uses. */
 const NOBODY = -1;
@@ -43,13 +43,7 @@ export class RequestSlots {
   private grow(): void {
     const before = this.capacity;
     const slots = Math.max(64, before * 2);
-    this.row = grownFloats(this.row, slots);
-    this.session = grownFloats(this.session, slots);
-    this.turn = grownInts(this.turn, slots);
-    this.arrivalMs = grownFloats(this.arrivalMs, slots);
-    this.inputTokens = grownInts(this.inputTokens, slots);
-    this.requestedTokens = grownInts(this.requestedTokens, slots);
-    this.rank = grownInts(this.rank, slots);
+    growColumns(this, slots);
     this.row.fill(NOBODY, before);
     for (let slot = slots - 1; slot >= before; slot--) this.free.push(slot);
     this.capacity = slots;

@@ -1,3 +1,4 @@
+import { UserError } from '../config/user-error.js';
 import type { TimingModel } from './timing-model.js';
 
 const NS_PER_SECOND = 1e9;
@@ -7,8 +8,9 @@ const MEMO_PIECE = 1 << 12;
 const NOT_KNOWN = new Float64Array(0);
 
 /** A duration that the clock cannot hold. */
-export class DurationError extends Error {
+export class DurationError extends UserError {
   override readonly name = 'DurationError';
+  readonly exitCode = 1;
 }
 
 /**

@@ -1,30 +1,26 @@
 import { readFileSync } from 'node:fs';
+import { InputError } from '../config/input-error.js';
 import { type MeasuredPass, TableTiming } from './table.js';
 
 const COLUMNS = ['phase', 'batch', 'tokens', 'context', 'ms'] as const;
 
-/** A measured table that cannot be read; the message says where. */
-export class TableError extends Error {
-  override readonly name = 'TableError';
-}
-
-/** Reads measured passes from a CSV file with a header, or a JSON list of objects. @throws {TableError} */
+/** Reads measured passes from a CSV file with a header, or a JSON list of objects. @throws {InputError} */
 export function readTable(path: string): TableTiming {
   return new TableTiming(readPasses(path));
 }
 
-/** The rows of such a file. @throws {TableError} with file, line and field */
+/** The rows of such a file. @throws {InputError} with file, line and field */
 export function readPasses(path: string): MeasuredPass[] {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    throw new TableError(`${path}: cannot be read (${(error as Error).message})`);
+    throw new InputError(`${path}: cannot be read (${(error as Error).message})`);
   }
   const rows = text.trimStart().startsWith('[') ? jsonRows(text, path) : csvRows(text, path);
   const passes = rows.map(({ where, row }) => toPass(row, where));
   for (const phase of ['prefill', 'decode'] as const)
-    if (!passes.some((pass) => pass.phase === phase)) throw new TableError(`${path}: has no ${phase} row`);
+    if (!passes.some((pass) => pass.phase === phase)) throw new InputError(`${path}: has no ${phase} row`);
   return passes;
 }
 
@@ -40,7 +36,7 @@ function jsonRows(text: string, path: string): Row[] {
       row,
     }));
   } catch (error) {
-    throw new TableError(`${path}: not valid JSON: ${(error as Error).message}`);
+    throw new InputError(`${path}: not valid JSON: ${(error as Error).message}`);
   }
 }
 
@@ -48,7 +44,7 @@ function csvRows(text: string, path: string): Row[] {
   const lines = text.split(/\r?\n/);
   const header = lines[0].split(',').map((name) => name.trim());
   const missing = COLUMNS.filter((name) => !header.includes(name));
-  if (missing.length > 0) throw new TableError(`${path}:1: has no column ${missing.join(', ')}`);
+  if (missing.length > 0) throw new InputError(`${path}:1: has no column ${missing.join(', ')}`);
   return lines
     .map((line, index) => ({ line, where: `${path}:${index + 1}` }))
     .slice(1)
@@ -62,11 +58,11 @@ function csvRows(text: string, path: string): Row[] {
 function toPass(row: Record<string, unknown>, where: string): MeasuredPass {
   const { phase } = row;
   if (phase !== 'prefill' && phase !== 'decode')
-    throw new TableError(`${where}: phase: expected prefill or decode, found ${String(phase)}`);
+    throw new InputError(`${where}: phase: expected prefill or decode, found ${String(phase)}`);
   const number = (name: string) => {
     const value = row[name] === '' || row[name] === undefined ? Number.NaN : Number(row[name]);
     if (!(Number.isFinite(value) && value >= 0))
-      throw new TableError(`${where}: ${name}: expected a number of at least 0, found ${String(row[name])}`);
+      throw new InputError(`${where}: ${name}: expected a number of at least 0, found ${String(row[name])}`);
     return value;
   };
   return {

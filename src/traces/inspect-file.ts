@@ -1,6 +1,6 @@
 import { InputError } from '../config/input-error.js';
 import type { FormatName } from '../config/trace-formats.js';
-import { floatColumn, intColumn } from '../workload/columns.js';
+import { floatColumn, intColumn } from '../structures/column.js';
 import { MooncakeRow } from '../workload/mooncake-row.js';
 import type { TextFile } from '../workload/text-file.js';
 import { readTimed } from './convert.js';

@@ -1,4 +1,4 @@
-import { floatColumn, intColumn } from '../workload/columns.js';
+import { floatColumn, intColumn } from '../structures/column.js';
 import { SessionIds } from '../workload/session-ids.js';
 import { BlockTable } from './block-table.js';
 import { type CachePoint, ReuseDistances } from './reuse.js';

@@ -1,6 +1,6 @@
 import { InputError } from '../config/input-error.js';
 import { JsonCursor, JsonSyntaxError } from '../config/json.js';
-import { floatColumn, intColumn } from './columns.js';
+import { floatColumn, intColumn } from '../structures/column.js';
 import type { SessionTable } from './sessions.js';
 import type { RequestDraft } from './source.js';
 import type { TextFile } from './text-file.js';

@@ -1,6 +1,6 @@
 import { InputError } from '../config/input-error.js';
+import { floatColumn, intColumn, wordColumn } from '../structures/column.js';
 import { BlockFit } from './block-fit.js';
-import { floatColumn, intColumn, wordColumn } from './columns.js';
 import { MooncakeRow } from './mooncake-row.js';
 import { PromptTokens } from './prompt-tokens.js';
 import { SessionIds } from './session-ids.js';

@@ -1,47 +1,33 @@
-interface Entry<T> {
-  age: number;
-  item: T;
-}
+import { Heap } from '../../structures/heap.js';
 
-/** Items by age, smallest first: a binary heap. Ages are distinct, so no order among equals is promised. */
+/** Items by age, smallest first. Ages are distinct, so no order among equals is promised. */
 export class AgeHeap<T> {
-  private readonly entries: Entry<T>[] = [];
+  /** Age, and place among the items. */
+  private readonly entries = new Heap(1, 2);
+  private readonly items: (T | undefined)[] = [];
+  private readonly free: number[] = [];
 
-  /** The entry of the smallest age; undefined when there is none. */
-  get first(): Entry<T> | undefined {
-    return this.entries[0];
+  /** The item of the smallest age; undefined when there is none. */
+  get first(): T | undefined {
+    return this.entries.size > 0 ? this.items[this.entries.least(1)] : undefined;
+  }
+
+  /** The smallest age, where there is one. */
+  get firstAge(): number {
+    return this.entries.least(0);
   }
 
   push(age: number, item: T): void {
-    const { entries } = this;
-    const entry = { age, item };
-    let hole = entries.length;
-    entries.push(entry);
-    while (hole > 0) {
-      const parent = (hole - 1) >> 1;
-      if (entries[parent].age <= age) break;
-      entries[hole] = entries[parent];
-      hole = parent;
-    }
-    entries[hole] = entry;
+    const place = this.free.pop() ?? this.items.length;
+    this.items[place] = item;
+    this.entries.push(age, place);
   }
 
-  /** Takes out the entry of the smallest age; undefined when there is none. */
-  pop(): Entry<T> | undefined {
-    const { entries } = this;
-    const top = entries[0];
-    const last = entries.pop();
-    if (!last || entries.length === 0) return top;
-    let hole = 0;
-    for (;;) {
-      let child = 2 * hole + 1;
-      if (child >= entries.length) break;
-      if (child + 1 < entries.length && entries[child + 1].age < entries[child].age) child++;
-      if (last.age <= entries[child].age) break;
-      entries[hole] = entries[child];
-      hole = child;
-    }
-    entries[hole] = last;
-    return top;
+  /** Takes out the item of the smallest age, where there is one. */
+  pop(): void {
+    const place = this.entries.least(1);
+    this.entries.pop();
+    this.items[place] = undefined;
+    this.free.push(place);
   }
 }

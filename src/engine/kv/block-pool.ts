@@ -1,3 +1,5 @@
+import { growColumns } from '../../structures/column.js';
+
 /** Hears which identities a pool can serve; calls come in the order in which they happen. */
 export interface KvEventSink {
   /** What follows became known at a time; for those to whom that matters, where events are told at the end of a pass. */
@@ -62,12 +64,7 @@ export class EntryList {
   tail = -1;
 
   resize(length: number): void {
-    const previous = new Int32Array(length);
-    const next = new Int32Array(length);
-    previous.set(this.previous);
-    next.set(this.next);
-    this.previous = previous;
-    this.next = next;
+    growColumns(this, length);
   }
 
   append(entry: number): void {

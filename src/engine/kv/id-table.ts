@@ -1,3 +1,4 @@
+import { grown } from '../../structures/column.js';
 import { NodeMap } from './node-map.js';
 import type { PromptBlocks } from './prompt-blocks.js';
 
@@ -133,11 +134,7 @@ class RowTable implements IdTable {
   private addRow(node: number): number {
     const width = this.stride + 1;
     const row = this.freeRows.pop() ?? this.rows++;
-    if ((row + 1) * width > this.cells.length) {
-      const grown = new Int32Array(this.cells.length * 2);
-      grown.set(this.cells);
-      this.cells = grown;
-    }
+    if ((row + 1) * width > this.cells.length) this.cells = grown(this.cells, this.cells.length * 2);
     this.cells.fill(ABSENT, row * width, (row + 1) * width - 1);
     this.cells[(row + 1) * width - 1] = 0;
     this.rowOf.set(node, row);

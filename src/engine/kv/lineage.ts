@@ -73,10 +73,9 @@ export class Lineage {
   /** Identity of the block that would be evicted next. */
   victim(): number {
     const { leaves, nodes } = this;
-    for (let top = leaves.first; top; top = leaves.first) {
-      const { item: node, age: tick } = top;
-      if (node.isReal && node.children === 0 && node.tick === tick && nodes.get(node.id) === node)
-        return node.id;
+    for (let node = leaves.first; node; node = leaves.first) {
+      const isLeaf = node.isReal && node.children === 0;
+      if (isLeaf && node.tick === leaves.firstAge && nodes.get(node.id) === node) return node.id;
       leaves.pop();
     }
     throw new Error('no idle block is left to evict');

@@ -1,3 +1,4 @@
+import { growColumns } from '../../structures/column.js';
 import { type BlockPool, EntryList, type KvEventSink } from './block-pool.js';
 import { createIdTable, type IdTable } from './id-table.js';
 import type { PromptBlocks } from './prompt-blocks.js';
@@ -236,15 +237,7 @@ export class NativePool implements BlockPool {
 
   private grow(): void {
     const length = this.ids.length * 2;
-    const grown = (old: Int32Array): Int32Array<ArrayBuffer> => {
-      const array = new Int32Array(length);
-      array.set(old);
-      return array;
-    };
-    this.ids = grown(this.ids);
-    this.refs = grown(this.refs);
-    this.sizes = grown(this.sizes);
-    this.duplicates = grown(this.duplicates);
+    growColumns(this, length);
     this.lru.resize(length);
   }
 

@@ -1,3 +1,4 @@
+import { grown } from '../../structures/column.js';
 import { IntMap } from './int-map.js';
 
 const ABSENT = -1;
@@ -58,9 +59,8 @@ export class NodeMap {
   private makeNear(node: number): boolean {
     if (node >= 0 && node < this.cells.length) return true;
     if (node < 0 || node >= this.near) return false;
-    const grown = new Int32Array(Math.min(Math.max(node + 1, this.cells.length * 2), this.near)).fill(ABSENT);
-    grown.set(this.cells);
-    this.cells = grown;
+    const { length } = this.cells;
+    this.cells = grown(this.cells, Math.min(Math.max(node + 1, length * 2), this.near)).fill(ABSENT, length);
     return true;
   }
 }

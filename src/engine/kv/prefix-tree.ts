@@ -1,3 +1,5 @@
+import { grown } from '../../structures/column.js';
+
 const ROOT = 0;
 const NONE = -1;
 const FIRST_UNIQUE = -2;
@@ -147,8 +149,7 @@ export class PrefixTree {
   }
 
   private grow(): void {
-    const cells = new Int32Array(this.cells.length * 2);
-    cells.set(this.cells);
+    const cells = grown(this.cells, this.cells.length * 2);
     this.cells = cells;
     this.buckets = new Int32Array(cells.length / CELLS).fill(NONE);
     for (let node = 1; node < this.used; node++)

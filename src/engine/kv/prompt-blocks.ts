@@ -1,3 +1,4 @@
+import { grown } from '../../structures/column.js';
 import { PrefixTree } from './prefix-tree.js';
 
 /** The content of a prompt, as the workload describes it. */
@@ -67,9 +68,7 @@ export class PromptBlocks {
 
   reserve(slots: number): void {
     if (slots <= this.counts.length) return;
-    const counts = new Int32Array(slots);
-    counts.set(this.counts);
-    this.counts = counts;
+    this.counts = grown(this.counts, slots);
     while (this.ids.length < slots) {
       this.ids.push(new Int32Array(16));
       this.lastNode.push(this.tree.root);
@@ -187,9 +186,7 @@ export class PromptBlocks {
   private room(slot: number, count: number): Int32Array {
     let ids = this.ids[slot];
     if (ids.length < count) {
-      const grown = new Int32Array(Math.max(count, ids.length * 2));
-      grown.set(ids);
-      ids = grown;
+      ids = grown(ids, Math.max(count, ids.length * 2));
       this.ids[slot] = ids;
     }
     return ids;

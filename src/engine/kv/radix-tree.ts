@@ -1,3 +1,4 @@
+import { grown } from '../../structures/column.js';
 import { AgeHeap } from './age-heap.js';
 
 /** Pages for which a new edge has room beyond its own: those of what is generated, mostly. */
@@ -34,9 +35,7 @@ export class RadixNode {
   append(keys: Int32Array, from: number, to: number): void {
     const length = this.length + to - from;
     if (length > this.keys.length) {
-      const grown = new Int32Array(length + (length >> 2) + 16);
-      grown.set(this.keys.subarray(0, this.length));
-      this.keys = grown;
+      this.keys = grown(this.keys, length + (length >> 2) + 16);
     }
     if (to === from + 1) this.keys[this.length] = keys[from];
     else this.keys.set(keys.subarray(from, to), this.length);
@@ -228,7 +227,7 @@ export class RadixTree {
   private oldestLeaf(): RadixNode | undefined {
     const { leaves } = this;
     for (let leaf = leaves.first; leaf; leaf = leaves.first) {
-      if (leaf.item.stamp === leaf.age && this.isLeaf(leaf.item)) return leaf.item;
+      if (leaf.stamp === leaves.firstAge && this.isLeaf(leaf)) return leaf;
       leaves.pop();
     }
     return undefined;

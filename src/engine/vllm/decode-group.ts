@@ -1,3 +1,5 @@
+import { Heap } from '../../structures/heap.js';
+
 /**
  * The leading part of the running list whose requests do nothing but decode: each emits one token in every pass. What
  * a pass means for all of them follows from a few sums, so it costs nothing per request:
@@ -6,7 +8,6 @@
  * - a request ends at a pass known when it joins: a heap.
  */
 export class DecodeGroup {
-  size = 0;
   /** Passes emitted so far. */
   pass = 0;
   /** Requests whose second token comes with the next pass. */
@@ -16,13 +17,16 @@ export class DecodeGroup {
   private readonly dueBits: Int32Array;
   private phase = 0;
   private baseSum = 0;
-  private endPass = new Float64Array(64);
-  private endOrder = new Float64Array(64);
-  private endSlot = new Int32Array(64);
+  /** When members end: pass, place in running order, slot. */
+  private readonly ends = new Heap(2, 3);
 
   constructor(private readonly blockTokens: number) {
     this.dueByPhase = new Int32Array(blockTokens);
     this.dueBits = new Int32Array((blockTokens >> 5) + 1);
+  }
+
+  get size(): number {
+    return this.ends.size;
   }
 
   /** New blocks that the next pass needs. */
@@ -60,7 +64,7 @@ export class DecodeGroup {
 
   /** The pass counter at which the next member has ended. */
   get nextEnd(): number {
-    return this.size > 0 ? this.endPass[0] : Number.POSITIVE_INFINITY;
+    return this.size > 0 ? this.ends.least(0) : Number.POSITIVE_INFINITY;
   }
 
   /**
@@ -73,19 +77,7 @@ export class DecodeGroup {
     this.dueByPhase[phase]++;
     this.dueBits[phase >> 5] |= 1 << (phase & 31);
     this.baseSum += length - this.pass;
-    if (this.size === this.endPass.length) this.grow();
-    const end = this.pass + remaining;
-    let hole = this.size++;
-    while (hole > 0) {
-      const parent = (hole - 1) >> 1;
-      if (this.endPass[parent] < end || (this.endPass[parent] === end && this.endOrder[parent] < order))
-        break;
-      this.move(parent, hole);
-      hole = parent;
-    }
-    this.endPass[hole] = end;
-    this.endOrder[hole] = order;
-    this.endSlot[hole] = slot;
+    this.ends.push(this.pass + remaining, order, slot);
   }
 
   private phaseOf(length: number): number {
@@ -100,24 +92,10 @@ export class DecodeGroup {
 
   /** Takes out the next member that has ended, in running order; -1 when there is none. */
   popEnded(endLengths: Int32Array): number {
-    if (this.size === 0 || this.endPass[0] !== this.pass) return -1;
-    const slot = this.endSlot[0];
-    const last = --this.size;
-    const end = this.endPass[last];
-    const order = this.endOrder[last];
-    const lastSlot = this.endSlot[last];
-    let hole = 0;
-    for (;;) {
-      let child = 2 * hole + 1;
-      if (child >= last) break;
-      if (child + 1 < last && this.isBefore(child + 1, child)) child++;
-      if (end < this.endPass[child] || (end === this.endPass[child] && order < this.endOrder[child])) break;
-      this.move(child, hole);
-      hole = child;
-    }
-    this.endPass[hole] = end;
-    this.endOrder[hole] = order;
-    this.endSlot[hole] = lastSlot;
+    const { ends } = this;
+    if (ends.size === 0 || ends.least(0) !== this.pass) return -1;
+    const slot = ends.least(2);
+    ends.pop();
     const length = endLengths[slot];
     const phase = this.phaseOf(length);
     if (--this.dueByPhase[phase] === 0) this.dueBits[phase >> 5] &= ~(1 << (phase & 31));
@@ -127,40 +105,15 @@ export class DecodeGroup {
 
   /** Empties the group, telling each member's known tokens. */
   dissolve(endLengths: Int32Array, tell: (slot: number, length: number) => void): void {
-    for (let i = 0; i < this.size; i++) {
-      const slot = this.endSlot[i];
-      tell(slot, endLengths[slot] - (this.endPass[i] - this.pass));
+    const { ends } = this;
+    for (let i = 0; i < ends.size; i++) {
+      const slot = ends.at(i, 2);
+      tell(slot, endLengths[slot] - (ends.at(i, 0) - this.pass));
     }
-    this.size = 0;
+    ends.clear();
     this.baseSum = 0;
     this.awaitingSecond.length = 0;
     this.dueByPhase.fill(0);
     this.dueBits.fill(0);
-  }
-
-  private isBefore(a: number, b: number): boolean {
-    return (
-      this.endPass[a] < this.endPass[b] ||
-      (this.endPass[a] === this.endPass[b] && this.endOrder[a] < this.endOrder[b])
-    );
-  }
-
-  private move(from: number, to: number): void {
-    this.endPass[to] = this.endPass[from];
-    this.endOrder[to] = this.endOrder[from];
-    this.endSlot[to] = this.endSlot[from];
-  }
-
-  private grow(): void {
-    const length = this.endPass.length * 2;
-    const endPass = new Float64Array(length);
-    const endOrder = new Float64Array(length);
-    const endSlot = new Int32Array(length);
-    endPass.set(this.endPass);
-    endOrder.set(this.endOrder);
-    endSlot.set(this.endSlot);
-    this.endPass = endPass;
-    this.endOrder = endOrder;
-    this.endSlot = endSlot;
   }
 }

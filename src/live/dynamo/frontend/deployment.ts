@@ -1,3 +1,4 @@
+import { InputError } from '../../../config/input-error.js';
 import { Fields, WireError, type WireValue } from '../codec/value.js';
 import type { WorkerRole } from '../discovery/card.js';
 import {
@@ -83,7 +84,7 @@ export class Deployment {
 
   private follow(change: () => void | Promise<void>): void {
     this.last = this.last.then(change).catch((error: Error) => {
-      if (!(error instanceof WireError) && error.name !== 'InputError') throw error;
+      if (!(error instanceof WireError || error instanceof InputError)) throw error;
       this.parts.warn(error.message);
     });
   }
