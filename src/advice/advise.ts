@@ -1,5 +1,5 @@
-import { InputError } from '../config/input-error.js';
 import type { Scenario } from '../config/scenario/scenario.js';
+import { UserError } from '../config/user-error.js';
 import { replay } from '../replay.js';
 import { type Anomaly, cacheChurn, mayChurn } from '../report/anomalies.js';
 import { type Bottleneck, bottleneckMs, type Remedy } from '../report/bottlenecks.js';
@@ -9,7 +9,6 @@ import type { Report } from '../report/report.js';
 import type { ReplayResult } from '../report/result.js';
 import { type Verdict, verdictOf } from '../report/verdict.js';
 import { duration, percent } from '../report/words.js';
-import { RunError } from '../simulation/run-error.js';
 import { type Candidate, candidates, type Kind } from './candidates.js';
 import { capacityCost, measureCapacity } from './capacity.js';
 import { changed } from './change.js';
@@ -180,7 +179,7 @@ async function tried(scenario: Scenario, { change }: Candidate): Promise<Report 
   try {
     return (await replay(changed(scenario, { check: null, ...change }))).report;
   } catch (error) {
-    if (error instanceof InputError || error instanceof RunError) return undefined;
+    if (error instanceof UserError) return undefined;
     throw error;
   }
 }

@@ -2,12 +2,11 @@ import { setImmediate } from 'node:timers/promises';
 import { InputError } from '../config/input-error.js';
 import { readJson } from '../config/json.js';
 import type { Scenario } from '../config/scenario/scenario.js';
+import { UserError } from '../config/user-error.js';
 import { replay } from '../replay.js';
 import type { ReplayResult } from '../report/result.js';
 import { openRun, type RunSettings } from '../setup/open-run.js';
 import { readScenario } from '../setup/scenario.js';
-import { RunError } from '../simulation/run-error.js';
-import { AicError } from '../timing/aic/aic-error.js';
 import { Shelf } from '../workload/shelf.js';
 import type { Evaluator, Job, Metrics, Outcome } from './job.js';
 
@@ -26,8 +25,7 @@ export async function runJob({ settings, part, bounds }: Job, shelf: Shelf): Pro
       return await runUntilHopeless(scenario, how, limitMs);
     return { metrics: metricsOf(await replay(scenario, { ...how, hostMs: () => 0 })) };
   } catch (error) {
-    if (error instanceof InputError || error instanceof RunError || error instanceof AicError)
-      return { failure: error.message, isInput: error instanceof InputError };
+    if (error instanceof UserError) return { failure: error.message, isInput: error instanceof InputError };
     throw error;
   }
 }
