@@ -20,6 +20,8 @@ import { setImmediate } from 'node:timers/promises';
 import { InputError } from '../config/input-error.js';
 
 const CHUNK_CHARACTERS = 1 << 20;
+/** Signals that end a process, and would leave temporary files behind. */
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** A piece of a file: text, or bytes. */
 export type OutputPiece = string | Uint8Array;
@@ -55,6 +57,8 @@ interface Sink {
 export class OutputFiles {
   private readonly sinks = new Map<string, Sink>();
   private readonly written = new Set<string>();
+  /** Whether it hears of signals. */
+  private hears = false;
   private readonly onSignal = (signal: NodeJS.Signals) => {
     this.discard();
     process.exit(signal === 'SIGINT' ? 130 : 143);
@@ -87,8 +91,8 @@ export class OutputFiles {
   async write(path: string, pieces: Iterable<OutputPiece>): Promise<void> {
     const sink = this.sinks.get(path)!;
     // While nothing is being written, a signal ends the process as it is.
-    process.on('SIGINT', this.onSignal);
-    process.on('SIGTERM', this.onSignal);
+    if (!this.hears) for (const signal of SIGNALS) process.on(signal, this.onSignal);
+    this.hears = true;
     try {
       const descriptor = path === '-' ? 1 : openSync(sink.isFile ? created(sink.place) : sink.place, 'w');
       sink.descriptor = descriptor;
@@ -130,8 +134,8 @@ export class OutputFiles {
 
   /** Leaves nothing behind of files that were not put in their places. */
   discard(): void {
-    process.off('SIGINT', this.onSignal);
-    process.off('SIGTERM', this.onSignal);
+    for (const signal of SIGNALS) process.off(signal, this.onSignal);
+    this.hears = false;
     for (const [path, { descriptor, isFile, place }] of this.sinks) {
       if (descriptor === undefined || path === '-') continue;
       closeSync(descriptor);

@@ -1,16 +1,18 @@
+import { rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { systemsFolder } from '../setup/engines.js';
 import type { SpecDocument } from '../sweep/document.js';
 import type { Evaluator } from '../sweep/job.js';
 import { Journal } from '../sweep/journal.js';
+import { answerFiles, possibleFiles } from '../sweep/study/files.js';
 import { readStudySpec } from '../sweep/study/read-spec.js';
 import { ledgerRecords, recommendationText } from '../sweep/study/result-json.js';
 import { runStudy, type StudyResult } from '../sweep/study/study.js';
 import { targetText } from '../sweep/study/words.js';
 import { csvText } from '../sweep/table-files.js';
 import { threadEvaluator } from '../sweep/threads.js';
-import { OutputFiles, type OutputPiece, type Target } from './output.js';
+import { OutputFiles, type Target } from './output.js';
 import type { SweepFlags } from './sweep-flags.js';
 import { SweepProgress } from './sweep-progress.js';
 import { studyText } from './sweep-study-text.js';
@@ -45,8 +47,10 @@ export async function runStudyCommand(document: SpecDocument, flags: SweepFlags)
     progress.stop();
     await evaluator.close();
   }
-  for (const [path, pieces] of filesOf(result, flags)) await outputs.write(path, pieces);
+  const files = filesOf(result, flags);
+  for (const [path, text] of files) await outputs.write(path, [text]);
   outputs.commit();
+  if (flags.output !== undefined) removeOlder(flags.output, files);
   if (!flags.quiet) process.stdout.write(studyText(result, process.stdout.isTTY === true));
 }
 
@@ -59,27 +63,24 @@ function openEvaluator({ threads, journal, resume }: SweepFlags): Evaluator {
 /** Files that are asked for, by the options that do. */
 function targetsOf({ output, tableJson, tableCsv }: SweepFlags): Target[] {
   const targets: Target[] = [];
-  const add = (option: string, path: string | undefined) => {
-    if (path !== undefined) targets.push({ option, path });
-  };
-  add('--table-json', tableJson);
-  add('--table-csv', tableCsv);
+  if (tableJson !== undefined) targets.push({ option: '--table-json', path: tableJson });
+  if (tableCsv !== undefined) targets.push({ option: '--table-csv', path: tableCsv });
   if (output !== undefined)
-    for (const name of ['recommendation.json', 'recommendation.csv']) add('--output', join(output, name));
+    for (const name of possibleFiles()) targets.push({ option: '--output', path: join(output, name) });
   return targets;
 }
 
-function filesOf(
-  result: StudyResult,
-  { output, tableJson, tableCsv }: SweepFlags,
-): Map<string, OutputPiece[]> {
-  const files = new Map<string, OutputPiece[]>();
-  const add = (path: string | undefined, text: () => string) => {
-    if (path !== undefined) files.set(path, [text()]);
-  };
-  add(tableJson, () => recommendationText(result));
-  add(tableCsv, () => csvText(ledgerRecords(result)));
-  add(output && join(output, 'recommendation.json'), () => recommendationText(result));
-  add(output && join(output, 'recommendation.csv'), () => csvText(ledgerRecords(result)));
+function filesOf(result: StudyResult, { output, tableJson, tableCsv }: SweepFlags): Map<string, string> {
+  const files = new Map<string, string>();
+  if (tableJson !== undefined) files.set(tableJson, recommendationText(result));
+  if (tableCsv !== undefined) files.set(tableCsv, csvText(ledgerRecords(result)));
+  if (output !== undefined)
+    for (const [name, text] of answerFiles(result)) files.set(join(output, name), text);
   return files;
+}
+
+/** Removes files of an answer that this one has in its place but does not have itself. */
+function removeOlder(output: string, files: ReadonlyMap<string, string>): void {
+  for (const name of possibleFiles())
+    if (!files.has(join(output, name))) rmSync(join(output, name), { force: true });
 }
