@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { systemsFolder } from '../setup/engines.js';
 import type { SpecDocument } from '../sweep/document.js';
 import type { Evaluator } from '../sweep/job.js';
@@ -47,7 +47,7 @@ export async function runStudyCommand(document: SpecDocument, flags: SweepFlags)
     progress.stop();
     await evaluator.close();
   }
-  const files = filesOf(result, flags);
+  const files = filesOf(result, basename(document.path), flags);
   for (const [path, text] of files) await outputs.write(path, [text]);
   outputs.commit();
   if (flags.output !== undefined) removeOlder(flags.output, files);
@@ -70,12 +70,16 @@ function targetsOf({ output, tableJson, tableCsv }: SweepFlags): Target[] {
   return targets;
 }
 
-function filesOf(result: StudyResult, { output, tableJson, tableCsv }: SweepFlags): Map<string, string> {
+function filesOf(
+  result: StudyResult,
+  title: string,
+  { output, tableJson, tableCsv }: SweepFlags,
+): Map<string, string> {
   const files = new Map<string, string>();
   if (tableJson !== undefined) files.set(tableJson, recommendationText(result));
   if (tableCsv !== undefined) files.set(tableCsv, csvText(ledgerRecords(result)));
   if (output !== undefined)
-    for (const [name, text] of answerFiles(result)) files.set(join(output, name), text);
+    for (const [name, text] of answerFiles(result, title)) files.set(join(output, name), text);
   return files;
 }
 

@@ -2,7 +2,8 @@ import type { FleetSample } from '../report/picture-types.js';
 import { Chart, type Line } from './chart.js';
 import { element, section, table } from './dom.js';
 import { percent, short, time } from './format.js';
-import { followSystemTheme, seriesColor, toggleTheme } from './theme.js';
+import { addHeader } from './header.js';
+import { seriesColor } from './theme.js';
 
 /** Samples that charts show: five minutes of them. */
 const MOST_SAMPLES = 600;
@@ -122,16 +123,7 @@ function rowOf(
   ];
 }
 
-followSystemTheme();
-document.body.prepend(
-  element(
-    'header',
-    {},
-    element('h1', {}, 'dynosim'),
-    state,
-    element('button', { onclick: toggleTheme, title: 'light or dark' }, 'Light / dark'),
-  ),
-);
+addHeader(state);
 document
   .getElementById('page')!
   .append(

@@ -1,18 +1,11 @@
 import type { PageRun } from '../report/picture-types.js';
+import { readData } from './data.js';
 import { element, section } from './dom.js';
+import { addHeader } from './header.js';
 import { type DrawnRun, Latencies, reuseCharts } from './latency.js';
 import { latencyBands, slowestRequests } from './requests.js';
 import { comparison, detailsOf, settingsOf, summary } from './summary.js';
-import { followSystemTheme, toggleTheme } from './theme.js';
 import { Timeline } from './timeline.js';
-
-/** What the page holds: JSON, compressed and in base 64. */
-async function readRuns(): Promise<PageRun[]> {
-  const text = document.getElementById('data')!.textContent;
-  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-  const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
-  return new Response(unpacked).json();
-}
 
 function timelines({ pictures }: DrawnRun): HTMLElement[] {
   return pictures.pools.map((pool) => {
@@ -75,17 +68,8 @@ function draw(runs: readonly PageRun[]): HTMLElement[] {
   return sections;
 }
 
-const runs = await readRuns();
+const runs = await readData<PageRun[]>();
 document.title = `dynosim: ${runs.map(({ label }) => label).join(', ')}`;
-followSystemTheme();
-document.body.prepend(
-  element(
-    'header',
-    {},
-    element('h1', {}, 'dynosim'),
-    element('p', {}, runs.map(({ label }) => label).join(' · ')),
-    element('button', { onclick: toggleTheme, title: 'light or dark' }, 'Light / dark'),
-  ),
-);
+addHeader(runs.map(({ label }) => label).join(' · '));
 document.getElementById('page')!.append(...draw(runs));
 document.body.dataset.ready = 'true';

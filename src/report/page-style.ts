@@ -77,6 +77,33 @@ thead th { color: var(--faint); }
 .verdict.stable b, .good { color: var(--good); }
 .verdict.backlogged b { color: var(--series-1); }
 .verdict.overloaded b, .bad { color: var(--bad); }
+.plot { width: 100%; height: auto; display: block; font-size: 11px; }
+.plot.narrow { max-width: 760px; }
+.plot.broad { min-width: 900px; }
+.ranking td { white-space: nowrap; }
+.plot text { fill: var(--faint); }
+.plot .axis { stroke: var(--grid); }
+.plot circle, .plot .line { cursor: pointer; }
+.plot circle { fill: var(--series-7); fill-opacity: 0.45; }
+.plot circle.feasible { fill: var(--heat); fill-opacity: 0.8; }
+.plot circle.front { fill: var(--good); fill-opacity: 1; }
+.plot circle.selected { stroke: var(--front); stroke-width: 2.5; }
+.plot .front-line { fill: none; stroke: var(--good); stroke-width: 1.5; }
+.plot .line { fill: none; stroke: var(--series-7); stroke-opacity: 0.25; stroke-width: 1.5; }
+.plot .line.feasible { stroke: var(--heat); stroke-opacity: 0.5; }
+.plot .line.front { stroke: var(--good); stroke-opacity: 0.9; }
+.plot .line.selected { stroke: var(--front); stroke-opacity: 1; stroke-width: 3; }
+.plot .better { fill: var(--good); }
+.plot .worse { fill: var(--bad); }
+.split { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 24px; align-items: start; }
+.split > * { min-width: 0; }
+.answer p { font-size: 16px; margin: 4px 0; }
+.candidate pre { background: var(--panel); border-radius: 6px; padding: 8px 12px; overflow-x: auto; font-size: 12px;
+  max-height: 340px; margin: 6px 0; }
+.candidate h3 { margin-top: 0; overflow-wrap: anywhere; }
+tr.selected { background: var(--panel); }
+tr[data-id] { cursor: pointer; }
+@media (max-width: 800px) { .split { grid-template-columns: minmax(0, 1fr); } }
 .u-legend { font-size: 12px; }
 .u-title { font-size: 13px; font-weight: 600; }
 ${parts}

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { gzipSync } from 'node:zlib';
 import { PAGE_STYLE } from './page-style.js';
 import type { PageRun } from './picture-types.js';
+import type { SweepPicture } from './sweep-picture.js';
 
 const CHART_LIBRARY = 'uplot';
 
@@ -11,8 +12,17 @@ const CHART_LIBRARY = 'uplot';
  * import map of data URLs, its data is JSON, compressed and in base 64.
  */
 export function htmlPage(runs: readonly PageRun[]): string {
-  const data = gzipSync(JSON.stringify(runs)).toString('base64');
-  return pageOf('main', `<script type="application/octet-stream" id="data">${data}</script>`);
+  return pageOf('main', dataScript(runs));
+}
+
+/** The page of a search over deployments. */
+export function sweepPage(picture: SweepPicture): string {
+  return pageOf('sweep', dataScript(picture));
+}
+
+function dataScript(data: unknown): string {
+  const packed = gzipSync(JSON.stringify(data)).toString('base64');
+  return `<script type="application/octet-stream" id="data">${packed}</script>`;
 }
 
 /** The page of a fleet that serves, which hears what it shows from its server. */

@@ -1,9 +1,11 @@
 import type { JsonObject } from '../../config/json.js';
 import { readJson } from '../../config/json.js';
 import { yamlText } from '../../config/yaml.js';
+import { sweepPage } from '../../report/page.js';
 import { csvText } from '../table-files.js';
 import { deploymentOf } from './deployment.js';
 import type { Entry } from './ledger.js';
+import { pictureOf } from './picture.js';
 import { ledgerRecords, recommendationText } from './result-json.js';
 import type { StudyResult } from './study.js';
 
@@ -29,11 +31,12 @@ function deploymentFiles(number: string): string[] {
   return ['dgd.yaml', 'serve.sh', 'aiperf.sh'].map((name) => `deploy/${number}/${name}`);
 }
 
-/** The files of an answer by their paths within its folder, but for its page. */
-export function answerFiles(result: StudyResult): Map<string, string> {
+/** The files of an answer by their paths within its folder. @param title of its page */
+export function answerFiles(result: StudyResult, title: string): Map<string, string> {
   const files = new Map([
     ['recommendation.json', recommendationText(result)],
     ['recommendation.csv', csvText(ledgerRecords(result))],
+    ['index.html', sweepPage(pictureOf(result, title))],
   ]);
   for (const [at, entry] of recommended(result).entries()) {
     const number = numbered(at);

@@ -94,7 +94,7 @@ export class Trials {
     }
     const { metrics, stopped } = outcome;
     const { violation, reason } = judge(this.spec.goals, metrics);
-    const gpus = averageGpus(metrics) || candidate.gpus;
+    const gpus = candidate.settings.has('planner_config') ? averageGpus(metrics) : candidate.gpus;
     const { values, objectives } = valuesOf(this.spec, candidate, metrics, gpus);
     const isMissed = violation > 0 || stopped !== undefined;
     return {
