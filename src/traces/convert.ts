@@ -35,7 +35,9 @@ export function* convert(
   arrivals: Arrivals = 'sessions',
 ): Generator<string> {
   let firstMs = Number.POSITIVE_INFINITY;
-  for (const { startMs, blockTokens, line } of readTimed(importer, source, options)) {
+  let overlaps = false;
+  for (const { startMs, blockTokens, line, startsAfter } of readTimed(importer, source, options)) {
+    overlaps ||= startsAfter !== undefined;
     if (startMs !== undefined && startMs < firstMs) firstMs = startMs;
     if (startMs === undefined && firstMs === Number.POSITIVE_INFINITY && !importer.isGraph)
       throw new InputError(
@@ -44,7 +46,8 @@ export function* convert(
     if (blockTokens !== undefined) done.blockTokens = blockTokens;
   }
   const mint = new BlockMint(done.blockTokens);
-  const writer = new RowWriter(firstMs, importer.isGraph === true, arrivals);
+  const writer = new RowWriter(firstMs, importer.isGraph === true, arrivals, overlaps);
+  if (overlaps) yield headerText(done.blockTokens);
   const leaveOut = (reason: string) => done.leftOut.set(reason, (done.leftOut.get(reason) ?? 0) + 1);
   for (const request of readTimed(importer, source, { ...options, leaveOut })) {
     if (request.inputTokens === 0) {
@@ -112,6 +115,8 @@ class RowWriter {
     private readonly firstMs: number,
     private readonly isGraph: boolean,
     private readonly arrivals: Arrivals,
+    /** Whether requests follow others that are under way, which only rows of version 2 can say. */
+    private readonly isLinked: boolean,
   ) {}
 
   get sessionCount(): number {
@@ -119,6 +124,7 @@ class RowWriter {
   }
 
   rowText(request: TraceRequest, blocks: readonly string[]): string {
+    if (this.isLinked) return this.linkedText(request, blocks);
     const { inputTokens, outputTokens, session, id, waitFor = [], delayMs = 0 } = request;
     const fields: string[] = [];
     const add = (name: string, text: string) => fields.push(`"${name}":${text}`);
@@ -136,6 +142,20 @@ class RowWriter {
     return `{${fields.join(',')}}`;
   }
 
+  /** A row of `agentic_mooncake` version 2. */
+  private linkedText(request: TraceRequest, blocks: readonly string[]): string {
+    const { inputTokens, outputTokens, session = '', id, waitFor = [], delayMs = 0, startsAfter } = request;
+    if (!this.lastMs.has(session)) this.lastMs.set(session, 0);
+    const after = (requestId: string, trigger: string, delay: number) =>
+      `{"request_id":${JSON.stringify(requestId)},"trigger":"${trigger}","delay_ms":${numberText(delay)},"relation":"sequence"}`;
+    const dependencies = waitFor.map((before) => after(before, 'completion', delayMs));
+    if (startsAfter) dependencies.push(after(startsAfter.id, 'dispatch', startsAfter.delayMs));
+    const start = dependencies.length === 0 && request.startMs !== undefined;
+    const names = `"request_id":${JSON.stringify(id)},"play_id":${JSON.stringify(session.split('/')[0])},"session_id":${JSON.stringify(session)},"model":"unknown"`;
+    const time = start ? `,"not_before_ms":${numberText(request.startMs! - this.firstMs)}` : '';
+    return `{${names}${time},"input_length":${inputTokens},"output_length":${outputTokens},"hash_ids":[${blocks.join(',')}],"dependencies":[${dependencies.join(',')}]}`;
+  }
+
   /** When a request starts: at a time, or some time after the turn before. */
   private times({ startMs, endMs, session, delayMs }: TraceRequest): [string, number][] {
     if (this.isGraph || session === undefined || this.arrivals === 'open-loop')
@@ -145,6 +165,11 @@ class RowWriter {
     if (before === undefined) return [['timestamp', (startMs ?? this.firstMs) - this.firstMs]];
     return [['delay', Math.max(0, delayMs ?? (startMs === undefined ? 0 : startMs - before))]];
   }
+}
+
+/** What rows of `agentic_mooncake` version 2 begin with; hash ids mean the same in all of them. */
+function headerText(blockTokens: number): string {
+  return `{"schema":"dynamo.agentic_mooncake","version":2,"block_size":${blockTokens},"hash_id_scope":"global","source":{"format":"dynosim","digest":""}}`;
 }
 
 /** Milliseconds to the nanosecond. */

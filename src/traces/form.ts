@@ -19,6 +19,8 @@ export interface TraceRequest {
   id?: string;
   waitFor?: readonly string[];
   delayMs?: number;
+  /** A request that it follows while that is still under way, and how long after its start. */
+  startsAfter?: { id: string; delayMs: number } | undefined;
 }
 
 /** What an importer knows of a trace before it reads it. */

@@ -54,7 +54,7 @@ function sortedRows(file: TextFile, blockTokens: number): Inspection {
     (a, b) => startsMs.data[a] - startsMs.data[b] || a - b,
   );
   const inspection = new Inspection(blockTokens);
-  const row = new MooncakeRow(false);
+  const row = new MooncakeRow('plain');
   for (const index of order) {
     const line = lines.data[index];
     file.readAt(offsets.data[index]);
@@ -67,7 +67,7 @@ function sortedRows(file: TextFile, blockTokens: number): Inspection {
 
 /** The rows of a file, each of them read into the same object. */
 function* rowsOf(file: TextFile): Generator<{ row: MooncakeRow; line: number }> {
-  const row = new MooncakeRow(false);
+  const row = new MooncakeRow('plain');
   let more = file.readAt(0);
   for (let line = 1; more; line++, more = file.next()) {
     if (file.isBlank()) continue;

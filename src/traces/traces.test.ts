@@ -651,7 +651,7 @@ describe('sessions', () => {
     ]);
   });
 
-  it('weka: turns that overlapped do not wait for each other', () => {
+  it('weka: a turn that overlapped the one before follows its start, and the last that had ended', () => {
     const turn = (t: number, api_time: number) => ({ t, api_time, type: 'n', in: 64, out: 5, hash_ids: [t] });
     const trace = {
       id: 't',
@@ -661,13 +661,22 @@ describe('sessions', () => {
     };
     const blocks = JSON.stringify(trace, null, 2).replaceAll('"in": 64', '"in": 32');
     const { rows, done } = rowsOf('weka', blocks);
-    expect(done.blockTokens).toBe(32);
-    expect(rows.map(({ wait_for, delay }) => [wait_for, delay])).toEqual([
-      [undefined, undefined],
-      [['t:0'], 1000],
-      [['t:0'], 2000],
-      [['t:1'], 1000],
+    expect(done).toMatchObject({ blockTokens: 32, rows: 4 });
+    const [header, ...requests] = rows;
+    expect(header).toMatchObject({ schema: 'dynamo.agentic_mooncake', version: 2, block_size: 32 });
+    const edges = requests.map(({ dependencies }) =>
+      dependencies.map((edge: Record<string, unknown>) => [edge.request_id, edge.trigger, edge.delay_ms]),
+    );
+    expect(edges).toEqual([
+      [],
+      [['t:0', 'completion', 1000]],
+      [
+        ['t:0', 'completion', 2000],
+        ['t:1', 'dispatch', 1000],
+      ],
+      [['t:1', 'completion', 1000]],
     ]);
+    expect(requests[0].not_before_ms).toBe(0);
   });
 });
 

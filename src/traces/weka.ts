@@ -84,7 +84,8 @@ function* readAgent(
     const id = `${name}:${number++}`;
     const before = lastEnded(chain.turns, startS);
     const waitFor = [...new Set([...(before ? [before.id] : []), ...chain.joins])];
-    const isRoot = waitFor.length === 0;
+    const overlapped = underWay(chain.turns, startS);
+    const isRoot = waitFor.length === 0 && !overlapped;
     yield {
       line: agent.line,
       startMs: isRoot ? startS * 1000 : undefined,
@@ -95,6 +96,7 @@ function* readAgent(
       id,
       waitFor,
       delayMs: isRoot ? 0 : delayMs(entry, startS, before),
+      startsAfter: overlapped && { id: overlapped.id, delayMs: (startS - overlapped.startS) * 1000 },
     };
     const lasts = entry.has('api_time') ? entry.number('api_time') : undefined;
     chain.turns.push({ id, startS, endS: startS + (lasts ?? 0), isOver: lasts !== undefined });
@@ -107,6 +109,12 @@ function lastEnded(turns: readonly Turn[], startS: number): Turn | undefined {
   let last: Turn | undefined;
   for (const turn of turns) if (turn.endS <= startS && !(last && last.endS > turn.endS)) last = turn;
   return last;
+}
+
+/** The turn that started last where it had not ended by a time, so that it is followed while it runs. */
+function underWay(turns: readonly Turn[], startS: number): Turn | undefined {
+  const last = turns.at(-1);
+  return last?.isOver && last.endS > startS && last.startS <= startS ? last : undefined;
 }
 
 /** Time between the end of the turn before and a turn: as recorded, or as it says itself. */

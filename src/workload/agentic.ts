@@ -1,9 +1,8 @@
 import { InputError } from '../config/input-error.js';
-import { MooncakeRow } from './mooncake-row.js';
+import type { RowDependency } from './mooncake-row.js';
 import { PromptTokens } from './prompt-tokens.js';
 import { ReadyHeap } from './ready-heap.js';
 import type { EndedDraft, RequestDraft, RequestSource } from './source.js';
-import type { TextFile } from './text-file.js';
 
 /** One request of a dependency graph. Hash ids as 64-bit halves; times in milliseconds. */
 export interface AgenticRequest {
@@ -14,74 +13,15 @@ export interface AgenticRequest {
   hashLow: Uint32Array;
   hashHigh: Uint32Array;
   plannedOutput: Uint32Array | undefined;
+  /** When it starts, or may start at the earliest; NaN where nothing is said. */
   timestampMs: number;
-  /** Wait after the last dependency has ended. */
-  delayMs: number;
-  /** Ids of requests that must end first; repeats allowed. */
-  waitFor: string[];
+  /** What must have happened first; repeats allowed. Without, it starts at its time. */
+  dependencies: readonly RowDependency[];
+  /** Whether its time counts beside its dependencies. */
+  waitsForTime: boolean;
   priority: number;
   strictPriority: number;
   policyClass: string | undefined;
-}
-
-/** Reads `agentic_mooncake` rows. @throws {InputError} for the first bad row */
-export function readAgenticRows(file: TextFile, hashBlockTokens: number): AgenticRequest[] {
-  const row = new MooncakeRow(true);
-  const requests: AgenticRequest[] = [];
-  const ids = new Set<string>();
-  for (let line = 1; file.next(); line++) {
-    if (file.isBlank()) continue;
-    row.read(file, line);
-    const request = toRequest(row, hashBlockTokens, ids, (problem) => {
-      throw new InputError(`${file.path}:${line}: ${problem}`);
-    });
-    ids.add(request.id);
-    requests.push(request);
-  }
-  if (requests.length === 0) throw new InputError(`${file.path}: the trace holds no request`);
-  return requests;
-}
-
-function toRequest(
-  row: MooncakeRow,
-  hashBlockTokens: number,
-  ids: Set<string>,
-  fail: (problem: string) => never,
-): AgenticRequest {
-  const { requestId } = row;
-  if (requestId === undefined) return fail('request_id: missing');
-  if (requestId.trim() === '') fail('request_id: must not be blank');
-  if (ids.has(requestId)) fail(`request_id: ${JSON.stringify(requestId)} is given to an earlier row already`);
-  if (row.hashCount < 0) fail('hash_ids: missing');
-  const capacity = row.hashCount * hashBlockTokens;
-  const inputTokens = row.inputTokens ?? capacity;
-  if (inputTokens > capacity)
-    fail(
-      `input_length: ${inputTokens} is more than the ${capacity} tokens of ${row.hashCount} hash_ids (block size ${hashBlockTokens})`,
-    );
-  if (row.outputTokens === undefined) return fail('output_length: missing');
-  if (row.plannedOutput && row.plannedOutput.length !== row.outputTokens)
-    fail(`output_length: ${row.outputTokens} does not match ${row.plannedOutput.length} output_token_ids`);
-  const delayMs = (row.delayMs ?? 0) + row.toolWaitMs;
-  if (!(delayMs >= 0 && Number.isFinite(delayMs)))
-    fail(`delay: with tool_wait_ms must be finite and not negative, found ${delayMs}`);
-  const timestampMs = row.timestampMs ?? 0;
-  if (timestampMs < 0) fail(`timestamp: must be finite and not negative, found ${timestampMs}`);
-  return {
-    id: requestId,
-    sessionName: row.sessionId ?? null,
-    inputTokens,
-    outputTokens: row.outputTokens,
-    hashLow: row.hashLow.slice(0, row.hashCount),
-    hashHigh: row.hashHigh.slice(0, row.hashCount),
-    plannedOutput: row.plannedOutput && Uint32Array.from(row.plannedOutput),
-    timestampMs: row.timestampMs ?? Number.NaN,
-    delayMs,
-    waitFor: row.waitFor,
-    priority: row.priority,
-    strictPriority: row.strictPriority,
-    policyClass: row.policyClass,
-  };
 }
 
 /** How fast requests come: times divided by a number, or at most so many in flight, whatever their timestamps. */
@@ -91,14 +31,26 @@ interface Pace {
   concurrency: number | undefined;
 }
 
-/** A graph of requests: each starts when its dependencies have ended, or at its timestamp when it has none. */
+/** A request that waits for another, and the wait after what it waits for. */
+interface Edge {
+  index: number;
+  delayMs: number;
+}
+
+/**
+ * A graph of requests: each starts when those that it depends on have started or ended, and some time after, or at its
+ * timestamp when it has no dependencies.
+ */
 export class AgenticSource implements RequestSource {
   readonly total: number;
   readonly hasTokens: boolean;
   readonly hasFeedback = true;
   readonly isGraph = true;
-  private readonly dependents: number[][];
+  private readonly onDispatch: Edge[][];
+  private readonly onEnd: Edge[][];
   private readonly missing: Int32Array;
+  /** When each request may start by what has happened so far. */
+  private readonly earliestMs: Float64Array;
   private readonly ready = new ReadyHeap();
   private readonly prompts: PromptTokens | undefined;
   private remaining: number;
@@ -114,7 +66,9 @@ export class AgenticSource implements RequestSource {
     this.total = requests.length;
     this.remaining = requests.length;
     this.missing = new Int32Array(requests.length);
-    this.dependents = requests.map(() => []);
+    this.earliestMs = new Float64Array(requests.length);
+    this.onDispatch = requests.map(() => []);
+    this.onEnd = requests.map(() => []);
     this.hasTokens = requests.some((request) => request.plannedOutput !== undefined);
     this.link(name);
     this.start();
@@ -124,38 +78,40 @@ export class AgenticSource implements RequestSource {
   private link(name: string): void {
     const indexOf = new Map(this.requests.map((request, index) => [request.id, index]));
     const waits: number[][] = this.requests.map((request, index) => {
-      const unique = new Set<number>();
-      for (const id of request.waitFor) {
-        const dependency = indexOf.get(id);
+      const unique = new Map<string, number>();
+      for (const { requestId, onDispatch, delayMs } of request.dependencies) {
+        const dependency = indexOf.get(requestId);
         if (dependency === undefined)
           throw new InputError(
-            `${name}: request ${request.id}: wait_for names the unknown request ${JSON.stringify(id)}`,
+            `${name}: request ${request.id}: waits for the unknown request ${JSON.stringify(requestId)}`,
           );
         if (dependency === index)
-          throw new InputError(`${name}: request ${request.id}: wait_for names the request itself`);
-        unique.add(dependency);
+          throw new InputError(`${name}: request ${request.id}: waits for the request itself`);
+        const key = `${dependency} ${onDispatch}`;
+        const edges = (onDispatch ? this.onDispatch : this.onEnd)[dependency];
+        const known = unique.get(key);
+        if (known === undefined) edges.push({ index, delayMs });
+        else edges[edges.length - 1].delayMs = Math.max(known, delayMs);
+        unique.set(key, Math.max(known ?? 0, delayMs));
       }
-      return [...unique];
+      this.missing[index] = unique.size;
+      return [...new Set([...unique.keys()].map((key) => Number(key.split(' ')[0])))];
     });
     const cycle = findCycle(waits);
     if (cycle !== undefined)
       throw new InputError(
-        `${name}: request ${this.requests[cycle].id}: wait_for makes a cycle that leads back to it`,
+        `${name}: request ${this.requests[cycle].id}: what it waits for leads in a cycle back to it`,
       );
-    waits.forEach((dependencies, index) => {
-      this.missing[index] = dependencies.length;
-      for (const dependency of dependencies) this.dependents[dependency].push(index);
-    });
   }
 
   private start(): void {
     let first = Number.POSITIVE_INFINITY;
     for (const { timestampMs } of this.requests) if (timestampMs < first) first = timestampMs;
-    this.requests.forEach((request, index) => {
-      if (this.missing[index] > 0) return;
-      const { timestampMs } = request;
+    this.requests.forEach(({ timestampMs, waitsForTime }, index) => {
       const isAtOnce = Number.isNaN(timestampMs) || this.pace.concurrency !== undefined;
-      this.ready.push(isAtOnce ? 0 : (timestampMs - first) / this.pace.arrivalSpeedup, index, index, 0);
+      const startMs = isAtOnce ? 0 : (timestampMs - first) / this.pace.arrivalSpeedup;
+      if (this.missing[index] === 0) this.ready.push(startMs, index, index, 0);
+      else if (waitsForTime) this.earliestMs[index] = startMs;
     });
   }
 
@@ -185,6 +141,7 @@ export class AgenticSource implements RequestSource {
     draft.turn = 0;
     draft.arrivalMs = this.pace.concurrency === undefined ? this.ready.timeMs : nowMs;
     this.ready.pop();
+    this.release(this.onDispatch[draft.row], draft.arrivalMs);
     const request = this.requests[draft.row];
     draft.inputTokens = request.inputTokens;
     draft.outputTokens = request.outputTokens;
@@ -205,13 +162,17 @@ export class AgenticSource implements RequestSource {
   ended({ row, nowMs }: EndedDraft): void {
     this.remaining--;
     this.inFlight--;
-    for (const dependent of this.dependents[row])
-      if (--this.missing[dependent] === 0) {
-        const delay =
-          this.requests[dependent].delayMs /
-          (this.pace.concurrency === undefined ? this.pace.arrivalSpeedup : 1);
-        this.ready.push(nowMs + delay, dependent, dependent, 0);
-      }
+    this.release(this.onEnd[row], nowMs);
+  }
+
+  /** What requests wait for has happened. */
+  private release(edges: readonly Edge[], nowMs: number): void {
+    const { earliestMs, missing, pace } = this;
+    for (const { index, delayMs } of edges) {
+      const delay = delayMs / (pace.concurrency === undefined ? pace.arrivalSpeedup : 1);
+      earliestMs[index] = Math.max(earliestMs[index], nowMs + delay);
+      if (--missing[index] === 0) this.ready.push(earliestMs[index], index, index, 0);
+    }
   }
 
   isDrained(): boolean {

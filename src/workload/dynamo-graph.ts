@@ -165,6 +165,7 @@ class Graph {
   private lowerRequest(request: DynamoRequest, firstMs: number): AgenticRequest {
     const waitFor = [...(this.waits.get(request.id) ?? [])];
     const dependencyEndMs = Math.max(...waitFor.map((id) => this.byId.get(id)!.endMs));
+    const delayMs = waitFor.length > 0 ? Math.max(0, request.startMs - dependencyEndMs) : 0;
     return {
       id: request.id,
       sessionName: request.sessionId ?? null,
@@ -174,8 +175,8 @@ class Graph {
       hashHigh: request.hashHigh,
       plannedOutput: undefined,
       timestampMs: request.startMs - firstMs,
-      delayMs: waitFor.length > 0 ? Math.max(0, request.startMs - dependencyEndMs) : 0,
-      waitFor,
+      dependencies: waitFor.map((requestId) => ({ requestId, onDispatch: false, delayMs })),
+      waitsForTime: false,
       priority: 0,
       strictPriority: 0,
       policyClass: undefined,

@@ -2,7 +2,8 @@ import { statSync } from 'node:fs';
 import { InputError } from '../config/input-error.js';
 import type { Scenario, WorkloadSpec } from '../config/scenario/scenario.js';
 import type { NativeFormat } from '../config/trace-formats.js';
-import { AgenticSource, readAgenticRows } from './agentic.js';
+import { AgenticSource } from './agentic.js';
+import { readAgenticRows } from './agentic-rows.js';
 import { AppliedComputeTable } from './applied-compute.js';
 import { readDynamoTrace } from './dynamo.js';
 import { type Excerpt, ExcerptTable } from './excerpt.js';
@@ -161,9 +162,9 @@ function loadTrace(
       };
     }
     case 'agentic_mooncake': {
-      const requests = readAgenticRows(file, hashBlockTokens);
+      const trace = readAgenticRows(file, given);
       const pace = { arrivalSpeedup: arrivalSpeedupRatio, concurrency };
-      const source = new AgenticSource(requests, hashBlockTokens, pace, file.path);
+      const source = new AgenticSource(trace.requests, trace.hashBlockTokens, pace, file.path);
       return { source, namesSessions: true };
     }
     case 'applied_compute_agentic': {

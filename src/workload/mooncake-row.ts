@@ -14,7 +14,22 @@ const ALIASES: Record<string, string> = {
   delay_ms: 'delay',
 };
 
-/** The fields of one Mooncake row (and of its agentic form); undefined where missing or null. */
+/** Which fields beside those of Mooncake a row has: those of agents, in one of two versions. */
+type RowKind = 'plain' | 'agentic' | 'agentic-2';
+
+const TRIGGERS = ['completion', 'dispatch'];
+const RELATIONS = ['sequence', 'spawn', 'join', 'replay_barrier'];
+
+/** What a request of an agent waits for. */
+export interface RowDependency {
+  requestId: string;
+  /** Whether it waits for that request to start, rather than to end. */
+  onDispatch: boolean;
+  /** Wait after that. */
+  delayMs: number;
+}
+
+/** The fields of one Mooncake row (and of its agentic forms); undefined where missing or null. */
 export class MooncakeRow {
   requestId: string | undefined;
   sessionId: string | undefined;
@@ -25,6 +40,9 @@ export class MooncakeRow {
   delayMs: number | undefined;
   toolWaitMs = 0;
   waitFor: string[] = [];
+  dependencies: RowDependency[] = [];
+  playId: string | undefined;
+  notBeforeMs: number | undefined;
   priority = 0;
   strictPriority = 0;
   policyClass: string | undefined;
@@ -37,7 +55,7 @@ export class MooncakeRow {
   private readonly seen = new Set<string>();
   private field = '';
 
-  constructor(private readonly agentic: boolean) {}
+  constructor(private readonly kind: RowKind) {}
 
   /** Reads the row at the file's current line. @throws {InputError} naming file, line and field */
   read(file: TextFile, line: number): void {
@@ -66,6 +84,9 @@ export class MooncakeRow {
     this.delayMs = undefined;
     this.toolWaitMs = 0;
     this.waitFor = [];
+    this.dependencies = [];
+    this.playId = undefined;
+    this.notBeforeMs = undefined;
     this.priority = 0;
     this.strictPriority = 0;
     this.policyClass = undefined;
@@ -127,7 +148,8 @@ export class MooncakeRow {
         this.policyClass = cursor.readString();
         return;
       default:
-        if (this.agentic && this.readAgenticField(name)) return;
+        if (this.kind === 'agentic' && this.readAgenticField(name)) return;
+        if (this.kind === 'agentic-2' && this.readLinkedField(name)) return;
         cursor.readValue();
     }
   }
@@ -144,6 +166,51 @@ export class MooncakeRow {
       default:
         return false;
     }
+  }
+
+  private readLinkedField(name: string): boolean {
+    const { cursor } = this;
+    switch (name) {
+      case 'play_id':
+        this.playId = cursor.readString();
+        return true;
+      case 'not_before_ms':
+        this.notBeforeMs = cursor.readFloat();
+        return true;
+      case 'dependencies':
+        this.dependencies = this.readList(() => this.readDependency());
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  private readDependency(): RowDependency {
+    const { cursor } = this;
+    let requestId: string | undefined;
+    const dependency = { onDispatch: false, delayMs: 0 };
+    if (cursor.enterObject())
+      do {
+        const key = cursor.readKey();
+        if (cursor.readNull()) continue;
+        if (key === 'request_id') requestId = cursor.readString();
+        else if (key === 'trigger') dependency.onDispatch = this.readChoice(key, TRIGGERS) === 'dispatch';
+        else if (key === 'relation') this.readChoice(key, RELATIONS);
+        else if (key === 'delay_ms') dependency.delayMs = cursor.readFloat();
+        else cursor.readValue();
+      } while (cursor.nextKey());
+    if (requestId === undefined) throw new InputError('request_id: missing');
+    const { delayMs } = dependency;
+    if (!(delayMs >= 0 && Number.isFinite(delayMs)))
+      throw new InputError(`delay_ms: must be finite and not negative, found ${delayMs}`);
+    return { requestId, ...dependency };
+  }
+
+  private readChoice(key: string, choices: readonly string[]): string {
+    const found = this.cursor.readString();
+    if (!choices.includes(found))
+      throw new InputError(`${key}: found ${JSON.stringify(found)}, allowed are ${choices.join(', ')}`);
+    return found;
   }
 
   private readList<T>(read: () => T): T[] {

@@ -49,7 +49,7 @@ export class MooncakeTable implements SessionTable {
   >();
   private readonly authored = new Map<number, Uint32Array>();
   private readonly blankLines: number[] = [];
-  private readonly row = new MooncakeRow(false);
+  private readonly row = new MooncakeRow('plain');
   private prompts: PromptTokens | undefined;
 
   /** What a reader should know before trusting a replay. */

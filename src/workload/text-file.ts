@@ -118,6 +118,11 @@ export class TextFile {
     }
   }
 
+  /** Goes back to the beginning, so that the next line is the first. */
+  rewind(): void {
+    this.nextOffset = 0;
+  }
+
   /** Goes on with the next line; false at the end. */
   next(): boolean {
     return this.readAt(this.nextOffset);
