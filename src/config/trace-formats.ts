@@ -15,6 +15,7 @@ export const FORMATS = {
   bailian: 'Qwen Bailian usage traces (JSONL)',
   bench: 'detail files of vLLM benchmark_serving and SGLang bench_serving (JSON); need --rate',
   burstgpt: 'BurstGPT (CSV)',
+  chat: 'LMSYS-Chat-1M and WildChat conversations (Parquet, JSONL), lengths by a heuristic',
   'claude-code': 'session logs of Claude Code (JSONL)',
   codex: 'rollouts of Codex (JSONL)',
   'dynamo-requests': 'Dynamo request traces, dynamo.request.trace.v1 (JSONL)',

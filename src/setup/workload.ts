@@ -22,6 +22,9 @@ async function translated(
   files: readonly TextFile[],
   { traceFormat: format, traceBlockSize }: WorkloadSpec,
 ): Promise<NativeTrace> {
+  const folder = files.find(({ parts }) => parts !== undefined);
+  if (folder && (!isForeign(format) || files.length > 1))
+    throw new InputError(`${folder.path}: is a folder; --trace-format ${format} takes files, by their names`);
   if (!isForeign(format)) return { files: [...files], format, hashBlockTokens: traceBlockSize };
   return imported(files[0], format, traceBlockSize);
 }

@@ -45,9 +45,10 @@ export interface ImportOptions {
   leaveOut?: (reason: string) => void;
 }
 
-/** A file as importers see it: its lines, or all of it. */
+/** A file as importers see it: its lines, or all of it; or the files of a folder, one after the other. */
 export interface TraceSource {
-  path: string;
+  /** Of the file that is being read. */
+  readonly path: string;
   /** Lines that are not blank, with their numbers from 1. */
   lines(): Iterable<{ line: number; text: string }>;
   /** The same bytes in pieces of some size. */

@@ -1,4 +1,5 @@
 import type { FormatName } from '../config/trace-formats.js';
+import { chat, sharegpt } from './chats.js';
 import { claudeCode, codex } from './coding-agents.js';
 import { azure, burstgpt, splitwise, vidur } from './csv.js';
 import type { Importer } from './form.js';
@@ -9,7 +10,6 @@ import {
   llmservingsim,
   mooncake,
   requestLog,
-  sharegpt,
   tracelab,
 } from './jsonl.js';
 import { bench, lengths } from './lengths.js';
@@ -25,6 +25,7 @@ export const IMPORTERS: Readonly<Record<FormatName, Importer>> = {
   bailian,
   bench,
   burstgpt,
+  chat,
   'claude-code': claudeCode,
   codex,
   'dynamo-requests': dynamoRequests,

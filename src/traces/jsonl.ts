@@ -1,5 +1,5 @@
 import { BlockMint } from './blocks.js';
-import { type Fields, jsonElements, jsonRows } from './fields.js';
+import { type Fields, jsonRows } from './fields.js';
 import type { Importer, TraceRequest } from './form.js';
 
 function request(
@@ -177,38 +177,6 @@ export const tracelab: Importer = {
         blocks: mint.grown(session, inputTokens, row.tokens('prefix_tokens')),
         session,
       });
-    }
-  },
-};
-
-/**
- * Conversations in text: each answer is a request whose prompt is everything before it. Lengths are characters over
- * `charactersPerToken`. Nothing says when requests came: conversations start a second apart, their turns at once.
- */
-export const sharegpt: Importer = {
-  *read(source, { blockTokens, charactersPerToken }) {
-    const mint = new BlockMint(blockTokens);
-    const tokensOf = (characters: number) => Math.max(1, Math.ceil(characters / charactersPerToken));
-    for (const conversation of jsonElements(source)) {
-      const session = conversation.has('id') ? conversation.text('id') : String(conversation.line);
-      let characters = 0;
-      let keptTokens = 0;
-      for (const turn of conversation.objects('conversations')) {
-        const { length } = turn.text('value');
-        const isAnswer = ['gpt', 'assistant', 'bing', 'bard', 'chatgpt'].includes(turn.text('from'));
-        if (isAnswer && characters > 0) {
-          const inputTokens = tokensOf(characters);
-          yield request(conversation, {
-            startMs: (conversation.line - 1) * 1000,
-            inputTokens,
-            outputTokens: tokensOf(length),
-            blocks: mint.grown(session, inputTokens, keptTokens),
-            session,
-          });
-          keptTokens = inputTokens;
-        }
-        characters += length;
-      }
     }
   },
 };

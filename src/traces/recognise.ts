@@ -4,7 +4,6 @@ import type { FormatName } from '../config/trace-formats.js';
 /** What a file is by its first bytes, where that is no trace that can be read. */
 const FOREIGN: readonly [title: string, starts: RegExp][] = [
   ['a pointer of Git LFS, not the file itself; fetch it with git lfs pull', /^version https:\/\/git-lfs/],
-  ['a Parquet file, which is not read', /^PAR1/],
   ['a zip archive; unpack it first', /^PK.{2}/s],
   ['an xz archive; unpack it first', /^\xfd7zXZ/],
   ['a page of HTML', /^\s*<(!doctype|html)/i],
@@ -29,6 +28,7 @@ const OBJECTS: readonly [FormatName, Test][] = [
   ['aiperf', has('metadata', 'metrics')],
   ['aiperf-inputs', has('data')],
   ['sharegpt', has('conversations')],
+  ['chat', has('conversation')],
   ['bench', has('input_lens', 'output_lens')],
   ['otel', (value) => value.has('resourceSpans') || value.has('startTimeUnixNano')],
   ['mooncake', has('hash_ids')],

@@ -691,13 +691,13 @@ describe('a file is recognised', () => {
     ['dynamo-requests', '{"schema":"dynamo.request.trace.v1","event_type":"request_end"}'],
     ['weka', '{\n "id": "t",\n "models": [],\n "requests": ['],
     ['bench', '{"input_lens":[1],"output_lens":[2]}'],
+    ['chat', '{"conversation_id":"c","model":"m","conversation":[{"content":"hi","role":"user"}]}'],
   ])('%s', (format, head) => {
     expect(recognise(head)).toEqual({ format });
   });
 
   it('as what it is where it is no trace', () => {
     expect(recognise('version https://git-lfs.github.com/spec/v1')?.isNot).toContain('Git LFS');
-    expect(recognise('PAR1\x15')?.isNot).toContain('Parquet');
     expect(recognise('<!DOCTYPE html>')?.isNot).toContain('HTML');
     expect(recognise('hello')).toBeUndefined();
   });

@@ -1,4 +1,13 @@
-import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
@@ -13,13 +22,23 @@ const NEWLINE = 0x0a;
 /** UTF-8's mark of the byte order, with which some programs begin files. */
 const MARK = [0xef, 0xbb, 0xbf];
 
+/** Files of a folder that may be traces. */
+const TRACE_NAME = /\.(jsonl?|parquet)(\.gz|\.zst)?$/i;
+
+/** A file among those of a folder, by the place of its first byte in all of them. */
+interface Part {
+  path: string;
+  offset: number;
+}
+
 function hasMark(bytes: Uint8Array): boolean {
   return MARK.every((byte, index) => bytes[index] === byte);
 }
 
 /**
  * Lines of a trace file, read through a window that moves forward or jumps to a byte offset; memory does not grow
- * with the file. gzip and zstd files (told by their first bytes) are unpacked into an anonymous temporary file.
+ * with the file. gzip and zstd files (told by their first bytes) are unpacked into an anonymous temporary file, Parquet
+ * files become lines of JSON there, and folders all their files, one behind the other.
  */
 export class TextFile {
   /** The line last read is `bytes[start, end)`, without its newline. */
@@ -35,10 +54,12 @@ export class TextFile {
   private constructor(
     readonly path: string,
     private readonly descriptor: number,
+    /** The files of a folder; undefined for a file. */
+    readonly parts?: readonly Part[],
   ) {}
 
   /**
-   * @param path `-` for standard input; what can be read once only (a pipe) is copied first
+   * @param path a file or a folder; `-` for standard input; what can be read once only (a pipe) is copied first
    * @throws {InputError} when the file cannot be opened or unpacked
    */
   static async open(path: string): Promise<TextFile> {
@@ -46,7 +67,10 @@ export class TextFile {
     try {
       descriptor = path === '-' ? 0 : openSync(path, 'r');
       const stat = fstatSync(descriptor);
-      if (stat.isDirectory()) throw new Error('it is a directory');
+      if (stat.isDirectory()) {
+        closeSync(descriptor);
+        return await TextFile.openFolder(path);
+      }
       if (!stat.isFile()) descriptor = spooled(descriptor);
     } catch (error) {
       throw new InputError(`${shortened(path)}: cannot open the trace file (${reason(error)})`);
@@ -55,7 +79,35 @@ export class TextFile {
     readSync(descriptor, head, 0, 4, 0);
     if (head[0] === 0x1f && head[1] === 0x8b) return TextFile.unpack(path, descriptor, gunzip);
     if (head.readUInt32LE(0) === 0xfd2fb528) return TextFile.unpack(path, descriptor, unzstd);
+    if (head.toString('latin1') === 'PAR1') return TextFile.unpack(path, descriptor, unparquet);
     return new TextFile(path, descriptor);
+  }
+
+  private static async openFolder(path: string): Promise<TextFile> {
+    const names = readdirSync(path, { recursive: true, encoding: 'utf8' })
+      .filter((name) => TRACE_NAME.test(name))
+      .sort();
+    if (names.length === 0) throw new InputError(`${path}: the folder has no .json, .jsonl or .parquet file`);
+    const parts: Part[] = [];
+    const descriptor = openAnonymous();
+    let offset = 0;
+    const write = (bytes: Uint8Array) => {
+      for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done);
+      offset += bytes.length;
+    };
+    try {
+      for (const name of names) {
+        const part = await TextFile.open(join(path, name));
+        parts.push({ path: part.path, offset });
+        for (const bytes of part.chunks()) write(bytes);
+        write(Buffer.from([NEWLINE]));
+        part.close();
+      }
+    } catch (error) {
+      closeSync(descriptor);
+      throw error;
+    }
+    return new TextFile(path, descriptor, parts);
   }
 
   /** A file of lines that are made, under the path of what they are made from. @throws what making them throws */
@@ -109,10 +161,10 @@ export class TextFile {
     closeSync(this.descriptor);
   }
 
-  /** All bytes from the beginning, a mark of the byte order left out. */
-  *chunks(): Generator<Uint8Array> {
-    let isFirst = true;
-    for (const chunk of chunks(this.descriptor)) {
+  /** All bytes from one place to another, a mark of the byte order at the beginning left out. */
+  *chunks(from = 0, to = Number.POSITIVE_INFINITY): Generator<Uint8Array> {
+    let isFirst = from === 0;
+    for (const chunk of chunks(this.descriptor, from, to)) {
       yield isFirst && hasMark(chunk) ? chunk.subarray(MARK.length) : chunk;
       isFirst = false;
     }
@@ -250,16 +302,22 @@ async function gunzip(packed: number, sink: (chunk: Uint8Array) => void): Promis
   await done;
 }
 
+/** Loaded here, since few traces are tables. */
+async function unparquet(table: number, sink: (chunk: Uint8Array) => void): Promise<void> {
+  const { parquetLines } = await import('./parquet-lines.js');
+  for await (const line of parquetLines(table, fstatSync(table).size)) sink(Buffer.from(`${line}\n`));
+}
+
 async function unzstd(packed: number, sink: (chunk: Uint8Array) => void): Promise<void> {
   const stream = new Decompress(sink);
   for (const chunk of chunks(packed)) stream.push(Uint8Array.from(chunk));
   stream.push(new Uint8Array(0), true);
 }
 
-function* chunks(descriptor: number): Generator<Buffer> {
+function* chunks(descriptor: number, from = 0, to = Number.POSITIVE_INFINITY): Generator<Buffer> {
   const buffer = Buffer.alloc(WINDOW_BYTES);
-  for (let offset = 0, read = 1; read > 0; offset += read) {
-    read = readSync(descriptor, buffer, 0, buffer.length, offset);
+  for (let offset = from, read = 1; read > 0 && offset < to; offset += read) {
+    read = readSync(descriptor, buffer, 0, Math.min(buffer.length, to - offset), offset);
     if (read > 0) yield buffer.subarray(0, read);
   }
 }
