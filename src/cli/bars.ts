@@ -34,3 +34,30 @@ export function histogram(sorted: ArrayLike<number>, format: (value: number) => 
     bar(`${format(edges[at])} to ${format(edges[at + 1])}`, inBin / most, inBin.toLocaleString('en-US')),
   );
 }
+
+const COLUMN_EIGHTHS = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇'];
+const PLOT_ROWS = 6;
+const PLOT_WIDTH = 62;
+
+/** Values over equally spaced places as columns. @param labels of the first and the last place */
+export function columnPlot(
+  title: string,
+  values: readonly number[],
+  labels: readonly [first: string, last: string],
+): string[] {
+  const most = Math.max(1e-9, ...values);
+  const width = Math.max(1, Math.min(4, Math.floor(PLOT_WIDTH / values.length)));
+  const scale = (value: number) => value.toLocaleString('en-US', { maximumSignificantDigits: 3 });
+  const gutter = Math.max(scale(most).length, 1);
+  const rows = Array.from({ length: PLOT_ROWS }, (_, index) => {
+    const floor = (PLOT_ROWS - 1 - index) * 8;
+    const cells = values.map((value) => {
+      const eighths = Math.round((value / most) * PLOT_ROWS * 8) - floor;
+      return (eighths >= 8 ? '█' : COLUMN_EIGHTHS[Math.max(0, eighths)]).repeat(width);
+    });
+    const label = index === 0 ? scale(most) : index === PLOT_ROWS - 1 ? '0' : '';
+    return `  ${label.padStart(gutter)} ${cells.join('')}`.trimEnd();
+  });
+  const room = values.length * width - labels[0].length;
+  return [`  ${title}`, ...rows, `  ${' '.repeat(gutter)} ${labels[0]}${labels[1].padStart(room)}`];
+}

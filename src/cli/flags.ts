@@ -34,6 +34,13 @@ export function positiveInteger(text: string): number {
   return value;
 }
 
+/** A number of at least 0, such as a price. */
+export function notNegative(text: string): number {
+  const value = float(text);
+  if (!(value >= 0)) throw new InvalidArgumentError(`expected a number from 0, found '${text}'.`);
+  return value;
+}
+
 /** Writes unambiguous beginnings of long options out in full, as users of argparse are used to. */
 export function expandPrefixes(program: Command, argv: readonly string[]): string[] {
   let command = program;

@@ -19,6 +19,9 @@ interface Flags {
   requests: number;
   seed?: bigint;
   rate: number;
+  burstFactor: number;
+  burstSeconds: number;
+  burstEverySeconds: number;
   turns: number;
   inputTokens: number;
   outputTokens: number;
@@ -46,6 +49,9 @@ function generateCommand(): Command {
     .description('Make a Mooncake trace of made-up conversations; the same options give the same bytes')
     .option('--requests <n>', 'rows to make', positiveInteger, 2000)
     .option('--rate <n>', 'sessions that begin per second', float, 1)
+    .option('--burst-factor <x>', 'so many times the rate in bursts', float, 1)
+    .option('--burst-seconds <s>', 'length of a burst', float, 60)
+    .option('--burst-every-seconds <s>', 'time from one burst to the next', float, 600)
     .option('--turns <n>', 'mean turns of a session', float, 3)
     .option('--input-tokens <n>', 'mean new input tokens of a turn', float, 600)
     .option('--output-tokens <n>', 'mean output tokens of a turn', float, 200)
@@ -81,11 +87,20 @@ function toOptions(flags: Flags): GenerateOptions {
   };
   if (!(flags.rate > 0 && Number.isFinite(flags.rate)))
     throw new InputError(`--rate: must be a positive number, found ${flags.rate}`);
+  if (!(flags.burstEverySeconds > flags.burstSeconds && Number.isFinite(flags.burstEverySeconds)))
+    throw new InputError(
+      `--burst-every-seconds: must be above --burst-seconds ${flags.burstSeconds}, found ${flags.burstEverySeconds}`,
+    );
   const width = atLeast('spread-width', flags.spreadWidth, 0);
   return {
     requests: flags.requests,
     seed: flags.seed ?? 1n,
     sessionsPerSecond: flags.rate,
+    bursts: {
+      factor: atLeast('burst-factor', flags.burstFactor, 1),
+      seconds: atLeast('burst-seconds', flags.burstSeconds, 0),
+      everySeconds: flags.burstEverySeconds,
+    },
     meanTurns: atLeast('turns', flags.turns, 1),
     inputTokens: atLeast('input-tokens', flags.inputTokens, 1),
     outputTokens: atLeast('output-tokens', flags.outputTokens, 1),

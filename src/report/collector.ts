@@ -67,11 +67,13 @@ export class Collector {
 
   /**
    * @param level bounds for goodput, when asked for
-   * @param records which outcomes are kept for the per-request file
+   * @param keeps which outcomes are kept for the per-request file
+   * @param onOutcome told of every outcome, whose object may be used again
    */
   constructor(
     readonly level: ServiceLevel | undefined,
     private readonly keeps: { ended: boolean; unfinished: boolean },
+    private readonly onOutcome?: (outcome: RequestOutcome) => void,
   ) {}
 
   get keepsRecords(): boolean {
@@ -85,6 +87,7 @@ export class Collector {
     const copies = Object.entries(parts).map(([name, part]) => [name, part.copy()]);
     const copy = new Collector(this.level, this.keeps);
     return Object.assign(copy, this, Object.fromEntries(copies), {
+      onOutcome: undefined,
       kept: { ...kept },
       records: [...records],
     });
@@ -93,6 +96,7 @@ export class Collector {
   /** Takes the outcome of a request; the object may be reused by the caller unless records are kept. */
   ended(outcome: RequestOutcome): void {
     const { status } = outcome;
+    this.onOutcome?.(outcome);
     if (status === 'unfinished') {
       this.flow.add(outcome, Number.NaN);
       if (this.keeps.unfinished) this.keep(outcome);
@@ -142,7 +146,7 @@ export class Collector {
 type Kept = Record<'ttft' | 'itl' | 'e2e', boolean>;
 
 /** Which bounds a completed request keeps; one without a token has a latency at most. */
-function keptBounds(outcome: RequestOutcome, { ttftMs, itlMs, e2eMs }: ServiceLevel): Kept {
+export function keptBounds(outcome: RequestOutcome, { ttftMs, itlMs, e2eMs }: ServiceLevel): Kept {
   const { arrivalMs, outputTokens } = outcome;
   const hasToken = outputTokens > 0;
   const ttft = Math.max(0, outcome.firstTokenMs - arrivalMs);

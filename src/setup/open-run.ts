@@ -4,6 +4,7 @@ import { overheadsJson } from '../config/overheads.js';
 import type { ReplayOptions, RunControls } from '../config/scenario/options.js';
 import { type Scenario, type ServiceLevel, scenarioJson } from '../config/scenario/scenario.js';
 import { Collector } from '../report/collector.js';
+import type { RequestOutcome } from '../report/outcome.js';
 import { buildPictures } from '../report/pictures.js';
 import { addCurrentKeys, buildReport, type WorkerUse } from '../report/report.js';
 import type { ReplayResult } from '../report/result.js';
@@ -41,6 +42,8 @@ export interface RunSettings extends RunControls {
   excerpt?: Excerpt | undefined;
   /** Where timing models and traces are kept that other runs may ask for; what is told of gaps in tables is then about all of these runs. */
   shelf?: Shelf | undefined;
+  /** Told of every request that ends, or is left unfinished at the end. */
+  onOutcome?: (outcome: RequestOutcome) => void;
   /** The host's clock in milliseconds, for the report's figures on the simulation itself. */
   hostMs?: () => number;
 }
@@ -198,10 +201,11 @@ class Opening {
         source: isDelayed
           ? new FrontendSource(source, (tokens) => frontendMs + tokenizeMsPerToken * tokens)
           : source,
-        collector: new Collector(serviceLevel(scenario.goals), {
-          ended: records !== undefined || pictures === true,
-          unfinished: records === 'all',
-        }),
+        collector: new Collector(
+          serviceLevel(scenario.goals),
+          { ended: records !== undefined || pictures === true, unfinished: records === 'all' },
+          settings.onOutcome,
+        ),
         isOpenLoop,
         capMs: ignoresCap || capSeconds === undefined ? Number.POSITIVE_INFINITY : capSeconds * 1000,
         checks: scenario.checks,

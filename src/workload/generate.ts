@@ -6,11 +6,20 @@ export type Spread =
   | { kind: 'uniform'; ratio: number }
   | { kind: 'lognormal'; sigma: number };
 
+/** At the end of each period sessions begin so many times more often, for a while. */
+interface Bursts {
+  factor: number;
+  seconds: number;
+  everySeconds: number;
+}
+
 export interface GenerateOptions {
   requests: number;
   seed: bigint;
   /** Sessions that begin per second; Poisson. */
   sessionsPerSecond: number;
+  /** Times at which more sessions begin; none when left out. */
+  bursts?: Bursts | undefined;
   /** Mean turns of a session; geometric, at least 1. */
   meanTurns: number;
   /** Mean new input tokens of a turn, and mean output tokens. */
@@ -48,9 +57,25 @@ export function* generateTrace(options: GenerateOptions): Generator<string> {
     nextHash = rows.nextHash;
     made += rows.rows.length;
     for (const row of rows.rows) insert(pending, row);
-    startMs += random.nextExponential(1000 / options.sessionsPerSecond);
+    startMs = later(startMs, random.nextExponential(1000 / options.sessionsPerSecond), options.bursts);
   }
   for (const row of due(pending, Number.POSITIVE_INFINITY)) yield row;
+}
+
+/** The time after so much time at the usual rate, which passes more quickly in bursts. */
+function later(fromMs: number, ms: number, bursts: Bursts | undefined): number {
+  if (!bursts || bursts.factor === 1) return fromMs + ms;
+  const periodMs = bursts.everySeconds * 1000;
+  const quietMs = periodMs - bursts.seconds * 1000;
+  let atMs = fromMs;
+  for (let leftMs = ms; ; ) {
+    const phaseMs = atMs % periodMs;
+    const [speed, endMs] = phaseMs < quietMs ? [1, quietMs] : [bursts.factor, periodMs];
+    const roomMs = endMs - phaseMs;
+    if (leftMs <= roomMs * speed) return atMs + leftMs / speed;
+    leftMs -= roomMs * speed;
+    atMs += roomMs;
+  }
 }
 
 /** Takes the rows up to a time off the pending ones. */

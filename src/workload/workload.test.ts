@@ -54,6 +54,18 @@ describe('generated traces', () => {
     expect(new Set(parsed.map((row) => row.hash_ids[0])).size).toBe(4);
   });
 
+  it('begin more sessions in bursts, so many times more, and none other elsewhere', () => {
+    const bursts = { factor: 5, seconds: 60, everySeconds: 300 };
+    const made = [...generateTrace({ ...MADE, requests: 20_000, meanTurns: 1, bursts })];
+    const times = made.map((row) => JSON.parse(row).timestamp / 1000);
+    const whole = times.filter((seconds) => seconds < Math.floor(times[times.length - 1] / 300) * 300);
+    const inBurst = whole.filter((seconds) => seconds % 300 >= 240).length;
+    // 60 s of 5 times the rate against 240 s.
+    expect(inBurst / whole.length).toBeCloseTo(300 / 540, 1);
+    const quiet = { ...bursts, factor: 1 };
+    expect([...generateTrace({ ...MADE, bursts: quiet })]).toEqual(rows);
+  });
+
   it('replay from plain and gzip files, with and without a final newline, to one report', async () => {
     const text = rows.join('\n');
     const paths = [

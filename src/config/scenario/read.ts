@@ -137,17 +137,18 @@ function readRouter(
 }
 
 function readControl(
-  { planner: policy, plannerConfig: settings, replayMode, benchmarkGranularity }: Values<typeof CONTROL>,
+  { planner: policy, plannerConfig: settings, slaAttainment, ...control }: Values<typeof CONTROL>,
   { traceFormat, maxSimTimeSeconds }: WorkloadSpec,
   { plansAnyTrace, capsPlanned }: Liberties,
   names: Names,
 ): ControlSpec {
+  const { replayMode, benchmarkGranularity } = control;
+  const common = { replayMode, benchmarkGranularity, attainment: slaAttainment };
   if (maxSimTimeSeconds !== undefined && replayMode === 'online')
     throw new InputError(
       `${names.short('max_sim_time_seconds')} needs ${names.short('replay_mode')} offline`,
     );
-  if (policy === undefined && settings === undefined)
-    return { replayMode, planner: undefined, benchmarkGranularity };
+  if (policy === undefined && settings === undefined) return { ...common, planner: undefined };
   const [named, asked] = [names.short('planner'), names.short('planner_config')];
   if (replayMode === 'online')
     throw new InputError(
@@ -167,5 +168,5 @@ function readControl(
         `${asked} alone needs ${format} mooncake or dynamo, found ${traceFormat}; ${named} reference allows any`,
       );
   }
-  return { replayMode, planner: { policy: policy ?? 'reference', settings }, benchmarkGranularity };
+  return { ...common, planner: { policy: policy ?? 'reference', settings } };
 }

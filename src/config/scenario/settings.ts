@@ -239,13 +239,22 @@ export const CONTROL = [
     key: 'planner',
     rule: text,
     value: '<name>',
-    help: 'who scales the fleet: reference (with --planner-config), none, hpa, keda, saturation, or a file such as ./policy.js',
+    help: 'who scales the fleet: reference (with --planner-config), none, hpa, keda, saturation, schedule, or a file such as ./policy.js',
   },
   {
     key: 'planner_config',
     rule: { type: 'json', of: 'planner' },
     value: '<json>',
     help: 'settings of the planner, as a path or JSON text; without --planner those of the reference’s',
+  },
+  {
+    key: 'sla_attainment',
+    rule: { type: 'float', above: 0, max: 1 },
+    value: '<part>',
+    help: 'part of the requests that shall keep the goals, by which planners are measured',
+    default: 0.95,
+    idle: ({ given, name }) =>
+      !given.has('planner') && !given.has('planner_config') && `needs ${name('planner')}`,
   },
   {
     key: 'benchmark_granularity',

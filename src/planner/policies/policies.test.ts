@@ -78,3 +78,27 @@ describe('policyOf', () => {
     expect(() => policy(name, json)).toThrow(message);
   });
 });
+
+describe('schedule', () => {
+  const changes = '{"changes": [{"at_s": 10, "agg": 3}, {"at_s": 20.5, "agg": 1}]}';
+
+  it('follows its timetable', () => {
+    const planner = policy('schedule', changes);
+    expect(planner.nextTickMs).toBe(10_000);
+    expect(planner.tick(view(10_000, 1, 0))).toEqual({ agg: 3 });
+    expect(planner.nextTickMs).toBe(20_500);
+    expect(planner.tick(view(20_500, 3, 0))).toEqual({ agg: 1 });
+    expect(planner.nextTickMs).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it.each([
+    ['{"changes": 3}', 'changes: expected a list, found 3'],
+    ['{"change": []}', 'change: unknown field; known is changes'],
+    ['{"changes": [{"agg": 3}]}', 'changes[0]: at_s: expected a number from 0, found null'],
+    ['{"changes": [{"at_s": 1, "agg": 1.5}]}', 'changes[0]: agg: expected a whole number, found 1.5'],
+    ['{"changes": [{"at_s": 1, "gpu": 1}]}', 'changes[0]: gpu: unknown field'],
+    ['{"changes": [{"at_s": 1}, {"at_s": 1}]}', 'changes[1]: at_s must be later'],
+  ])('refuses %s', (json, message) => {
+    expect(() => policy('schedule', json)).toThrow(message);
+  });
+});

@@ -2,12 +2,14 @@ import type { EngineArgs } from '../../config/engine-type.js';
 import type { ReplayOptions } from '../../config/scenario/options.js';
 import type { Scenario } from '../../config/scenario/scenario.js';
 import type { Planner, PlannerView, StageName, Targets, WorkerCapacity } from '../../planner/planner.js';
+import { GoalSeries } from '../../report/goal-series.js';
+import { plannerMeasures } from '../../report/planner-measures.js';
 import type { PlannerOutcome, PlannerTick } from '../../report/planner-outcome.js';
 import type { ReplayResult } from '../../report/result.js';
 import type { Run } from '../../simulation/run.js';
 import { RunError } from '../../simulation/run-error.js';
 import type { TimingModel } from '../../timing/timing-model.js';
-import { openFleet, type RunSettings } from '../open-run.js';
+import { openFleet, type RunSettings, serviceLevel } from '../open-run.js';
 import { messageOf } from './error-text.js';
 import { capacityOf, plannerName, runName, viewOf } from './fleet-view.js';
 
@@ -56,10 +58,12 @@ export async function runPlanned(
   makePolicy: MakePolicy,
   settings: RunSettings = {},
 ): Promise<ReplayResult> {
+  const series = new GoalSeries();
   const { run, stages, scenario } = await openFleet(described, {
     ...settings,
     observesPasses: true,
     scales: true,
+    onOutcome: (outcome) => series.add(outcome),
   });
   try {
     const fleet: PlannedFleet = {
@@ -74,12 +78,14 @@ export async function runPlanned(
       }),
     };
     const policy = await makePolicy(fleet);
+    series.goals = serviceLevel(scenario.goals) ?? (policy.goals && { ...policy.goals, e2eMs: undefined });
     const loop = new PlannerLoop(run, policy, fleet);
     loop.run();
     const result = run.result();
     result.planner = loop.outcome;
     result.report.scaling_events = loop.outcome.events;
     result.report.planner_ticks = loop.outcome.ticks.length;
+    result.report.planner = plannerMeasures(loop.outcome, series, scenario.control.attainment);
     return result;
   } finally {
     run.close();

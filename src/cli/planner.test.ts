@@ -1,0 +1,84 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { runCli } from '../testing/run-cli.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'dynosim-planner-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const LOAD = [
+  ...['--input-tokens', '512', '--output-tokens', '32', '--request-count', '60', '--request-rate', '8'],
+  ...['--extra-engine-args', '{"num_gpu_blocks":128,"block_size":16}', '--sla-ttft-ms', '2000'],
+];
+const planner = (...args: string[]) => runCli(['planner', ...args], folder);
+const readFile = (name: string) => readFileSync(join(folder, name), 'utf8');
+
+describe('dynosim planner sweep', () => {
+  it('prints and writes a row a value, on threads as on one', async () => {
+    const args = ['sweep', ...LOAD, '--planner', 'hpa', '--planner-config', '{"interval_seconds":2}'];
+    const vary = ['--vary', 'startup-time=0..10/5'];
+    const one = await planner(...args, ...vary, '--threads', '1', '--json', 'one.json', '--csv', 'one.csv');
+    expect(one).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(one.stdout).toContain('scaling events');
+    const { runs, axes } = JSON.parse(readFile('one.json'));
+    expect(axes).toEqual([{ name: 'startup-time', values: [0, 5, 10] }]);
+    expect(runs.map((run: { 'startup-time': number }) => run['startup-time'])).toEqual([0, 5, 10]);
+    expect(runs[0].measures).toMatchObject({ policy: 'hpa', wanted_attainment: 0.95 });
+    expect(readFile('one.csv').split('\n')[0]).toMatch(/^startup-time,gpu_hours,attainment,/);
+    const two = await planner(...args, ...vary, '--threads', '2', '--json', 'two.json');
+    expect(two.stdout).toBe(one.stdout);
+    expect(readFile('two.json')).toBe(readFile('one.json'));
+  });
+
+  it.each([
+    [['--vary', 'num-workers=1,2'], '--planner: needed, or --planner-config'],
+    [['--planner', 'hpa', '--vary', 'num-wokers=1,2'], 'unknown setting, did you mean num-workers?'],
+    [['--planner', 'hpa', '--vary', 'x'], '--vary: expected name=values'],
+  ])('%j is refused in a line', async (args, message) => {
+    const { exitCode, stderr, stdout } = await planner('sweep', ...LOAD, ...args);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toMatch(/^dynosim: error: [^\n]+\n$/);
+    expect(stderr).toContain(message);
+  });
+});
+
+describe('dynosim planner compare', () => {
+  it('puts planners beside each other and an oracle', async () => {
+    const { stdout, stderr, exitCode } = await planner(
+      ...['compare', ...LOAD, '--with', 'none', '--with', 'hpa={"interval_seconds":2}'],
+      ...['--sla-attainment', '0.8', '--gpu-hour-price', '3600', '--json', 'compared.json'],
+    );
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(stdout).toContain('oracle');
+    const { planners, oracle } = JSON.parse(readFile('compared.json'));
+    expect(planners.map(({ planner: label }: { planner: string }) => label)).toEqual([
+      'none',
+      'hpa={"interval_seconds":2}',
+    ]);
+    expect(planners[0].cost).toBeCloseTo(planners[0].gpu_hours * 3600, 9);
+    expect(planners[1].measures.oracle.gpu_hours).toBe(oracle.gpu_hours);
+    // What the oracle found can be run again as a timetable.
+    const replayed = await runCli(
+      [
+        ...['replay', ...LOAD, '--num-workers', String(oracle.workers.agg), '--planner', 'schedule'],
+        ...['--planner-config', JSON.stringify({ changes: oracle.changes })],
+        ...['--report-json', 'oracle.json', '--quiet'],
+      ],
+      folder,
+    );
+    expect(replayed).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(JSON.parse(readFile('oracle.json')).gpu_hours).toBeCloseTo(oracle.gpu_hours, 12);
+  });
+
+  it.each([
+    [[], 'planners are compared by goals'],
+    [['--sla-ttft-ms', '9', '--with', 'best'], 'best: planner: no policy "best"'],
+    [['--sla-ttft-ms', '9', '--with', 'hpa={"a":1}'], 'a: unknown field'],
+  ])('%j is refused in a line', async (args, message) => {
+    const { exitCode, stderr } = await planner('compare', ...LOAD.slice(0, 10), ...args);
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(/^dynosim: error: [^\n]+\n$/);
+    expect(stderr).toContain(message);
+  });
+});
