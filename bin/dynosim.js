@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import nodeModule, { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { constants, Script } from 'node:vm';
+import { Script } from 'node:vm';
 
 const FILE = fileURLToPath(new URL('../dist/command/dynosim.cjs', import.meta.url));
 /** What V8 of this version compiled of the file when the program was built (scripts/bundle.mjs). */
@@ -22,10 +22,10 @@ function loadMain() {
   const script = new Script(`(function (exports, require, module, __filename, __dirname) {${source}\n})`, {
     filename: FILE,
     cachedData: KEEPS_COMPILED ? undefined : readFileSync(COMPILED),
-    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
   if (KEEPS_COMPILED) process.on('exit', () => writeFileSync(COMPILED, script.createCachedData()));
-  const module = { exports: {} };
+  // Compiled code that was kept cannot import modules itself.
+  const module = { exports: {}, importModule: (name) => import(name) };
   script.runInThisContext()(module.exports, require, module, FILE, dirname(FILE));
   return module.exports.main;
 }

@@ -1,7 +1,7 @@
 // Builds the command into one file, dist/command/dynosim.cjs, and keeps V8's compiled code of it beside it: most of the
 // time of a short command is reading and compiling modules. The library stays as tsc wrote it.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -42,7 +42,7 @@ const lateModules = {
 };
 
 rmSync(FOLDER, { recursive: true, force: true });
-await build({
+const { outputFiles } = await build({
   entryPoints: ['src/cli/main.ts'],
   outfile: `${FOLDER}/dynosim.cjs`,
   bundle: true,
@@ -53,9 +53,16 @@ await build({
   alias: { fflate: 'fflate/browser' },
   plugins: [lateModules],
   define: { 'import.meta.url': 'commandFileUrl' },
-  banner: { js: "const commandFileUrl = require('node:url').pathToFileURL(__filename).href;" },
+  banner: {
+    js: `const commandFileUrl = require('node:url').pathToFileURL(__filename).href;
+const importModule = module.importModule ?? ((name) => import(name));`,
+  },
   logLevel: 'warning',
+  write: false,
 });
+mkdirSync(FOLDER, { recursive: true });
+for (const { path, text } of outputFiles)
+  writeFileSync(path, text.replaceAll('await import(', 'await importModule('));
 
 // What a small replay runs is compiled and kept.
 const scratch = mkdtempSync(join(tmpdir(), 'dynosim-'));

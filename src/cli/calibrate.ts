@@ -109,7 +109,7 @@ async function runCalibrate(command: Command, scenario: Scenario, flags: Flags):
     { readMeasured },
     { withSource },
     { calibrationText, calibrationJson },
-    { CalibrationProgress },
+    { ReplayCounter },
   ] = await Promise.all([
     import('../calibrate/calibrate.js'),
     import('../calibrate/measured.js'),
@@ -118,7 +118,7 @@ async function runCalibrate(command: Command, scenario: Scenario, flags: Flags):
     import('./progress.js'),
   ]);
   const rows = await withSource(measured, async (source) => readMeasured(source, measuredFormat));
-  const progress = new CalibrationProgress(flags.quiet === true);
+  const progress = new ReplayCounter(flags.quiet === true);
   let found: Calibration;
   try {
     found = await calibrate(scenario, rows, flags.fit, progress.callback);

@@ -26,7 +26,7 @@ import {
   threadsOf,
   withCost,
 } from './planner-runs.js';
-import { SweepProgress } from './sweep-progress.js';
+import { ReplayCounter } from './progress.js';
 
 export interface CompareFlags extends RunsFlags {
   with?: string[];
@@ -52,7 +52,8 @@ export async function runPlannerCompare(
   const base = withGoals(withoutKeys(json, PLANNER_KEYS), settings);
   const { control } = readScenario(withPlanner(base, candidates[0]), names);
   const outputs = OutputFiles.open(outputTargets(flags), { force: flags.force === true, inputs: files });
-  const progress = new SweepProgress(flags.quiet === true);
+  let done = 0;
+  const progress = new ReplayCounter(flags.quiet === true);
   const pool = plannedPool(threadsOf(flags, Number.POSITIVE_INFINITY));
   try {
     const comparison = await comparePlanners(
@@ -61,7 +62,7 @@ export async function runPlannerCompare(
         ...{ base, candidates, wanted: control.attainment },
         ...{ mostWorkers: flags.oracleMostWorkers, oracleRuns: flags.oracleRuns },
       },
-      () => progress.told(0, false),
+      () => progress.callback(++done),
     );
     const rows = withCost(comparisonRows(comparison), flags.gpuHourPrice);
     if (flags.json !== undefined) await outputs.write(flags.json, [`${comparisonJson(comparison, rows)}\n`]);

@@ -15,7 +15,7 @@ import {
   threadsOf,
   withCost,
 } from './planner-runs.js';
-import { SweepProgress } from './sweep-progress.js';
+import { ReplayCounter } from './progress.js';
 
 export interface SweepFlags extends RunsFlags {
   vary: string[];
@@ -43,11 +43,12 @@ export async function runPlannerSweep(
   if (!control.planner)
     throw new InputError(`${names.of('planner')}: needed, or ${names.short('planner_config')}`);
   const outputs = OutputFiles.open(outputTargets(flags), { force: flags.force === true, inputs: files });
-  const progress = new SweepProgress(flags.quiet === true, points.length);
+  let done = 0;
+  const progress = new ReplayCounter(flags.quiet === true, points.length);
   const pool = plannedPool(threadsOf(flags, points.length));
   let grid: Grid;
   try {
-    grid = await runGrid(pool, axes, points, () => progress.told(0, false));
+    grid = await runGrid(pool, axes, points, () => progress.callback(++done));
     const rows = withCost(gridRows(grid), flags.gpuHourPrice);
     const cliffs = cliffsOf(grid, control.attainment);
     if (flags.json !== undefined) await outputs.write(flags.json, [`${sweepJson(grid, rows, cliffs)}\n`]);

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -80,5 +80,19 @@ describe('dynosim planner compare', () => {
     expect(exitCode).toBe(2);
     expect(stderr).toMatch(/^dynosim: error: [^\n]+\n$/);
     expect(stderr).toContain(message);
+  });
+});
+
+describe('dynosim replay --planner', () => {
+  it('takes a policy from a file', async () => {
+    const tick = 'tick(view) { this.nextTickMs += 5000; return { agg: 2 }; }';
+    writeFileSync(
+      join(folder, 'two.mjs'),
+      `export const createPlanner = () => ({ nextTickMs: 1000, ${tick} });\n`,
+    );
+    const { stdout, stderr } = await runCli(['replay', ...LOAD, '--planner', './two.mjs'], folder);
+    expect(stderr).toBe('');
+    expect(stdout).toContain('t=1.0s [agg]: 1 -> 2 workers (scale_up)');
+    expect(stdout).toMatch(/GPU hours: \d+\.\d+/);
   });
 });

@@ -26,16 +26,21 @@ export class ProgressBar {
   }
 }
 
-/** A line on standard error that counts the replays of a calibration; nothing where that is not a terminal. */
-export class CalibrationProgress {
+/** A line on standard error that counts replays; nothing where that is not a terminal. */
+export class ReplayCounter {
   private readonly isShown: boolean;
 
-  constructor(isQuiet: boolean) {
+  /** @param total replays to expect, where known */
+  constructor(
+    isQuiet: boolean,
+    private readonly total?: number,
+  ) {
     this.isShown = !isQuiet && process.stderr.isTTY === true;
   }
 
   readonly callback = (replays: number): void => {
-    if (this.isShown) process.stderr.write(`\rreplay ${replays}`);
+    if (this.isShown)
+      process.stderr.write(`\rreplay ${replays}${this.total === undefined ? '' : ` of ${this.total}`}`);
   };
 
   stop(): void {

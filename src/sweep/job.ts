@@ -1,6 +1,7 @@
 import type { JsonObject } from '../config/json.js';
 import { jsonText } from '../config/json.js';
 import type { Share } from '../workload/excerpt.js';
+import type { Pool } from './pool.js';
 
 /** One simulation to run: plain data that can be sent to a thread or to another machine. */
 export interface Job {
@@ -24,11 +25,7 @@ export type Outcome = { metrics: Metrics; stopped?: string } | { failure: string
 export type Metrics = Readonly<Record<string, number>>;
 
 /** Runs jobs, somewhere. */
-export interface Evaluator {
-  /** Runs a job as soon as there is room for it. */
-  run(job: Job): Promise<Outcome>;
-  close(): Promise<void>;
-}
+export type Evaluator = Pool<Job, Outcome>;
 
 /** A job that runs a scenario to its end. */
 export function jobOf(settings: JsonObject): Job {

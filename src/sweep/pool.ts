@@ -1,22 +1,25 @@
+import { setImmediate } from 'node:timers/promises';
 import { Piscina } from 'piscina';
 
 /** Gives tasks to whoever is free. */
 export interface Pool<Task, Answer> {
+  /** Does a task as soon as there is room for it. */
   run(task: Task): Promise<Answer>;
   close(): Promise<void>;
 }
 
 /**
- * A pool of threads.
- * @param worker a module whose `answer` does a task; tasks and answers are copied
+ * A pool of threads. Each keeps the timing tables and traces that it has opened.
+ * @param name the function of thread-worker.ts that does a task; tasks and answers are copied
  */
-export function threadPool<Task, Answer>(worker: URL, threads: number): Pool<Task, Answer> {
+export function threadPool<Task, Answer>(name: string, threads: number): Pool<Task, Answer> {
   const pool = new Piscina({
-    filename: worker.href,
-    name: 'answer',
+    filename: new URL('../sweep/thread-worker.js', import.meta.url).href,
+    name,
     minThreads: threads,
     maxThreads: threads,
     concurrentTasksPerWorker: 1,
+    maxQueue: Number.POSITIVE_INFINITY,
   });
   return {
     run: (task) => pool.run(task) as Promise<Answer>,
@@ -29,7 +32,7 @@ export function inlinePool<Task, Answer>(answer: (task: Task) => Promise<Answer>
   let last: Promise<unknown> = Promise.resolve();
   return {
     run(task) {
-      const done = last.then(() => answer(task));
+      const done = last.then(() => setImmediate()).then(() => answer(task));
       last = done.catch(() => {});
       return done;
     },

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { InputError } from '../config/input-error.js';
 import { readJson } from '../config/json.js';
 import type { Scenario } from '../config/scenario/scenario.js';
@@ -9,6 +8,7 @@ import { openRun, type RunSettings } from '../setup/open-run.js';
 import { readScenario } from '../setup/scenario.js';
 import { Shelf } from '../workload/shelf.js';
 import type { Evaluator, Job, Metrics, Outcome } from './job.js';
+import { inlinePool } from './pool.js';
 
 /** Simulated milliseconds between two looks at a run that may turn out to be hopeless. */
 const LOOK_MS = 5_000;
@@ -71,13 +71,5 @@ function metricsOf({ report }: ReplayResult): Metrics {
 /** Runs jobs one after the other, here. */
 export function inlineEvaluator(): Evaluator {
   const shelf = new Shelf();
-  let last: Promise<unknown> = Promise.resolve();
-  return {
-    run(job) {
-      const outcome = last.then(() => setImmediate()).then(() => runJob(job, shelf));
-      last = outcome.catch(() => {});
-      return outcome;
-    },
-    close: async () => {},
-  };
+  return inlinePool((job) => runJob(job, shelf));
 }

@@ -1,5 +1,6 @@
 import { Shelf } from '../workload/shelf.js';
 import type { Job, Outcome } from './job.js';
+import { type PlannedOutcome, runPlannedJob } from './planner/planned-job.js';
 import { runJob } from './run-job.js';
 
 /** What the jobs of this thread have in common. */
@@ -8,4 +9,9 @@ const shelf = new Shelf();
 /** What a thread of the pool does with a job. */
 export function answer(job: Job): Promise<Outcome> {
   return runJob(job, shelf);
+}
+
+/** What it does with a scenario whose fleet a planner scales, given as JSON text. */
+export function answerPlanned(settings: string): Promise<PlannedOutcome> {
+  return runPlannedJob(settings, shelf);
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type JsonObject, jsonText, readJson } from '../../config/json.js';
-import { inlinePool } from '../pool.js';
 import { cliffsOf, gridRows, runGrid } from './grid.js';
-import { type PlannedOutcome, runPlannedJob } from './planned-job.js';
+import type { PlannedOutcome } from './planned-job.js';
+import { plannedPool } from './planned-pool.js';
 import { gridOf, readAxis } from './vary.js';
 
 const json = (text: string) => readJson(text, 'test') as JsonObject;
@@ -92,7 +92,7 @@ describe('runGrid', () => {
       '{"input_tokens":256,"output_tokens":16,"request_count":30,"request_rate":5,"planner":"hpa","sla_ttft_ms":500}',
     );
     const axes = [readAxis('planner_config.target=2,-1')];
-    const rows = gridRows(await runGrid(inlinePool(runPlannedJob), axes, gridOf(base, axes)));
+    const rows = gridRows(await runGrid(plannedPool(1), axes, gridOf(base, axes)));
     expect(rows).toHaveLength(2);
     expect(rows[0]).toMatchObject({ 'planner_config.target': 2, attainment: expect.any(Number) });
     expect(rows[1].error).toContain('target: -1 is out of range');

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type JsonObject, readJson } from '../../config/json.js';
-import { inlinePool } from '../pool.js';
 import { type Candidate, comparePlanners, type PlannerComparison } from './compare.js';
 import type { Oracle } from './oracle.js';
-import { type PlannedRun, runPlannedJob } from './planned-job.js';
+import type { PlannedRun } from './planned-job.js';
+import { plannedPool } from './planned-pool.js';
 
-const pool = inlinePool(runPlannedJob);
+const pool = plannedPool(1);
 const SAME = 1e-9;
 
 /** Load that comes in a burst or evenly, on a small fleet. */

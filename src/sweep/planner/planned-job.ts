@@ -5,6 +5,8 @@ import type { FleetPlan } from '../../report/fleet-plan.js';
 import { type PlannerMeasures, planOf } from '../../report/planner-measures.js';
 import { readScenario } from '../../setup/scenario.js';
 import { RunError } from '../../simulation/run-error.js';
+import { AicError } from '../../timing/aic/aic-error.js';
+import type { Shelf } from '../../workload/shelf.js';
 import type { Pool } from '../pool.js';
 
 /** What a run with a planner came to. */
@@ -22,10 +24,10 @@ export type PlannedOutcome = PlannedRun | { readonly failure: string; readonly i
 export type PlannedPool = Pool<string, PlannedOutcome>;
 
 /** Runs a scenario with a planner; what is wrong with it, or comes to a dead end, is an outcome like others. */
-export async function runPlannedJob(settings: string): Promise<PlannedOutcome> {
+export async function runPlannedJob(settings: string, shelf: Shelf): Promise<PlannedOutcome> {
   try {
     const scenario = readScenario(readJson(settings, 'settings'), 'settings');
-    const { report, planner } = await replay(scenario, { hostMs: () => 0 });
+    const { report, planner } = await replay(scenario, { shelf, hostMs: () => 0 });
     if (!planner) throw new Error('a scenario without a planner');
     const numbers = Object.entries(report).filter(
       (entry): entry is [string, number] => typeof entry[1] === 'number',
@@ -36,7 +38,7 @@ export async function runPlannedJob(settings: string): Promise<PlannedOutcome> {
       plan: planOf(planner),
     };
   } catch (error) {
-    if (error instanceof InputError || error instanceof RunError)
+    if (error instanceof InputError || error instanceof RunError || error instanceof AicError)
       return { failure: error.message, isInput: error instanceof InputError };
     throw error;
   }
