@@ -1,3 +1,6 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { jsonText } from '../config/json.js';
 import type { ReplayOptions } from '../config/scenario/options.js';
@@ -48,6 +51,25 @@ describe('advice', () => {
     expect(verdict.state).toBe('stable');
     const over = (await advised({ ...LOAD, requestCount: 2000, requestRate: 120 })).advice.verdict;
     expect(over).toMatchObject({ state: 'overloaded' });
+  });
+
+  it('judges agents that wait for each other as a whole, since no part of them can be run alone', async () => {
+    const rows = Array.from({ length: 60 }, (_, i) => ({
+      request_id: `r${i}`,
+      timestamp: i,
+      output_length: 40,
+      hash_ids: [i],
+      wait_for: i % 3 === 2 ? [`r${i - 1}`] : [],
+      tool_wait_ms: 0,
+    }));
+    const trace = join(mkdtempSync(join(tmpdir(), 'advice-')), 'agents.jsonl');
+    writeFileSync(trace, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    const { advice } = await advised({
+      traceFiles: [trace],
+      traceFormat: 'agentic_mooncake',
+      extraEngineArgs: '{"max_num_seqs":1}',
+    });
+    expect(advice.bottlenecks[0]).toMatchObject({ limit: 'max_num_seqs' });
   });
 
   it('names the longer context that serves requests which are refused', async () => {

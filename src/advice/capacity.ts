@@ -1,4 +1,5 @@
 import type { Scenario } from '../config/scenario/scenario.js';
+import { UserError } from '../config/user-error.js';
 import { replay } from '../replay.js';
 import type { Capacity } from '../report/congestion.js';
 import type { FlowRequest } from '../report/flow.js';
@@ -39,7 +40,8 @@ export async function measureCapacity(
   const endless = withSettings(scenario, { max_sim_time_seconds: undefined, check: undefined }, 'capacity');
   const trial = async (most: number, inFlight: number) =>
     (await replay(endless, { excerpt: { fromMs: first, toMs: last, most, inFlight } })).course;
-  const alone = await trial(ALONE, 1);
+  const alone = await trial(ALONE, 1).catch(ifUsers);
+  if (!alone) return undefined;
   const serviceMs = alone.endMs / Math.max(1, sessionsOf(alone.requests));
   if (climb.growthMs < SUSPICIOUS * serviceMs) return undefined;
   let perMs = 0;
@@ -49,6 +51,11 @@ export async function measureCapacity(
     if (inFlight >= inside.length && inFlight >= ENOUGH) break;
   }
   return perMs > 0 ? { perMs, serviceMs } : undefined;
+}
+
+/** Nothing, where something cannot be run. */
+function ifUsers(error: unknown): undefined {
+  if (!(error instanceof UserError)) throw error;
 }
 
 function sessionsOf(requests: readonly FlowRequest[]): number {

@@ -5,6 +5,7 @@ import { MooncakeRow } from './mooncake-row.js';
 import { PromptTokens } from './prompt-tokens.js';
 import { SessionIds } from './session-ids.js';
 import type { SessionTable } from './sessions.js';
+import { sharedHashes } from './shared-hashes.js';
 import type { RequestDraft } from './source.js';
 import type { TextFile } from './text-file.js';
 
@@ -42,6 +43,8 @@ export class MooncakeTable implements SessionTable {
   private hashLow = wordColumn();
   private hashHigh = wordColumn();
   private isResident = true;
+  /** Leading hash ids of a row that other prompts may have; undefined where nobody has looked. */
+  private readonly shared: Int32Array | undefined;
   private readonly fit: BlockFit;
   private readonly priorities = new Map<
     number,
@@ -80,6 +83,14 @@ export class MooncakeTable implements SessionTable {
     const isDelta = options.isDelta && this.hasTurns;
     this.hasTokens = isDelta || this.authored.size > 0;
     if (this.hasTokens) this.prompts = this.buildPrompts(isDelta);
+    else if (this.isResident)
+      this.shared = sharedHashes(
+        this.hashStart.data,
+        this.rowCount,
+        this.hashLow.data,
+        this.hashHigh.data,
+        this.hashLow.length,
+      );
   }
 
   /** Appends the row just read; `when` is the start of a new session or the delay of a turn. */
@@ -221,6 +232,7 @@ export class MooncakeTable implements SessionTable {
     else {
       draft.reserveHashes(needed);
       draft.hashCount = needed;
+      draft.sharedHashes = this.shared?.[row] ?? needed;
       for (let i = 0; i < needed; i++) {
         draft.hashLow[i] = low[start + i];
         draft.hashHigh[i] = high[start + i];

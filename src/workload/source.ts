@@ -16,6 +16,8 @@ export class RequestDraft {
   hashLow: Uint32Array = new Uint32Array(64);
   hashHigh: Uint32Array = new Uint32Array(64);
   hashCount = 0;
+  /** How many of them other prompts may begin with too; infinity where nobody has looked. */
+  sharedHashes = Number.POSITIVE_INFINITY;
   tokens: Uint32Array | undefined;
   /** The output that will be generated, where it can become prompt again. */
   plannedOutput: Uint32Array | undefined;

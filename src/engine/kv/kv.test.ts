@@ -102,6 +102,7 @@ function prompt(inputTokens: number, hashes: number[]): PromptContent {
     hashLow: Uint32Array.from(hashes),
     hashHigh: new Uint32Array(hashes.length),
     hashCount: hashes.length,
+    sharedHashes: hashes.length,
     tokens: undefined,
     plannedOutput: undefined,
   };

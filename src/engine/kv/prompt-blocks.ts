@@ -7,6 +7,8 @@ export interface PromptContent {
   hashLow: Uint32Array;
   hashHigh: Uint32Array;
   hashCount: number;
+  /** Leading hashes that other prompts may have too. */
+  sharedHashes: number;
   tokens: Uint32Array | undefined;
   plannedOutput: Uint32Array | undefined;
 }
@@ -118,8 +120,10 @@ export class PromptBlocks {
   private enterHashes(slot: number, prompt: PromptContent): void {
     const { tree, stride } = this;
     const { blockTokens, hashBlockTokens } = this.options;
-    const { hashLow, hashHigh } = prompt;
-    const known = Math.min(prompt.inputTokens, prompt.hashCount * hashBlockTokens);
+    const { hashLow, hashHigh, hashCount, sharedHashes } = prompt;
+    // What nobody else has needs no name unless blocks that occur once have one.
+    const hashes = this.options.namesUnique ? hashCount : Math.min(hashCount, sharedHashes);
+    const known = Math.min(prompt.inputTokens, hashes * hashBlockTokens);
     const count = Math.floor(known / blockTokens);
     const ids = this.room(slot, count);
     let node = tree.root;

@@ -228,6 +228,7 @@ export class Rank implements HandoverServing {
         hashLow: NO_HASHES,
         hashHigh: NO_HASHES,
         hashCount: 0,
+        sharedHashes: 0,
         tokens,
         plannedOutput: output,
       });
