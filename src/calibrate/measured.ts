@@ -1,6 +1,7 @@
 import { InputError } from '../config/input-error.js';
-import { csvRows, type Fields, jsonRows } from '../traces/fields.js';
+import { csvRows, type Fields, jsonElements, jsonRows } from '../traces/fields.js';
 import type { TraceSource } from '../traces/form.js';
+import { benchRows } from '../traces/lengths.js';
 
 /** What was measured of a request; times in milliseconds, undefined for what is not known. */
 export interface Measured {
@@ -15,8 +16,11 @@ export interface Measured {
   e2eMs: number;
 }
 
-/** `requests` has a row a request, JSONL or CSV, such as the records of a replay; the others are the files of AIPerf and of Dynamo. */
-export type MeasuredFormat = 'requests' | 'aiperf' | 'dynamo-requests';
+/**
+ * `requests` has a row a request, JSONL or CSV, such as the records of a replay; the others are the files of AIPerf, of
+ * Dynamo, of the benchmarks of vLLM and SGLang, and what LLMServingSim measured of vLLM.
+ */
+export type MeasuredFormat = 'requests' | 'aiperf' | 'bench' | 'dynamo-requests' | 'llmservingsim';
 
 /** Reads what was measured, in order of arrival. @throws {InputError} naming file, line and field */
 export function readMeasured(source: TraceSource, format: MeasuredFormat): Measured[] {
@@ -29,7 +33,9 @@ export function readMeasured(source: TraceSource, format: MeasuredFormat): Measu
 const READERS: Record<MeasuredFormat, (source: TraceSource) => Iterable<Measured>> = {
   requests: readRequests,
   aiperf: readAiperf,
+  bench: readBench,
   'dynamo-requests': readDynamo,
+  llmservingsim: readLlmservingsim,
 };
 
 function* readRequests(source: TraceSource): Generator<Measured> {
@@ -103,6 +109,56 @@ function* readDynamo(source: TraceSource): Generator<Measured> {
       cachedTokens: request.has('cached_tokens') ? request.tokens('cached_tokens') : undefined,
       ttftMs,
       tpotMs: request.has('avg_itl_ms') ? request.number('avg_itl_ms') : meanGap(ttftMs, e2eMs, outputTokens),
+      e2eMs,
+    };
+  }
+}
+
+/** Times in seconds: to the first token, and the list of gaps behind it. */
+function* readBench(source: TraceSource): Generator<Measured> {
+  for (const run of jsonElements(source))
+    for (const row of benchRows(run, ['ttfts', 'itls'])) {
+      const ttftMs = positive(row, 'ttfts') * 1000;
+      const gaps = row.list('itls');
+      const gapsMs =
+        gaps.reduce((sum: number, gap) => sum + row.with(new Map([['itls', gap]])).number('itls'), 0) * 1000;
+      const outputTokens = row.tokens('output_lens');
+      yield {
+        line: run.line,
+        arrivalMs: row.has('start_times') ? row.number('start_times') * 1000 : undefined,
+        inputTokens: row.tokens('input_lens'),
+        outputTokens,
+        cachedTokens: undefined,
+        ttftMs,
+        tpotMs: outputTokens > 1 && gapsMs > 0 ? gapsMs / (outputTokens - 1) : undefined,
+        e2eMs: ttftMs + gapsMs,
+      };
+    }
+}
+
+/**
+ * Times in seconds, arrivals on the client's clock and the rest on the engine's. The clocks are put together where the
+ * way from one to the other was shortest.
+ */
+function* readLlmservingsim(source: TraceSource): Generator<Measured> {
+  const rows = [...jsonRows(source)];
+  const apart = rows.map((row) => row.number('queued_ts') - row.number('arrival_time'));
+  const offset = apart.reduce((least, gap) => Math.min(least, gap), Number.POSITIVE_INFINITY);
+  for (const row of rows) {
+    const arrival = row.number('arrival_time') + offset;
+    const outputTokens = row.tokens('output_toks');
+    const ttftMs = (row.number('first_token_ts') - arrival) * 1000;
+    const e2eMs = (row.number('last_token_ts') - arrival) * 1000;
+    if (!(ttftMs > 0 && e2eMs >= ttftMs))
+      row.fail('first_token_ts', `expected a time behind the arrival, found ${row.number('first_token_ts')}`);
+    yield {
+      line: row.line,
+      arrivalMs: arrival * 1000,
+      inputTokens: row.tokens('input_toks'),
+      outputTokens,
+      cachedTokens: undefined,
+      ttftMs,
+      tpotMs: meanGap(ttftMs, e2eMs, outputTokens),
       e2eMs,
     };
   }

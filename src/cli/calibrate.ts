@@ -9,7 +9,13 @@ import { writeOutputs } from './output.js';
 import { addConfigFlags, addSettingFlags } from './replay-flags.js';
 
 const GROUPS = ['overheads', 'timing', 'kv'];
-const FORMATS = ['requests', 'aiperf', 'dynamo-requests'];
+const FORMATS: readonly MeasuredFormat[] = [
+  'requests',
+  'aiperf',
+  'bench',
+  'dynamo-requests',
+  'llmservingsim',
+];
 
 const EXAMPLES = `
 What is fitted (--fit, all by default):
@@ -18,7 +24,8 @@ What is fitted (--fit, all by default):
   kv          num_gpu_blocks, where requests wait for blocks
 
 The measurement has a row a request (JSONL or CSV): ttft_ms and e2e_ms, and as far as known tpot_ms, arrival_ms,
-input_length, output_length, cached_tokens. AIPerf's profile_export.jsonl and Dynamo request traces are read too.
+input_length, output_length, cached_tokens. AIPerf's profile_export.jsonl, Dynamo request traces, detail files of the
+benchmarks of vLLM and SGLang, and what LLMServingSim measured of vLLM are read too.
 The first half of the requests is fitted, the second half judges the fit.
 
 Examples:

@@ -27,7 +27,7 @@ interface Said {
  */
 function* readChats(
   source: TraceSource,
-  { blockTokens, charactersPerToken }: ImportOptions,
+  { blockTokens, charactersPerToken, leaveOut }: ImportOptions,
   layout: Layout,
 ): Generator<TraceRequest> {
   const mint = new BlockMint(blockTokens);
@@ -42,6 +42,7 @@ function* readChats(
     for (const turn of chat.objects(layout.turns)) {
       const said = saidIn(turn, layout);
       if (!said.isAnswer) askedMs = said.atMs;
+      if (said.isAnswer && characters === 0) leaveOut?.('an answer to nothing');
       if (said.isAnswer && characters > 0) {
         const inputTokens = tokensOf(characters);
         yield {

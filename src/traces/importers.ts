@@ -1,7 +1,7 @@
 import type { FormatName } from '../config/trace-formats.js';
 import { chat, sharegpt } from './chats.js';
 import { claudeCode, codex } from './coding-agents.js';
-import { azure, burstgpt, splitwise, vidur } from './csv.js';
+import { azure, blis, burstgpt, servegen, splitwise, vidur } from './csv.js';
 import type { Importer } from './form.js';
 import {
   aiperfRecords,
@@ -24,6 +24,7 @@ export const IMPORTERS: Readonly<Record<FormatName, Importer>> = {
   azure,
   bailian,
   bench,
+  blis,
   burstgpt,
   chat,
   'claude-code': claudeCode,
@@ -35,6 +36,7 @@ export const IMPORTERS: Readonly<Record<FormatName, Importer>> = {
   mooncake,
   otel,
   requests: requestLog,
+  servegen,
   sharegpt,
   splitwise,
   tracelab,

@@ -50,7 +50,7 @@ export const bailian: Importer = {
   },
 };
 
-/** Flat rows only; times in nanoseconds. Where rows list the tokens of their prompts, equal beginnings are shared. */
+/** Flat rows only; times in nanoseconds, or in seconds in rows that were measured. Where rows list the tokens of their prompts, equal beginnings are shared. */
 export const llmservingsim: Importer = {
   *read(source, { blockTokens }) {
     const mint = new BlockMint(blockTokens);
@@ -60,11 +60,16 @@ export const llmservingsim: Importer = {
           'sub_requests',
           'is for --format llmservingsim-sessions; flat rows have input_toks and output_toks',
         );
+      const inputTokens = row.tokens('input_toks');
       yield request(row, {
-        startMs: row.number('arrival_time_ns') / 1e6,
-        inputTokens: row.tokens('input_toks'),
+        startMs: row.has('arrival_time')
+          ? row.number('arrival_time') * 1000
+          : row.number('arrival_time_ns') / 1e6,
+        inputTokens,
         outputTokens: row.tokens('output_toks'),
-        blocks: row.has('input_tok_ids') ? mint.ofTokens(row.blocks('input_tok_ids')) : undefined,
+        blocks: row.has('input_tok_ids')
+          ? mint.ofTokens(row.blocks('input_tok_ids'))
+          : mint.fresh(inputTokens),
       });
     }
   },

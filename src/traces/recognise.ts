@@ -40,6 +40,8 @@ const HEADERS: readonly [FormatName, readonly string[]][] = [
   ['burstgpt', ['Timestamp', 'Request tokens']],
   ['vidur', ['arrived_at', 'num_prefill_tokens']],
   ['splitwise', ['arrival_timestamp', 'prompt_size']],
+  ['blis', ['arrival_time_us', 'round_index']],
+  ['servegen', ['request_id', 'timestamp', 'input_tokens']],
   ['lengths', ['input_length']],
   ['lengths', ['input_tokens']],
   ['lengths', ['prompt_tokens']],

@@ -634,6 +634,70 @@ describe('sessions', () => {
     ]);
   });
 
+  it('blis: sessions, prefix groups and what the server counted; failed ones left out', () => {
+    const header =
+      'request_id,slo_class,session_id,round_index,prefix_group,prefix_length,input_tokens,output_tokens,server_input_tokens,arrival_time_us,send_time_us,first_chunk_time_us,last_chunk_time_us,status,error_message';
+    const text = [
+      header,
+      '0,standard,,0,g,1024,100,5,1130,1000000,0,0,0,ok,',
+      '1,standard,,0,g,1024,600,5,0,1500000,0,0,0,ok,',
+      '2,standard,s,0,,0,500,7,520,2000000,2250000,2300000,3250000,ok,',
+      '3,standard,s,1,,0,500,7,0,4000000,4250000,4300000,5250000,ok,',
+      '4,standard,s,2,,0,500,7,0,6000000,0,0,0,timeout,"slow, then gone"',
+    ].join('\n');
+    const { rows, done } = rowsOf('blis', text);
+    expect(rows.map(({ hash_ids: _, ...row }) => row)).toEqual([
+      { timestamp: 0, input_length: 1124, output_length: 5 },
+      { timestamp: 500, input_length: 1624, output_length: 5 },
+      { session_id: 's', timestamp: 1250, input_length: 520, output_length: 7 },
+      { session_id: 's', delay: 1000, input_length: 500, output_length: 7 },
+    ]);
+    const [first, second, ...others] = rows.map(({ hash_ids }) => hash_ids);
+    expect(second.slice(0, 2)).toEqual(first.slice(0, 2));
+    const ids = [...first, ...second.slice(2), ...others.flat()];
+    expect(new Set(ids).size).toBe(ids.length);
+    expect([...done.leftOut]).toEqual([['status timeout', 1]]);
+  });
+
+  it('servegen: seconds', () => {
+    const { rows } = rowsOf(
+      'servegen',
+      'request_id,timestamp,input_tokens,output_tokens\n0,1.5,10,3\n1,2,20,4',
+    );
+    expect(
+      rows.map(({ timestamp, input_length, output_length }) => [timestamp, input_length, output_length]),
+    ).toEqual([
+      [0, 10, 3],
+      [500, 20, 4],
+    ]);
+  });
+
+  it('llmservingsim: rows that were measured have seconds', () => {
+    const row = (arrival_time: number) => ({
+      input_toks: 5,
+      output_toks: 3,
+      arrival_time,
+      first_token_ts: 9,
+    });
+    const { rows } = rowsOf('llmservingsim', json(row(1787267980.25), row(1787267981.5)));
+    expect(rows.map(({ timestamp }) => timestamp)).toEqual([0, 1250]);
+  });
+
+  it('bench: newer files have times of arrival', () => {
+    const run = {
+      input_lens: [4, 5, 6],
+      output_lens: [1, 2, 3],
+      start_times: [2, 1, 5],
+      errors: ['', '', 'x'],
+    };
+    const { rows, done } = rowsOf('bench', JSON.stringify(run));
+    expect(rows.map(({ timestamp, input_length }) => [timestamp, input_length])).toEqual([
+      [1000, 4],
+      [0, 5],
+    ]);
+    expect([...done.leftOut]).toEqual([['failed', 1]]);
+  });
+
   it('llmservingsim: equal tokens at the beginning are equal blocks', () => {
     const row = (arrival_time_ns: number, input_tok_ids: number[]) => ({
       input_toks: input_tok_ids.length,
@@ -691,6 +755,8 @@ describe('a file is recognised', () => {
     ['dynamo-requests', '{"schema":"dynamo.request.trace.v1","event_type":"request_end"}'],
     ['weka', '{\n "id": "t",\n "models": [],\n "requests": ['],
     ['bench', '{"input_lens":[1],"output_lens":[2]}'],
+    ['blis', 'request_id,session_id,round_index,input_tokens,output_tokens,arrival_time_us'],
+    ['servegen', 'request_id,timestamp,input_tokens,output_tokens'],
     ['chat', '{"conversation_id":"c","model":"m","conversation":[{"content":"hi","role":"user"}]}'],
   ])('%s', (format, head) => {
     expect(recognise(head)).toEqual({ format });
