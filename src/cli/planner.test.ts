@@ -95,4 +95,17 @@ describe('dynosim replay --planner', () => {
     expect(stdout).toContain('t=1.0s [agg]: 1 -> 2 workers (scale_up)');
     expect(stdout).toMatch(/GPU hours: \d+\.\d+/);
   });
+
+  it('writes the page that the settings of the reference ask for, never over another', async () => {
+    const args = ['replay', ...LOAD, '--planner-config', '{"mode":"agg","report_output_dir":"pages"}'];
+    const first = await runCli(args, folder);
+    const second = await runCli(args, folder);
+    const pathOf = ({ stdout }: typeof first) => /Planner diagnostics report: (.*)\n/.exec(stdout)![1];
+    expect(pathOf(first)).toMatch(/^pages\/planner_report_19700101_0000\d\d_001.html$/);
+    expect(pathOf(second)).toBe(pathOf(first).replace('_001', '_002'));
+    expect(readFile(pathOf(first))).toMatch(/GPU hours: \d+\.\d+/);
+    const none = '{"mode":"agg","report_interval_hours":null,"live_dashboard_port":0}';
+    const { stdout } = await runCli(['replay', ...LOAD, '--planner-config', none], folder);
+    expect(stdout).not.toContain('diagnostics');
+  });
 });

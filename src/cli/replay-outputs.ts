@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path';
 import { recordJson, reportJson } from '../report/json.js';
 import type { Pictures } from '../report/picture-types.js';
+import { plannerPicture } from '../report/planner-picture.js';
 import type { ReplayResult } from '../report/result.js';
 import type { Target } from './output.js';
 
@@ -53,7 +54,7 @@ export function keepsPictures({ html, pictures, traceEvents }: OutputFlags): boo
  * @param settings what was asked for, by name
  */
 export async function replayOutputs(
-  { report, records }: ReplayResult,
+  { report, records, planner }: ReplayResult,
   reportPath: string,
   traces: readonly string[],
   settings: Record<string, string>,
@@ -62,7 +63,8 @@ export async function replayOutputs(
   const { pictures: _, ...plain } = report;
   const drawn = report.pictures as Pictures | undefined;
   const pictures = drawn && { ...drawn, settings };
-  const full = pictures ? { ...plain, pictures } : plain;
+  const planned = pictures && planner ? { planner_picture: plannerPicture(planner) } : {};
+  const full = pictures ? { ...plain, pictures, ...planned } : plain;
   const files = new Map<string, Iterable<string>>([
     [reportPath, [reportJson(flags.pictures ? full : plain)]],
   ]);
@@ -77,14 +79,18 @@ export async function replayOutputs(
   }
   if (flags.html !== undefined) {
     const { htmlPage } = await import('../report/page.js');
-    const label = traces.length > 0 ? traces.map((path) => basename(path)).join(', ') : 'synthetic load';
-    files.set(flags.html, [htmlPage([{ label, report: full }])]);
+    files.set(flags.html, [htmlPage([{ label: labelOf(traces), report: full }])]);
   }
   if (flags.traceEvents !== undefined) {
     const { traceEvents } = await import('../report/trace-events.js');
     files.set(flags.traceEvents, traceEvents(records, pictures!.pools));
   }
   return files;
+}
+
+/** What a run is called on a page. */
+export function labelOf(traces: readonly string[]): string {
+  return traces.length > 0 ? traces.map((path) => basename(path)).join(', ') : 'synthetic load';
 }
 
 function* lines<T>(items: Iterable<T>, textOf: (item: T) => string): Generator<string> {

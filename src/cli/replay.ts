@@ -6,7 +6,7 @@ import { JsonNumber, type JsonValue, jsonText } from '../config/json.js';
 import type { RunControls } from '../config/scenario/options.js';
 import type { Scenario } from '../config/scenario/scenario.js';
 import type { ReplayResult } from '../report/result.js';
-import { float } from './flags.js';
+import { float, notNegative } from './flags.js';
 import { OutputFiles } from './output.js';
 import { compileForLength } from './quick-start.js';
 import { addConfigFlags, addSettingFlags, flagSettings, type GivenSettings } from './replay-flags.js';
@@ -25,6 +25,7 @@ Examples:
 interface Flags extends OutputFlags {
   [flag: string]: unknown;
   reportJson?: string;
+  gpuHourPrice?: number;
   target?: string;
   targetModel?: string;
   targetKeyEnv?: string;
@@ -86,6 +87,11 @@ function addOutputFlags(command: Command): void {
     .option('--records <path>', 'the same for every request of every run, unfinished ones included')
     .option('--artifacts <folder>', 'the files that AIPerf writes of a benchmark, under its names')
     .option('--html <path>', 'a page to look at: workers over time, latencies, the slowest requests')
+    .option(
+      '--gpu-hour-price <price>',
+      'what a GPU costs for an hour: the report says what the run cost',
+      notNegative,
+    )
     .option('--pictures', 'keep in the report what `dynosim report` draws')
     .option('--trace-events <path>', 'workers and requests over time, for Perfetto or chrome://tracing')
     .option('--advise', 'try what would help by running it, however long that takes (small runs do anyway)')
@@ -129,6 +135,7 @@ async function runReplay({ json, names }: GivenSettings, flags: Flags): Promise<
   });
   const bar = new ProgressBar(flags.quiet === true);
   let result: ReplayResult;
+  let plannerPage: string | undefined;
   try {
     const controls = {
       records: keptRecords(flags),
@@ -138,10 +145,13 @@ async function runReplay({ json, names }: GivenSettings, flags: Flags): Promise<
     result = await (flags.target === undefined
       ? replay(scenario, controls)
       : replayAgainst(flags.target, flags, scenario, controls));
+    if (flags.gpuHourPrice !== undefined)
+      result.report.gpu_cost = (result.report.gpu_hours as number) * flags.gpuHourPrice;
     if (!isMeasured) await addAdvice(scenario, result, flags.advise as boolean | undefined);
     const contents = await replayOutputs(result, path, traces, settingsOf(scenario), flags);
     for (const [name, pieces] of contents) await outputs.write(name, pieces);
     outputs.commit();
+    plannerPage = await plannerPageOf(result, traces, flags);
   } finally {
     outputs.discard();
     bar.stop();
@@ -155,8 +165,18 @@ async function runReplay({ json, names }: GivenSettings, flags: Flags): Promise<
   process.stdout.write(summaryTable(report, process.stdout.isTTY === true));
   if (flags.plot) process.stdout.write(await plots(result));
   process.stdout.write(`Saved full report to: ${path}\n`);
-  if (planner) process.stdout.write(plannerText(planner, report.gpu_hours as number));
+  if (planner) process.stdout.write(plannerText(planner, report));
+  if (plannerPage !== undefined) process.stdout.write(`Planner diagnostics report: ${plannerPage}\n`);
   if (flags.html !== undefined) process.stdout.write(`Saved page to: ${flags.html}\n`);
+}
+
+async function plannerPageOf(result: ReplayResult, traces: readonly string[], { force }: Flags) {
+  if (!result.planner?.page) return undefined;
+  const [{ writePlannerPage }, { labelOf }] = await Promise.all([
+    import('./planner-page.js'),
+    import('./replay-outputs.js'),
+  ]);
+  return writePlannerPage(result, labelOf(traces), force === true);
 }
 
 /** Puts the load on an endpoint, and measures it. */

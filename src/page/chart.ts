@@ -9,6 +9,8 @@ export interface Line {
   values: readonly (number | null)[];
   /** Points rather than a line. */
   isScatter?: boolean;
+  /** Values hold until the next one. */
+  isStep?: boolean;
 }
 
 export interface ChartOptions {
@@ -20,6 +22,9 @@ export interface ChartOptions {
   yText?: (value: number) => string;
   /** The values are parts of a whole. */
   isPart?: boolean;
+  /** The axis begins at 0 and reaches at least to `yLeast`. */
+  isFromZero?: boolean;
+  yLeast?: number;
   /** Draws over the chart, in its own pixels. */
   over?: (chart: uPlot) => void;
   onZoom?: (from: number, to: number) => void;
@@ -78,7 +83,7 @@ export class Chart {
 
   private plotOptions(width: number): uPlot.Options {
     const { options } = this;
-    const { title, lines, xText, yText = short, isPart } = options;
+    const { title, lines, xText, yText = short } = options;
     const axis = {
       stroke: color('faint'),
       grid: { stroke: color('grid') },
@@ -92,7 +97,7 @@ export class Chart {
         drag: { x: true, y: false },
         ...(options.syncKey !== undefined && { sync: { key: options.syncKey } }),
       },
-      scales: { x: { time: false }, y: isPart ? { range: [0, 1] } : {} },
+      scales: { x: { time: false }, y: rangeOf(options) },
       axes: [
         {
           ...axis,
@@ -129,6 +134,12 @@ export class Chart {
   }
 }
 
+function rangeOf({ isPart, isFromZero, yLeast = 0 }: ChartOptions): uPlot.Scale {
+  if (isPart) return { range: [0, 1] };
+  if (!isFromZero) return {};
+  return { range: (_, __, max) => [0, Math.max(max ?? 0, yLeast, 1e-9) * 1.05] };
+}
+
 function stepsOf(text: (value: number) => string) {
   return text === time ? { incrs: TIME_STEPS } : {};
 }
@@ -143,6 +154,7 @@ function seriesOf(line: Line, yText: (value: number) => string): uPlot.Series {
     value: (_, value) => (value === null ? '' : yText(value)),
     points: { show: line.isScatter === true, size: 3, fill: stroke },
     ...(line.isScatter && { paths: () => null }),
+    ...(line.isStep && { paths: uPlot.paths.stepped!({ align: 1 }) }),
   };
 }
 
@@ -156,6 +168,7 @@ export function drawBound(plot: uPlot, axis: 'x' | 'y', value: number | null, na
   ctx.strokeStyle = color('bad');
   ctx.fillStyle = color('bad');
   ctx.setLineDash([6, 4]);
+  ctx.textAlign = 'left';
   ctx.beginPath();
   if (axis === 'x') {
     ctx.moveTo(at, bbox.top);

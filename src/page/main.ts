@@ -1,8 +1,10 @@
 import type { PageRun } from '../report/picture-types.js';
+import type { PlannerMeasures } from '../report/planner-measures.js';
 import { readData } from './data.js';
 import { element, section } from './dom.js';
 import { addHeader } from './header.js';
 import { type DrawnRun, Latencies, reuseCharts } from './latency.js';
+import { plannerSection } from './planner.js';
 import { latencyBands, slowestRequests } from './requests.js';
 import { comparison, detailsOf, settingsOf, summary } from './summary.js';
 import { Timeline } from './timeline.js';
@@ -37,6 +39,23 @@ function draw(runs: readonly PageRun[]): HTMLElement[] {
           summary(run),
           ...detailsOf(run),
           settingsOf(run),
+        ]),
+      ),
+    );
+  const planners = runs.flatMap(({ label, report }) => {
+    const { planner_picture: picture, planner, gpu_hours, gpu_cost } = report;
+    const cost = typeof gpu_cost === 'number' ? gpu_cost : undefined;
+    const facts = { picture: picture!, measures: planner as PlannerMeasures, gpuCost: cost };
+    return picture ? [{ label, facts: { ...facts, gpuHours: gpu_hours as number } }] : [];
+  });
+  if (planners.length > 0)
+    sections.push(
+      section(
+        'planner',
+        'Planner',
+        ...planners.flatMap(({ label, facts }) => [
+          planners.length > 1 ? element('h3', {}, label) : undefined,
+          plannerSection(facts),
         ]),
       ),
     );

@@ -42,6 +42,7 @@ const MEASURES: readonly Measure[] = [
   plain('preemptions', 'Preemptions', -1),
   { key: 'duration_ms', title: 'Simulated time', unit: 'time', better: 0 },
   plain('gpu_hours', 'GPU hours', -1),
+  plain('gpu_cost', 'Cost of the GPUs', -1),
 ];
 
 /** Measures shown large, of a single run. */
@@ -56,6 +57,7 @@ const CARDS = [
   'prefix_cache_reused_ratio',
   'completed_requests',
   'gpu_hours',
+  'gpu_cost',
 ];
 
 const FORMATS: Record<Unit, (value: number) => string> = { time, part: percent, plain: short };

@@ -155,3 +155,44 @@ describe.skipIf(executablePath === undefined)('the page in a browser', () => {
     await page.close();
   });
 });
+
+describe.skipIf(executablePath === undefined)('the page of a planner in a browser', () => {
+  let browser: Browser;
+  const PLANNED = [
+    ...['--input-tokens', '1024', '--output-tokens', '64', '--request-count', '200', '--request-rate', '12'],
+    ...['--extra-engine-args', '{"num_gpu_blocks":256,"block_size":16}', '--sla-ttft-ms', '4000'],
+    ...['--planner-config', '{"mode":"agg"}', '--gpu-hour-price', '2'],
+  ];
+
+  beforeAll(async () => {
+    await run('replay', ...PLANNED, '--html', inFolder('p.html'), '--report-json', inFolder('p.json'));
+    browser = await chromium.launch({ executablePath: executablePath!, args: ['--no-sandbox'] });
+  }, 60_000);
+  afterAll(() => browser?.close());
+
+  it.each([1200, 480])('shows what it saw and decided, %i pixels wide', async (width) => {
+    const problems: string[] = [];
+    const page = await browser.newPage({ viewport: { width, height: 900 } });
+    page.on('pageerror', (error) => problems.push(error.message));
+    await page.goto(`file://${inFolder('p.html')}`);
+    await page.waitForSelector('body[data-ready]');
+    expect(problems).toEqual([]);
+    const { scaling_events, gpu_hours, gpu_cost } = JSON.parse(readFileSync(inFolder('p.json'), 'utf8'));
+    expect(gpu_cost).toBeCloseTo(2 * gpu_hours, 12);
+    const section = page.locator('#planner');
+    expect(await section.innerText()).toContain(`GPU hours: ${gpu_hours.toFixed(4)}`);
+    await section.locator('summary').click();
+    expect(await section.locator('.decisions tbody tr').count()).toBe(scaling_events.length);
+    const charts = await section
+      .locator('.chart')
+      .evaluateAll((nodes) => nodes.map((node) => node.dataset.chart));
+    expect(charts).toEqual(expect.arrayContaining(['Workers', 'Requests/s', 'KV tokens by engine']));
+    const overflow = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
+    expect(overflow).toBeLessThanOrEqual(0);
+    await page.close();
+  });
+
+  it('has the line that people search for', () => {
+    expect(readFileSync(inFolder('p.html'), 'utf8')).toMatch(/GPU hours: \d+\.\d+/);
+  });
+});

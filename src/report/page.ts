@@ -12,7 +12,17 @@ const CHART_LIBRARY = 'uplot';
  * import map of data URLs, its data is JSON, compressed and in base 64.
  */
 export function htmlPage(runs: readonly PageRun[]): string {
-  return pageOf('main', dataScript(runs));
+  return pageOf('main', plannerLines(runs) + dataScript(runs));
+}
+
+/** What people search pages of planners for, in plain text. */
+function plannerLines(runs: readonly PageRun[]): string {
+  const lines = runs.flatMap(({ report: { planner, gpu_hours, scaling_events } }) =>
+    planner === undefined
+      ? []
+      : `<p class="note">Replica transitions: ${(scaling_events as unknown[]).length} | GPU hours: ${(gpu_hours as number).toFixed(4)}</p>\n`,
+  );
+  return lines.join('');
 }
 
 /** The page of a search over deployments. */

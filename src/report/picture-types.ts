@@ -66,10 +66,48 @@ export interface RequestColumns {
   parts_ms: Record<string, number[]>;
 }
 
+/** What a planner saw, believed and decided, tick by tick; null for what it did not know. Times in milliseconds. */
+export interface PlannerPicture {
+  policy: string;
+  at_ms: number[];
+  stages: StagePicture[];
+  requests_per_s: (number | null)[];
+  predicted_requests_per_s: (number | null)[];
+  ttft_ms: (number | null)[];
+  estimated_ttft_ms: (number | null)[];
+  itl_ms: (number | null)[];
+  estimated_itl_ms: (number | null)[];
+  input_tokens: (number | null)[];
+  predicted_input_tokens: (number | null)[];
+  output_tokens: (number | null)[];
+  predicted_output_tokens: (number | null)[];
+  /** Requests a second that a worker was thought to take. */
+  capacity_prefill_rps: (number | null)[];
+  capacity_decode_rps: (number | null)[];
+  /** GPU hours of all that was there, up to the tick. */
+  gpu_hours: number[];
+  /** Why it decided so, by name. */
+  reasons: Record<string, (number | null)[]>;
+  decisions: { at_ms: number; stage: string; from: number; to: number; why: string }[];
+}
+
+/** A stage at each tick, before the planner acted. */
+export interface StagePicture {
+  name: string;
+  kv_tokens: number | null;
+  active: number[];
+  /** Those that start up and those that finish what they have, too. */
+  provisioned: number[];
+  target: (number | null)[];
+  /** Tokens in the KV cache of requests that decode, or wait to go on, by engine. */
+  decode_tokens: Record<string, (number | null)[]>;
+  queued_prefill_tokens: Record<string, (number | null)[]>;
+}
+
 /** A run on a page: its report, with what is drawn of it where that was kept. */
 export interface PageRun {
   label: string;
-  report: Record<string, unknown> & { pictures?: Pictures };
+  report: Record<string, unknown> & { pictures?: Pictures; planner_picture?: PlannerPicture };
 }
 
 /** What a fleet that serves does now, for the page of a server. Rates and latencies are of the time since the sample before. */

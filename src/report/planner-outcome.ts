@@ -51,6 +51,9 @@ export interface PlannerOutcome {
   events: ScalingEvent[];
   ticks: PlannerTick[];
   goals: { ttftMs: number; itlMs: number } | undefined;
+  /** Where its page goes, if it asks for one, and the last time that such a page tells of. */
+  page?: { readonly folder: string; readonly fileName: string | undefined };
+  recordedMs?: number;
   /** Workers of each stage at the start, the GPUs of one and the tokens that its KV cache holds. */
   stages: { name: string; workers: number; gpus: number; kvTokens: number | undefined }[];
 }

@@ -24,6 +24,7 @@ describe('scalingText', () => {
 
 describe('plannerText', () => {
   it('gives ticks, and GPU hours in the form that people search for', () => {
-    expect(plannerText(QUIET, 0.0458333)).toBe('Planner ticks: 0\nGPU hours: 0.0458\n');
+    expect(plannerText(QUIET, { gpu_hours: 0.0458333 })).toBe('Planner ticks: 0\nGPU hours: 0.0458\n');
+    expect(plannerText(QUIET, { gpu_hours: 2, gpu_cost: 5 })).toContain('GPU cost: 5.00\n');
   });
 });

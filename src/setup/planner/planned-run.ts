@@ -36,6 +36,10 @@ export interface Policy {
   readonly planner: Planner;
   /** Latencies that it keeps, if it knows any. */
   readonly goals?: { readonly ttftMs: number; readonly itlMs: number } | undefined;
+  /** Whether the last tick is one of those that the reference's page tells of. */
+  readonly isRecorded?: () => boolean;
+  /** Where the page of the planner goes, if it asks for one. */
+  readonly page?: PlannerOutcome['page'];
   /** What the planner believed at its last tick, under the names of the reference's files. */
   readonly beliefs?: () => Record<string, number | string>;
 }
@@ -110,6 +114,7 @@ class PlannerLoop {
       events: [],
       ticks: [],
       goals: policy.goals,
+      ...(policy.page && { page: policy.page }),
       stages: fleet.stages.map(({ name, workers, capacity: { gpus, kvTokens } }) => ({
         ...{ name, workers, gpus, kvTokens },
       })),
@@ -139,6 +144,7 @@ class PlannerLoop {
     const targets = this.ask(view);
     const tick = this.noted(view, targets);
     this.outcome.ticks.push(tick);
+    if (this.policy.isRecorded?.()) this.outcome.recordedMs = tickMs;
     this.hasScaled = this.apply(tickMs, view, targets);
   }
 

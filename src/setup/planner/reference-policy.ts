@@ -43,6 +43,8 @@ export async function referencePolicy(fleet: PlannedFleet): Promise<Policy> {
     name: 'reference',
     planner: refusingNone(planner, config),
     goals: config.target === 'sla' ? config.goals : undefined,
+    isRecorded: () => planner.diagnostics?.isRecorded === true,
+    ...(config.report.isWritten && { page: config.report }),
     beliefs: () => diagnosticsJson(planner.diagnostics!),
   };
 }
