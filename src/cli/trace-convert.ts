@@ -34,9 +34,14 @@ async function runConvert(path: string, flags: Flags): Promise<void> {
     const done = emptyConversion(options.blockTokens);
     const rows = convert(importer, source, options, done, flags.openLoop ? 'open-loop' : 'sessions');
     await writeRows(rows, flags.output, { force: flags.force === true, inputs: [path] });
-    const graph = importer.isGraph ? ' --trace-format agentic_mooncake' : '';
+    const rowFormat = importer.isGraph
+      ? 'agentic_mooncake'
+      : format === 'mooncake-delta'
+        ? format
+        : undefined;
+    const formatFlag = rowFormat === undefined ? '' : ` --trace-format ${rowFormat}`;
     process.stderr.write(
-      `${format}: ${summary(done)}; replay with: dynosim replay ${flags.output ?? 'FILE'}${graph}${blockFlag(done)}\n`,
+      `${format}: ${summary(done)}; replay with: dynosim replay ${flags.output ?? 'FILE'}${formatFlag}${blockFlag(done)}\n`,
     );
   });
 }

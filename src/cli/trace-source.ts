@@ -79,7 +79,7 @@ export async function withSource<T>(path: string, use: (source: TraceSource) => 
 
 async function withFile<T>(path: string, use: (file: TextFile) => Promise<T>): Promise<T> {
   const { TextFile } = await import('../workload/text-file.js');
-  const file = await TextFile.open(path);
+  const file = await TextFile.open(path, true);
   try {
     return await use(file);
   } finally {

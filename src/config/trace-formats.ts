@@ -9,8 +9,10 @@ const NATIVE_FORMATS = [
 
 /** Formats of others, by the name that a user gives, and what they are. */
 export const FORMATS = {
+  agentic_mooncake: 'graphs of agents, version 1 or 2 (JSONL), as replay reads them',
   aiperf: 'AIPerf profile_export.jsonl',
   'aiperf-inputs': 'AIPerf inputs.json, lengths by a heuristic',
+  applied_compute_agentic: 'sessions of Applied Compute (JSONL), as replay reads them; need --rate',
   azure: 'Azure LLM inference 2023, 2024, 2025 (CSV)',
   bailian: 'Qwen Bailian usage traces (JSONL)',
   bench: 'detail files of vLLM benchmark_serving and SGLang bench_serving (JSON); need --rate',
@@ -24,6 +26,7 @@ export const FORMATS = {
   lengths: 'a table of lengths (CSV); needs --rate',
   'llmservingsim-sessions': 'LLMServingSim with sub_requests (JSONL)',
   mooncake: 'Mooncake (JSONL), as replay reads it',
+  'mooncake-delta': 'Mooncake whose turns list new input only (JSONL), as replay reads it',
   otel: 'OpenTelemetry spans with gen_ai attributes (OTLP JSON)',
   requests: 'request log: arrival_ms, input_length, output_length (JSONL)',
   servegen: 'workloads that ServeGen made (CSV)',
@@ -37,9 +40,9 @@ export const FORMATS = {
 export type FormatName = keyof typeof FORMATS;
 
 /** Formats that are brought into Mooncake rows first. */
-export type ForeignFormat = Exclude<FormatName, 'mooncake'>;
+export type ForeignFormat = Exclude<FormatName, NativeFormat>;
 
-const FOREIGN_FORMATS = Object.keys(FORMATS).filter((name): name is ForeignFormat => name !== 'mooncake');
+const FOREIGN_FORMATS = Object.keys(FORMATS).filter((name): name is ForeignFormat => isForeign(name));
 
 export type NativeFormat = (typeof NATIVE_FORMATS)[number];
 export type TraceFormat = NativeFormat | ForeignFormat;
@@ -47,6 +50,6 @@ export type TraceFormat = NativeFormat | ForeignFormat;
 /** Formats of traces that a replay takes. */
 export const TRACE_FORMATS: readonly TraceFormat[] = [...NATIVE_FORMATS, ...FOREIGN_FORMATS];
 
-export function isForeign(format: TraceFormat): format is ForeignFormat {
-  return format !== 'mooncake' && format in FORMATS;
+export function isForeign(format: string): format is ForeignFormat {
+  return format in FORMATS && !NATIVE_FORMATS.some((name) => name === format);
 }

@@ -22,9 +22,6 @@ async function translated(
   files: readonly TextFile[],
   { traceFormat: format, traceBlockSize }: WorkloadSpec,
 ): Promise<NativeTrace> {
-  const folder = files.find(({ parts }) => parts !== undefined);
-  if (folder && (!isForeign(format) || files.length > 1))
-    throw new InputError(`${folder.path}: is a folder; --trace-format ${format} takes files, by their names`);
   if (!isForeign(format)) return { files: [...files], format, hashBlockTokens: traceBlockSize };
   return imported(files[0], format, traceBlockSize);
 }
@@ -68,7 +65,9 @@ async function withHint(error: unknown, { traceFiles = [], traceFormat }: Worklo
   const found = file && recognise(file.head());
   file?.close();
   if (found?.isNot) return new InputError(`${path}: is ${found.isNot}`);
-  if (!found?.format || found.format === 'mooncake') return error;
+  const isSame =
+    found?.format === traceFormat || (traceFormat === 'dynamo' && found?.format === 'dynamo-requests');
+  if (!found?.format || found.format === 'mooncake' || isSame) return error;
   return new InputError(
     `${error.message}; the file looks like ${FORMATS[found.format]}: --trace-format ${found.format}`,
   );

@@ -45,3 +45,23 @@ export class BlockMint {
     return blocks;
   }
 }
+
+/** Numbers for blocks whose identities hold within one trace only. */
+export class BlockScope {
+  private readonly numbers = new Map<string, string>();
+
+  constructor(
+    private readonly isLocal: boolean,
+    private readonly counter: { next: number },
+  ) {}
+
+  nameOf(block: string): string {
+    if (!this.isLocal) return block;
+    let number = this.numbers.get(block);
+    if (number === undefined) {
+      number = String(this.counter.next++);
+      this.numbers.set(block, number);
+    }
+    return number;
+  }
+}

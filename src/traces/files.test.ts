@@ -21,7 +21,7 @@ beforeEach(() => {
 });
 
 async function rowsOf(path: string, format?: FormatName) {
-  const file = await TextFile.open(path);
+  const file = await TextFile.open(path, true);
   try {
     const importer = IMPORTERS[format ?? recognise(file.head())!.format!];
     const options = { blockTokens: 512, charactersPerToken: 4 };
@@ -68,9 +68,13 @@ describe('a folder', () => {
   });
 
   it('needs a trace in it, and a format of which a trace is several files', async () => {
-    await expect(TextFile.open(folder)).rejects.toThrow(/the folder has no .json, .jsonl or .parquet file/);
+    await expect(TextFile.open(folder, true)).rejects.toThrow(
+      /the folder has no .json, .jsonl or .parquet file/,
+    );
     writeFileSync(join(folder, 'a.jsonl'), '{}');
-    await expect(replay({ traceFiles: [folder] })).rejects.toThrow(/is a folder; --trace-format mooncake/);
+    await expect(replay({ traceFiles: [folder] })).rejects.toThrow(
+      /cannot open the trace file \(it is a directory\)/,
+    );
   });
 
   it('of agents is replayed', async () => {

@@ -13,14 +13,17 @@ import {
   tracelab,
 } from './jsonl.js';
 import { bench, lengths } from './lengths.js';
+import { agenticMooncake, appliedCompute, mooncakeDelta } from './native.js';
 import { otel } from './otel.js';
 import { aiperfInputs, llmservingsimSessions } from './sessions.js';
 import { weka } from './weka.js';
 
 /** Importers by the name that a user gives. */
 export const IMPORTERS: Readonly<Record<FormatName, Importer>> = {
+  agentic_mooncake: agenticMooncake,
   aiperf: aiperfRecords,
   'aiperf-inputs': aiperfInputs,
+  applied_compute_agentic: appliedCompute,
   azure,
   bailian,
   bench,
@@ -34,6 +37,7 @@ export const IMPORTERS: Readonly<Record<FormatName, Importer>> = {
   lengths,
   'llmservingsim-sessions': llmservingsimSessions,
   mooncake,
+  'mooncake-delta': mooncakeDelta,
   otel,
   requests: requestLog,
   servegen,

@@ -31,6 +31,12 @@ const OBJECTS: readonly [FormatName, Test][] = [
   ['chat', has('conversation')],
   ['bench', has('input_lens', 'output_lens')],
   ['otel', (value) => value.has('resourceSpans') || value.has('startTimeUnixNano')],
+  [
+    'agentic_mooncake',
+    (value) =>
+      value.get('schema') === 'dynamo.agentic_mooncake' || (value.has('wait_for') && value.has('hash_ids')),
+  ],
+  ['applied_compute_agentic', has('num_turns', 'input_prompt_length')],
   ['mooncake', has('hash_ids')],
   ['requests', has('arrival_ms', 'input_length')],
 ];

@@ -35,7 +35,8 @@ const OPTIONS = { blockTokens: 512, charactersPerToken: 4 };
 function rowsOf(format: string, text: string, options: ImportOptions = OPTIONS, arrivals?: Arrivals) {
   const importer = IMPORTERS[format as FormatName];
   const done = emptyConversion(importer.blockTokens ?? options.blockTokens);
-  const rows = [...convert(importer, source(text), options, done, arrivals)].map((row) => JSON.parse(row));
+  const made = [...convert(importer, source(text), options, done, arrivals)];
+  const rows = made.flatMap((row) => row.split('\n')).map((row) => JSON.parse(row));
   return { rows, done };
 }
 
@@ -744,6 +745,81 @@ describe('sessions', () => {
   });
 });
 
+describe('formats that a replay reads', () => {
+  const HEADER = { schema: 'dynamo.agentic_mooncake', version: 2, block_size: 64, hash_id_scope: 'local' };
+  const agent = (request_id: string, play_id: string, hash_ids: number[], rest = {}) => ({
+    request_id,
+    play_id,
+    session_id: play_id,
+    input_length: hash_ids.length * 64,
+    output_length: 5,
+    hash_ids,
+    ...rest,
+  });
+
+  it('agentic_mooncake: rows and their header come out as they went in', () => {
+    const linked = [
+      HEADER,
+      agent('a', 'p', [1], { not_before_ms: 0 }),
+      agent('b', 'p', [1, 2], { dependencies: [{ request_id: 'a', trigger: 'dispatch', delay_ms: 3 }] }),
+      agent('c', 'q', [1], { not_before_ms: 9 }),
+    ];
+    const { rows, done } = rowsOf('agentic_mooncake', json(...linked));
+    expect(rows).toEqual(linked);
+    expect(done).toMatchObject({ rows: 3, blockTokens: 64, inputTokens: 256, outputTokens: 15 });
+    const flat = [
+      agent('a', 'p', [1], { timestamp: 0 }),
+      agent('b', 'p', [1, 2], { wait_for: ['a'], delay: 4 }),
+    ];
+    expect(rowsOf('agentic_mooncake', json(...flat)).rows).toEqual(flat);
+  });
+
+  it('mooncake-delta: a turn is counted with all that was said before', () => {
+    const turn = (session_id: string, input_length: number) => ({
+      session_id,
+      input_length,
+      output_length: 3,
+    });
+    const { rows, done } = rowsOf(
+      'mooncake-delta',
+      json(
+        { ...turn('a', 200), timestamp: 0 },
+        { ...turn('b', 100), timestamp: 1 },
+        turn('a', 300),
+        turn('a', 400),
+      ),
+    );
+    expect(rows[2]).toEqual(turn('a', 300));
+    expect(done.inputTokens).toBe(200 + 100 + 503 + 906);
+  });
+
+  it('applied_compute_agentic: turns grow by answers and outputs of tools, and wait for those', () => {
+    const session = {
+      num_turns: 2,
+      input_prompt_length: 1000,
+      assistant_response_length: [30, 40],
+      tool_call_output_length: [500, 600],
+      tool_call_latency: [0.5, 2],
+      final_assistant_response_length: 7,
+    };
+    const text = json(session, session);
+    expect(() => rowsOf('applied_compute_agentic', text)).toThrow(
+      /the trace has no times; trace convert --rate/,
+    );
+    const { rows } = rowsOf('applied_compute_agentic', text, { ...OPTIONS, requestsPerSecond: 1 });
+    const one = rows.filter(({ session_id }) => session_id === 'session-1');
+    expect(one.map(({ delay, input_length, output_length }) => [delay, input_length, output_length])).toEqual(
+      [
+        [undefined, 1000, 30],
+        [500, 1530, 40],
+        [2000, 2170, 7],
+      ],
+    );
+    expect(one[1].hash_ids[0]).toBe(one[0].hash_ids[0]);
+    expect(rows).toHaveLength(6);
+  });
+});
+
 describe('a file is recognised', () => {
   it.each<[string, string]>([
     ['mooncake', '{"timestamp":0,"input_length":1,"output_length":1,"hash_ids":[1]}\n{}'],
@@ -755,6 +831,9 @@ describe('a file is recognised', () => {
     ['dynamo-requests', '{"schema":"dynamo.request.trace.v1","event_type":"request_end"}'],
     ['weka', '{\n "id": "t",\n "models": [],\n "requests": ['],
     ['bench', '{"input_lens":[1],"output_lens":[2]}'],
+    ['agentic_mooncake', '{"schema":"dynamo.agentic_mooncake","version":2}'],
+    ['agentic_mooncake', '{"request_id":"a","wait_for":[],"hash_ids":[1]}'],
+    ['applied_compute_agentic', '{"num_turns":1,"input_prompt_length":5}'],
     ['blis', 'request_id,session_id,round_index,input_tokens,output_tokens,arrival_time_us'],
     ['servegen', 'request_id,timestamp,input_tokens,output_tokens'],
     ['chat', '{"conversation_id":"c","model":"m","conversation":[{"content":"hi","role":"user"}]}'],

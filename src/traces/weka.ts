@@ -1,25 +1,6 @@
+import { BlockScope } from './blocks.js';
 import { type Fields, jsonElements } from './fields.js';
 import type { Importer, TraceRequest } from './form.js';
-
-/** Numbers for blocks whose identities hold within one trace only. */
-class Scope {
-  private readonly numbers = new Map<string, string>();
-
-  constructor(
-    private readonly isLocal: boolean,
-    private readonly counter: { next: number },
-  ) {}
-
-  nameOf(block: string): string {
-    if (!this.isLocal) return block;
-    let number = this.numbers.get(block);
-    if (number === undefined) {
-      number = String(this.counter.next++);
-      this.numbers.set(block, number);
-    }
-    return number;
-  }
-}
 
 /** A turn that was taken, and when it ended, in seconds; at its start where the trace does not say. */
 interface Turn {
@@ -48,7 +29,7 @@ export const weka: Importer = {
     for (const trace of jsonElements(source)) {
       const blockTokens = trace.has('block_size') ? trace.tokens('block_size') : DEFAULT_BLOCK_TOKENS;
       const id = trace.text('id');
-      const scope = new Scope(
+      const scope = new BlockScope(
         !trace.has('hash_id_scope') || trace.text('hash_id_scope') !== 'global',
         counter,
       );
@@ -61,7 +42,7 @@ export const weka: Importer = {
 function* readAgent(
   agent: Fields,
   name: string,
-  scope: Scope,
+  scope: BlockScope,
   chain: Chain,
   offsetS: number,
 ): Generator<TraceRequest> {

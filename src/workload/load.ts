@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { InputError } from '../config/input-error.js';
 import type { Scenario, WorkloadSpec } from '../config/scenario/scenario.js';
-import type { NativeFormat } from '../config/trace-formats.js';
+import { isForeign, type NativeFormat } from '../config/trace-formats.js';
 import { AgenticSource } from './agentic.js';
 import { readAgenticRows } from './agentic-rows.js';
 import { AppliedComputeTable } from './applied-compute.js';
@@ -77,7 +77,8 @@ export async function loadWorkload(
     for (const file of files) file.close();
   };
   try {
-    for (const path of scenario.workload.traceFiles ?? []) files.push(await TextFile.open(path));
+    for (const path of scenario.workload.traceFiles ?? [])
+      files.push(await TextFile.open(path, isForeign(scenario.workload.traceFormat)));
     const trace = await translate(files, scenario.workload);
     for (const file of trace.files) if (!files.includes(file)) files.push(file);
     const loaded = { warnings: [], ...loadTrace(scenario, trace, drive) };

@@ -59,20 +59,23 @@ export class TextFile {
   ) {}
 
   /**
-   * @param path a file or a folder; `-` for standard input; what can be read once only (a pipe) is copied first
+   * @param path `-` for standard input; what can be read once only (a pipe) is copied first
+   * @param takesFolders whether it may be a folder, which is one trace in several files
    * @throws {InputError} when the file cannot be opened or unpacked
    */
-  static async open(path: string): Promise<TextFile> {
+  static async open(path: string, takesFolders = false): Promise<TextFile> {
     let descriptor: number;
     try {
       descriptor = path === '-' ? 0 : openSync(path, 'r');
       const stat = fstatSync(descriptor);
       if (stat.isDirectory()) {
         closeSync(descriptor);
+        if (!takesFolders) throw new Error('it is a directory');
         return await TextFile.openFolder(path);
       }
       if (!stat.isFile()) descriptor = spooled(descriptor);
     } catch (error) {
+      if (error instanceof InputError) throw error;
       throw new InputError(`${shortened(path)}: cannot open the trace file (${reason(error)})`);
     }
     const head = Buffer.alloc(4);
