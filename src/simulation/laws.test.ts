@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { SEMANTICS } from '../config/rules.js';
 import { type ReplayOptions, type RequestOutcome, replay } from '../index.js';
 import type { Report } from '../report/report.js';
 import { reportDifferences } from '../testing/reference-cases.js';
@@ -37,6 +38,7 @@ const engine = fc.record(
 );
 
 type Row = typeof row extends fc.Arbitrary<infer T> ? T : never;
+type Engine = typeof engine extends fc.Arbitrary<infer T> ? T : never;
 
 function writeTrace(rows: Row[]): string {
   let timestamp = 0;
@@ -62,11 +64,24 @@ async function outcome(options: ReplayOptions) {
 const fleet = fc.record({
   rows: fc.array(row, { minLength: 1, maxLength: 40 }),
   engine: engine.filter((e) => e.g1_backend !== 'kvbm' || e.block_size !== 17),
+  interval: fc.constantFrom(undefined, undefined, 1, 3, 20),
   numWorkers: fc.constantFrom(1, 2, 3),
+  semantics: fc.constantFrom(...SEMANTICS),
   mendFaults: fc.constantFrom(false, false, true),
   beyondReference: fc.constant(true),
   replayConcurrency: fc.option(fc.integer({ min: 1, max: 8 }), { nil: undefined }),
 });
+
+/** An engine with a distance between prefills, and chunks of SGLang that every release takes. */
+function engineJson(args: Engine, interval: number | undefined): string {
+  const { engine_type: type, block_size } = args;
+  const key = type === 'sglang' ? 'prefill_decode_interval' : 'prefill_schedule_interval';
+  return JSON.stringify({
+    ...args,
+    ...(type !== 'trtllm' && { [key]: interval }),
+    ...(type === 'sglang' && { sglang: { chunked_prefill_size: 64 * block_size } }),
+  });
+}
 
 /** Passes of a stretch do not look at the queue again, so that what they count of it may lag behind. */
 function withoutWaits({ bottlenecks: _, anomalies: __, scenario: ___, ...report }: Report): Report {
@@ -83,12 +98,12 @@ function withoutWaits({ bottlenecks: _, anomalies: __, scenario: ___, ...report 
 describe('simulated fleets', () => {
   it('give the same answer whether requests are advanced as a group or one by one', async () => {
     await fc.assert(
-      fc.asyncProperty(fleet, async ({ rows, engine: args, ...options }) => {
+      fc.asyncProperty(fleet, async ({ rows, engine: args, interval, ...options }) => {
         const run = {
           ...options,
           traceFiles: [writeTrace(rows)],
           traceBlockSize: 16,
-          extraEngineArgs: JSON.stringify(args),
+          extraEngineArgs: engineJson(args, interval),
           records: 'ended' as const,
         };
         const grouped = await outcome(run);
@@ -106,12 +121,12 @@ describe('simulated fleets', () => {
 
   it('keep the conservation laws', async () => {
     await fc.assert(
-      fc.asyncProperty(fleet, async ({ rows, engine: args, ...options }) => {
+      fc.asyncProperty(fleet, async ({ rows, engine: args, interval, ...options }) => {
         const result = await outcome({
           ...options,
           traceFiles: [writeTrace(rows)],
           traceBlockSize: 16,
-          extraEngineArgs: JSON.stringify(args),
+          extraEngineArgs: engineJson(args, interval),
           records: 'all',
           check: true,
         });

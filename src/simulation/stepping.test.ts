@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { SEMANTICS } from '../config/rules.js';
 import { openRun, type ReplayOptions, type ReplayResult, type Run, replay } from '../index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'dynosim-stepping-'));
@@ -34,6 +35,9 @@ const fleet = fc.record({
   workers: fc.tuple(workers, workers),
   bandwidth: fc.constantFrom(undefined, 1, 64),
   routerMode: fc.constantFrom('round_robin' as const, 'kv_router' as const),
+  semantics: fc.constantFrom(...SEMANTICS),
+  interval: fc.constantFrom(undefined, undefined, 1, 3, 20),
+  kvEventLagMs: fc.constantFrom(0, 0, 3.5, 60),
   replayConcurrency: fc.option(fc.integer({ min: 1, max: 8 }), { nil: undefined }),
   maxSimTimeSeconds: fc.option(fc.double({ min: 0.01, max: 3, noNaN: true }), { nil: undefined, freq: 4 }),
   firstTokenMs: fc.constantFrom(0, 0, 7),
@@ -54,43 +58,60 @@ function traceOf(rows: Case['rows'], hasSessions: boolean): string {
 }
 
 function optionsOf(fleet: Case): ReplayOptions {
-  const { engines, engineType, ranks, accepts, isSplit, bandwidth, maxSimTimeSeconds } = fleet;
+  const { ranks, isSplit, routerMode, semantics, kvEventLagMs, replayConcurrency, maxSimTimeSeconds } = fleet;
+  const isCurrent = semantics === 'dynamo-1.6';
+  const isRouted = routerMode === 'kv_router' && (isSplit || isCurrent || fleet.workers[0] * ranks > 1);
   const overheads = { first_token_ms: fleet.firstTokenMs, frontend_ms: fleet.frontendMs };
-  const common: ReplayOptions = {
-    traceFiles: [traceOf(fleet.rows, !isSplit)],
+  return {
+    traceFiles: [traceOf(fleet.rows, !isSplit || isCurrent)],
     traceBlockSize: 16,
-    routerMode: fleet.routerMode,
+    semantics,
     records: 'all',
     check: true,
-    ...(fleet.replayConcurrency !== undefined && { replayConcurrency: fleet.replayConcurrency }),
+    ...(isRouted && { routerMode }),
+    ...(isRouted && isCurrent && { kvEventLagMs }),
+    ...(replayConcurrency !== undefined && { replayConcurrency }),
     ...(maxSimTimeSeconds !== undefined && { maxSimTimeSeconds }),
     overheads: JSON.stringify(overheads),
+    ...(isSplit ? stagesOf(fleet) : { numWorkers: fleet.workers[0], extraEngineArgs: engineOf(fleet) }),
   };
-  const speculation = accepts && { aic_nextn: accepts.length, aic_nextn_accept_rates: accepts.join(',') };
-  if (!isSplit) {
-    const hasPeers = fleet.workers[0] * ranks > 1;
-    return {
-      ...common,
-      ...(!hasPeers && { routerMode: 'round_robin' }),
-      numWorkers: fleet.workers[0],
-      extraEngineArgs: JSON.stringify({
-        ...engines[0],
-        ...speculation,
-        engine_type: engineType,
-        dp_size: ranks,
-      }),
-    };
-  }
-  const engine_type = engineType === 'trtllm' ? 'vllm' : engineType;
+}
+
+/** What only the newest release takes of an engine. */
+function currentOf({ semantics, engineType, interval }: Case): object {
+  const key = { vllm: 'prefill_schedule_interval', sglang: 'prefill_decode_interval', trtllm: '' }[
+    engineType
+  ];
+  return semantics === 'dynamo-1.6' && key !== '' ? { [key]: interval } : {};
+}
+
+function speculationOf({ accepts }: Case): object {
+  return accepts ? { aic_nextn: accepts.length, aic_nextn_accept_rates: accepts.join(',') } : {};
+}
+
+function engineOf(fleet: Case): string {
+  const { engines, engineType: engine_type, ranks: dp_size } = fleet;
+  return JSON.stringify({
+    ...engines[0],
+    ...speculationOf(fleet),
+    ...currentOf(fleet),
+    engine_type,
+    dp_size,
+  });
+}
+
+function stagesOf(fleet: Case): ReplayOptions {
+  const { engines, engineType, ranks, bandwidth, semantics, workers } = fleet;
+  const isCurrent = semantics === 'dynamo-1.6';
+  const engine_type = engineType === 'trtllm' && !isCurrent ? 'vllm' : engineType;
   const transfer = bandwidth && { kv_transfer_bandwidth: bandwidth, kv_bytes_per_token: 100_000 };
-  const stage = (args: object, worker_type: string) =>
-    JSON.stringify({ ...args, block_size: 16, engine_type, worker_type });
+  const shared = { block_size: 16, engine_type, ...(isCurrent && { dp_size: ranks }), ...currentOf(fleet) };
+  const stage = (args: object, worker_type: string) => JSON.stringify({ ...args, ...shared, worker_type });
   return {
-    ...common,
-    numPrefillWorkers: fleet.workers[0],
-    numDecodeWorkers: fleet.workers[1],
+    numPrefillWorkers: workers[0],
+    numDecodeWorkers: workers[1],
     prefillEngineArgs: stage({ ...engines[0], ...transfer }, 'prefill'),
-    decodeEngineArgs: stage({ ...engines[1], ...speculation }, 'decode'),
+    decodeEngineArgs: stage({ ...engines[1], ...speculationOf(fleet) }, 'decode'),
   };
 }
 
