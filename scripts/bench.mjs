@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Times dynosim, and the reference beside it where it is installed, and prints the ratios.
 //
-//   npm run bench -- [--reference PYTHON] [--runs N] [--trace FILE] [--scale]
+//   npm run bench -- [--reference PYTHON] [--semantics dynamo-1.6] [--runs N] [--trace FILE] [--scale]
 //
 // Runs alternate, so that both see the same machine. `simulation` is `wall_time_ms` of the reports, `process` is from
 // start to exit; each is the minimum over the runs. The trace cases need a Mooncake conversation trace.
@@ -17,6 +17,7 @@ const example = fileURLToPath(new URL('../examples/chat.jsonl', import.meta.url)
 const { values: flags } = parseArgs({
   options: {
     reference: { type: 'string', default: process.env.DYNOSIM_REFERENCE ?? '' },
+    semantics: { type: 'string', default: 'dynamo-1.4.2' },
     runs: { type: 'string', default: '5' },
     trace: {
       type: 'string',
@@ -89,6 +90,31 @@ function run(command, args) {
   return { simulation, process: performance.now() - started };
 }
 
+/** Since release 1.6 the reference has functions, and no command for what they do. */
+function runReference(args) {
+  if (flags.semantics === 'dynamo-1.4.2') return run(flags.reference, ['-m', 'dynamo.replay', ...args]);
+  const server = fileURLToPath(new URL('reference-server.py', import.meta.url));
+  const started = performance.now();
+  const { stdout } = spawnSync(flags.reference, [server], { input: requestOf(args), encoding: 'utf8' });
+  const { report, error } = JSON.parse(stdout);
+  if (error) throw new Error(error);
+  return { simulation: report.wall_time_ms, process: performance.now() - started };
+}
+
+/** Flags of the command as the functions take them. */
+function requestOf(args) {
+  const isTrace = !args[0].startsWith('--');
+  const pairs = args.slice(isTrace ? 1 : 0);
+  const options = {};
+  for (let i = 0; i < pairs.length; i += 2) {
+    const value = pairs[i + 1];
+    options[pairs[i].slice(2).replaceAll('-', '_')] = /^[0-9.]+$/.test(value) ? Number(value) : value;
+  }
+  if (isTrace) return JSON.stringify({ trace_file: args[0], options });
+  const { input_tokens, output_tokens, request_count, ...others } = options;
+  return JSON.stringify({ lengths: [input_tokens, output_tokens, request_count], options: others });
+}
+
 function best(times) {
   const least = (name) => Math.min(...times.map((time) => time[name]));
   return { simulation: least('simulation'), process: least('process') };
@@ -105,8 +131,9 @@ function compare() {
     const ours = [];
     const theirs = [];
     for (let i = 0; i < Number(flags.runs); i++) {
-      ours.push(run(process.execPath, [program, 'replay', ...args, '--no-advise']));
-      if (flags.reference) theirs.push(run(flags.reference, ['-m', 'dynamo.replay', ...args]));
+      const rules = ['--semantics', flags.semantics, '--no-advise'];
+      ours.push(run(process.execPath, [program, 'replay', ...args, ...rules]));
+      if (flags.reference) theirs.push(runReference(args));
     }
     const a = best(ours);
     const b = theirs.length > 0 ? best(theirs) : undefined;

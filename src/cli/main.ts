@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { UserError } from '../config/user-error.js';
 import { acceptCommand } from './accept.js';
 import { calibrateCommand } from './calibrate.js';
+import { compareSemanticsCommand } from './compare-semantics.js';
 import { configCommand } from './config.js';
 import { expandPrefixes } from './flags.js';
 import { frontendCommand } from './frontend.js';
@@ -32,6 +33,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .addHelpText('after', EXAMPLES)
     .addCommand(replayCommand())
     .addCommand(reportCommand())
+    .addCommand(compareSemanticsCommand())
     .addCommand(serveCommand())
     .addCommand(calibrateCommand())
     .addCommand(acceptCommand())

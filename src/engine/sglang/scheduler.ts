@@ -547,11 +547,14 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
   /** Requests that end keep their pages until those are released. */
   private hold(): void {
     const { signals, done, options } = this;
-    const { arrivalOrder } = this.requests;
+    const { arrivalOrder, maxOutputTokens } = this.requests;
     this.heldCount += done.length;
     if (!options.rules.holdsByArrival || done.length < 2) return;
     const held = signals.splice(signals.length - done.length);
-    signals.push(...held.sort((a, b) => arrivalOrder[a.slot] - arrivalOrder[b.slot]));
+    const wants = (slot: number) => Math.min(maxOutputTokens[slot], 1);
+    signals.push(
+      ...held.sort((a, b) => wants(a.slot) - wants(b.slot) || arrivalOrder[a.slot] - arrivalOrder[b.slot]),
+    );
   }
 
   /** Emits the tokens of this pass. @returns how many */
