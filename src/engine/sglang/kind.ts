@@ -1,5 +1,6 @@
 import type { FieldValues } from '../../config/fields.js';
 import type { EngineKind } from '../kind.js';
+import type { SglangSettings } from './options.js';
 import { PrefillPause } from './prefill-pause.js';
 import { sglangRules } from './rules.js';
 import { SglangScheduler } from './scheduler.js';
@@ -21,7 +22,7 @@ function ownFields(values: FieldValues): SglangFields {
 }
 
 /** Its own settings, with the defaults of the reference. */
-function settings(values: FieldValues) {
+function settings(values: FieldValues): SglangSettings {
   const own = ownFields(values);
   return {
     longestPrefixFirst: own.schedule_policy === 'lpm',
@@ -122,17 +123,14 @@ export const sglang: EngineKind = {
       create: (rank) =>
         new SglangScheduler(
           {
-            role: args.workerType,
+            ...args,
             pageTokens: args.blockTokens,
             pages: args.gpuBlocks,
-            maxSequences: args.maxSequences,
             ...own,
             ...rules.ofRank(own, args.ranks),
             pause: pauseOf(rank),
             rules,
-            maxModelTokens: args.maxModelTokens,
             prefixCaching: rules.mayCacheNothing ? args.prefixCaching : true,
-            acceptRates: args.acceptRates,
             speculationSeed: args.speculationSeed + BigInt(rank),
             plansAhead: !isCapped,
           },

@@ -1,21 +1,26 @@
+import type { EngineArgs } from '../../config/engine-type.js';
 import type { PrefillPause } from './prefill-pause.js';
 import type { SglangRules } from './rules.js';
 
-/** How one scheduler behaves. Counts in tokens unless named otherwise; Infinity where unlimited. */
-export interface SglangOptions {
-  role: 'aggregated' | 'prefill' | 'decode';
-  pageTokens: number;
-  pages: number;
-  maxSequences: number;
-  maxModelTokens: number | undefined;
-  prefixCaching: boolean;
+/** The engine arguments that a scheduler goes by. */
+type SchedulerArgs = Pick<
+  EngineArgs,
+  'workerType' | 'maxSequences' | 'maxModelTokens' | 'prefixCaching' | 'acceptRates' | 'speculationSeed'
+>;
+
+/** Arguments of SGLang itself, defaults filled in. Counts in tokens. */
+export interface SglangSettings {
   longestPrefixFirst: boolean;
   maxPrefillTokens: number;
   chunkedPrefillTokens: number;
   clipMaxNewTokens: number;
   conservativeness: number;
-  acceptRates: readonly number[] | undefined;
-  speculationSeed: bigint;
+}
+
+/** How one scheduler behaves. Blocks are called pages here, as SGLang does. */
+export interface SglangOptions extends SchedulerArgs, SglangSettings {
+  pageTokens: number;
+  pages: number;
   /** Keeps prefills apart; undefined where they may follow each other. */
   pause: PrefillPause | undefined;
   rules: SglangRules;

@@ -101,7 +101,7 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
       this.speculation = new Speculation(
         options.acceptRates,
         options.speculationSeed,
-        options.role === 'prefill',
+        options.workerType === 'prefill',
       );
     const tokens = new Tokens(requests, this.leases, log, gaps, options.pageTokens);
     this.firstTokens = new FirstTokens(requests, this.leases, tokens, this);
@@ -454,7 +454,7 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
   }
 
   private prefillTime(batch: number, inputTokens: number, prefixTokens: number): number {
-    if (batch === 0 || this.options.role === 'decode') return 0;
+    if (batch === 0 || this.options.workerType === 'decode') return 0;
     return this.clock.prefillMs(batch, Math.floor(inputTokens / batch), Math.floor(prefixTokens / batch));
   }
 
@@ -532,7 +532,7 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
     for (const slot of done) this.signals.push({ slot, kind: this.endKind });
     const emitting = this.prefills ? this.firstTokens.count : this.emits ? this.running.length : 0;
     const tokens = emitting > 0 ? this.emit(endMs) : 0;
-    if (options.role === 'prefill') this.hold();
+    if (options.workerType === 'prefill') this.hold();
     else for (const slot of done) leases.finish(slot);
     if (done.length > 0) {
       this.destinations.capacityChanged();
@@ -583,7 +583,7 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
   }
 
   private get endKind(): 'held' | 'ended' {
-    return this.options.role === 'prefill' ? 'held' : 'ended';
+    return this.options.workerType === 'prefill' ? 'held' : 'ended';
   }
 
   isSilent(slot: number): boolean {

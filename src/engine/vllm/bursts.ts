@@ -38,7 +38,11 @@ export class Bursts {
     private readonly emission: Emission,
     private readonly pass: Pass,
   ) {
-    this.speculation = new Speculation(acceptRates, options.speculationSeed, options.role === 'prefill');
+    this.speculation = new Speculation(
+      acceptRates,
+      options.speculationSeed,
+      options.workerType === 'prefill',
+    );
   }
 
   /** Promises blocks for the longest bursts, preempting while they do not fit. @returns the end of the decode step */
@@ -61,7 +65,7 @@ export class Bursts {
       }
       if (pool.reserve(required)) {
         this.reservedBlocks = required;
-        if (options.role === 'prefill' || decoding === 0) return startMs;
+        if (options.workerType === 'prefill' || decoding === 0) return startMs;
         const active = pool.active - required;
         return startMs + options.rules.decodeMs(this.clock, decoding, tokens, active);
       }

@@ -30,7 +30,7 @@ export class Emission {
     private readonly log: RequestLog,
     private readonly gaps: GapSink,
   ) {
-    this.endKind = owner.options.role === 'prefill' ? 'held' : 'ended';
+    this.endKind = owner.options.workerType === 'prefill' ? 'held' : 'ended';
   }
 
   emitGroup(endMs: number): void {

@@ -111,17 +111,9 @@ class VllmMaker implements EngineMaker {
     const { args, hasTokens, isCapped, isWatched, rules } = this.parts;
     const naming = args.pool === 'kvbm' ? 'emitted' : hasTokens && args.prefixCaching ? 'computed' : 'lost';
     return {
+      ...args,
       policy: this.policy,
-      role: args.workerType,
-      blockTokens: args.blockTokens,
-      gpuBlocks: args.gpuBlocks,
-      maxSequences: args.maxSequences,
-      maxBatchedTokens: args.maxBatchedTokens,
-      maxModelTokens: args.maxModelTokens,
-      prefixCaching: args.prefixCaching,
-      chunkedPrefill: args.chunkedPrefill,
       preemption: (args.given.preemption_mode ?? 'lifo') as VllmOptions['preemption'],
-      acceptRates: args.acceptRates,
       speculationSeed: args.speculationSeed + BigInt(rank),
       naming,
       turns: this.turnsOf(rank),

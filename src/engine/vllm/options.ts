@@ -1,20 +1,26 @@
+import type { EngineArgs } from '../../config/engine-type.js';
 import type { PrefillTurns } from './prefill-turns.js';
 import type { VllmRules } from './rules.js';
 
-/** How one scheduler behaves. Counts in tokens unless named otherwise; Infinity where unlimited. */
-export interface VllmOptions {
+/** The engine arguments that a scheduler goes by. */
+type SchedulerArgs = Pick<
+  EngineArgs,
+  | 'workerType'
+  | 'blockTokens'
+  | 'gpuBlocks'
+  | 'maxSequences'
+  | 'maxBatchedTokens'
+  | 'maxModelTokens'
+  | 'prefixCaching'
+  | 'chunkedPrefill'
+  | 'acceptRates'
+  | 'speculationSeed'
+>;
+
+/** How one scheduler behaves. */
+export interface VllmOptions extends SchedulerArgs {
   policy: 'vllm' | 'trtllm';
-  role: 'aggregated' | 'prefill' | 'decode';
-  blockTokens: number;
-  gpuBlocks: number;
-  maxSequences: number;
-  maxBatchedTokens: number;
-  maxModelTokens: number | undefined;
-  prefixCaching: boolean;
-  chunkedPrefill: boolean;
   preemption: 'lifo' | 'fifo';
-  acceptRates: readonly number[] | undefined;
-  speculationSeed: bigint;
   /**
    * When generated blocks get an identity of their own: `lost` only when a request loses its blocks and may come back
    * for them, `computed` when their last token is computed, `emitted` when the token after it is emitted.

@@ -100,13 +100,18 @@ export class VllmScheduler implements FleetCore {
     this.requests = tables.requests;
     this.pass = new Pass(
       tables.requests,
-      options.role === 'decode',
-      options.role === 'aggregated' && options.rules.promptsEmit(options.acceptRates !== undefined),
+      options.workerType === 'decode',
+      options.workerType === 'aggregated' && options.rules.promptsEmit(options.acceptRates !== undefined),
     );
     this.holdings = new Holdings(options, pool, tables.requests, tables.blocks);
     this.admission = new Admission(options, pool, tables.requests, tables.blocks, this.holdings);
     this.log = tables.log;
-    this.waiting = new WaitingLine(tables.requests, this.holdings, offloading, options.role === 'decode');
+    this.waiting = new WaitingLine(
+      tables.requests,
+      this.holdings,
+      offloading,
+      options.workerType === 'decode',
+    );
     this.destinations = new Destinations(
       new VllmDestinationHost(
         options,
@@ -123,7 +128,7 @@ export class VllmScheduler implements FleetCore {
     const { rules } = options;
     this.stretch = rules.passesDiffer
       ? new GrowingStretch(this, pool, clock, tables.gaps, !options.isWatched)
-      : new EvenStretch(this, pool, clock, tables.gaps, !options.isWatched, options.role === 'prefill');
+      : new EvenStretch(this, pool, clock, tables.gaps, !options.isWatched, options.workerType === 'prefill');
     options.turns?.join(this);
     if (options.acceptRates)
       this.bursts = new Bursts(
@@ -594,7 +599,7 @@ export class VllmScheduler implements FleetCore {
       if (this.clock.isFused && this.pass.endsPrompt(slot)) firsts++;
     }
     this.readyCount = ready;
-    if (decoding === 0 || options.role === 'prefill')
+    if (decoding === 0 || options.workerType === 'prefill')
       return startMs > this.passStartMs ? startMs + overheadMs : startMs;
     const decodeMs =
       this.clock.isFused && this.pass.hasPrompts
