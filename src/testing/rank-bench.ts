@@ -28,12 +28,26 @@ export class RankBench {
   private entered = 0;
 
   /** @param engineArgs as in `--extra-engine-args` */
-  constructor(kind: EngineKind, engineArgs: object, hashBlockTokens: number, beyondReference = false) {
-    const scenario = fleetScenario({
-      extraEngineArgs: JSON.stringify({ ...engineArgs, engine_type: kind.name }),
-      beyondReference,
-    });
-    const { engine: args } = scenario.stages[0];
+  constructor(
+    kind: EngineKind,
+    engineArgs: object,
+    hashBlockTokens: number,
+    workerType: 'aggregated' | 'decode' = 'aggregated',
+  ) {
+    const json = (type?: string) =>
+      JSON.stringify({ ...engineArgs, engine_type: kind.name, ...(type && { worker_type: type }) });
+    const scenario = fleetScenario(
+      workerType === 'aggregated'
+        ? { extraEngineArgs: json() }
+        : {
+            prefillEngineArgs: json('prefill'),
+            decodeEngineArgs: json('decode'),
+            numPrefillWorkers: 1,
+            numDecodeWorkers: 1,
+            beyondReference: true,
+          },
+    );
+    const args = scenario.stages[scenario.stages.length - 1].engine;
     this.requests = new SchedulerRequests(args.maxModelTokens);
     const { hasRadixTree } = kind.traits;
     this.blocks = new PromptBlocks({
