@@ -1,5 +1,6 @@
 import type { PolicyProfile } from '../config/router-policy.js';
 import { WyRand } from '../random/wyrand.js';
+import { grown } from '../structures/column.js';
 import { ClassQueue, FairQueue, type QueuedRequest } from './class-queue.js';
 import { type CostWeights, chooseTarget, targetCost } from './cost.js';
 import { classOf } from './policy.js';
@@ -245,7 +246,7 @@ export class KvRouter implements Router {
         inputTokens,
         prefillTokens: prefillTokens[i],
         leastPrefillTokens,
-        overlapBlocks: target < overlaps.length ? overlaps[target] : 0,
+        overlapBlocks: overlaps[target],
         hostBlocks: lower ? Math.max(0, lower[target] - overlaps[target]) : 0,
         decodeBlocks: load.blocks + blocks - this.shared[target],
         requests: load.requests,
@@ -288,7 +289,9 @@ export class KvRouter implements Router {
       const { request, ids, idCount, sinceMs } = this.requests.get(entry.slot)!;
       this.noteWait(nowMs - sinceMs);
       this.requests.delete(entry.slot);
-      placements.push(this.choose(request, ids, idCount, entry.overlaps, nowMs));
+      // Targets that have come since it arrived had nothing of it then.
+      const overlaps = grown(entry.overlaps, this.loads.length);
+      placements.push(this.choose(request, ids, idCount, overlaps, nowMs));
     }
   }
 }
