@@ -94,7 +94,8 @@ function* readAiperf(source: TraceSource): Generator<Measured> {
 }
 
 function* readDynamo(source: TraceSource): Generator<Measured> {
-  for (const row of jsonRows(source)) {
+  for (const line of jsonRows(source)) {
+    const row = line.has('event') ? line.object('event') : line;
     if (row.text('event_type') !== 'request_end') continue;
     const request = row.object('request');
     if (!request.has('ttft_ms') || !request.has('total_time_ms')) continue;

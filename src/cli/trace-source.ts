@@ -67,8 +67,21 @@ export async function withTrace<T>(
       requestsPerSecond,
       seed,
     };
-    return use({ file, source: sourceOf(file), format, importer, options });
+    try {
+      return await use({ file, source: sourceOf(file), format, importer, options });
+    } catch (error) {
+      throw await betterError(error, file, flags.format);
+    }
   });
+}
+
+/** The error of a file that was taken for a format, said better where it is something else. */
+async function betterError(error: unknown, file: TextFile, taken: FormatName | undefined): Promise<unknown> {
+  const isOfFile = error instanceof InputError && error.message.startsWith(`${file.path}:`);
+  if (!isOfFile || taken === undefined) return error;
+  const { betterProblem } = await import('../traces/recognise.js');
+  const better = betterProblem(error.message, file.path, file.head(), taken);
+  return better === undefined ? error : new InputError(better.replace('--trace-format', '--format'));
 }
 
 /** Opens a file of lines while `use` needs it. */

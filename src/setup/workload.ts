@@ -1,6 +1,6 @@
 import { InputError } from '../config/input-error.js';
 import type { Scenario, WorkloadSpec } from '../config/scenario/scenario.js';
-import { FORMATS, type ForeignFormat, isForeign } from '../config/trace-formats.js';
+import { type ForeignFormat, isForeign } from '../config/trace-formats.js';
 import { loadWorkload, type NativeTrace, type Reading, type Workload } from '../workload/load.js';
 import { TextFile } from '../workload/text-file.js';
 
@@ -52,23 +52,11 @@ async function imported(
 /** The error of a trace that cannot be read, with what the file looks like where that is something else. */
 async function withHint(error: unknown, { traceFiles = [], traceFormat }: WorkloadSpec): Promise<unknown> {
   const [path] = traceFiles;
-  if (
-    !(error instanceof InputError) ||
-    path === undefined ||
-    path === '-' ||
-    isForeign(traceFormat) ||
-    !error.message.startsWith(`${path}:`)
-  )
-    return error;
-  const { recognise } = await import('../traces/recognise.js');
-  const file = await TextFile.open(path).catch(() => undefined);
-  const found = file && recognise(file.head());
+  const isOfFile = error instanceof InputError && path !== undefined && error.message.startsWith(`${path}:`);
+  if (!isOfFile || path === '-') return error;
+  const { betterProblem } = await import('../traces/recognise.js');
+  const file = await TextFile.open(path, isForeign(traceFormat)).catch(() => undefined);
+  const better = file && betterProblem(error.message, path, file.head(), traceFormat);
   file?.close();
-  if (found?.isNot) return new InputError(`${path}: is ${found.isNot}`);
-  const isSame =
-    found?.format === traceFormat || (traceFormat === 'dynamo' && found?.format === 'dynamo-requests');
-  if (!found?.format || found.format === 'mooncake' || isSame) return error;
-  return new InputError(
-    `${error.message}; the file looks like ${FORMATS[found.format]}: --trace-format ${found.format}`,
-  );
+  return better === undefined ? error : new InputError(better);
 }

@@ -31,8 +31,7 @@ export function* slice(source: TraceSource, { fromMs, toMs, most, maxGapMs }: Sl
   let lastMs = fromMs;
   let cutMs = 0;
   for (const row of jsonRows(source)) {
-    if (row.has('wait_for') || row.has('request_id'))
-      throw new InputError(`${source.path}:${row.line}: rows of a graph cannot be sliced`);
+    if (isOfGraph(row)) throw new InputError(`${source.path}:${row.line}: rows of a graph cannot be sliced`);
     const session = row.has('session_id') ? row.text('session_id') : undefined;
     const field = timeField(row);
     if (field === undefined) {
@@ -59,6 +58,8 @@ export function* scale(source: TraceSource, factors: Scale, blockTokens: number)
       for (const block of row.blocks('hash_ids'))
         if (BigInt(block) >= nextBlock) nextBlock = BigInt(block) + 1n;
   for (const row of jsonRows(source)) {
+    if (row.has('schema') || row.has('dependencies'))
+      throw new InputError(`${source.path}:${row.line}: rows of version 2 cannot be scaled`);
     const values = new Map(row.values as JsonObject);
     for (const field of ['timestamp', 'created_time', 'delay', 'delay_ms', 'tool_wait_ms'])
       if (row.has(field)) values.set(field, numberOf(row.number(field) / factors.rate));
@@ -75,6 +76,10 @@ export function* scale(source: TraceSource, factors: Scale, blockTokens: number)
     );
     yield jsonText(values);
   }
+}
+
+function isOfGraph(row: Fields): boolean {
+  return ['wait_for', 'request_id', 'schema'].some((field) => row.has(field));
 }
 
 function timeField(row: Fields): string | undefined {

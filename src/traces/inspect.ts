@@ -222,7 +222,7 @@ export class Inspection {
         `${misfits} of ${withBlocks} prompts have another number of blocks than their length needs at ${blockTokens} tokens a block`,
       );
     if (!this.isOrdered) warnings.push('rows are not in order of time; they were looked at in that order');
-    if (zeroOutputs > 0) warnings.push(`${zeroOutputs} requests have no output`);
+    if (zeroOutputs > 0) warnings.push(`${zeroOutputs} of ${this.inputs.length} requests ask for no output`);
     let equal = 0;
     let longestMs = 0;
     for (let i = 1; i < sorted.length; i++) {

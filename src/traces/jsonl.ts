@@ -75,11 +75,14 @@ export const llmservingsim: Importer = {
   },
 };
 
-/** `request_end` events, which carry lengths, measured latencies and 64-bit hashes of blocks. */
+/**
+ * `request_end` events, which carry lengths, measured latencies and 64-bit hashes of blocks; plain, or within an `event`.
+ */
 export const dynamoRequests: Importer = {
   *read(source) {
     let blockTokens: number | undefined;
-    for (const row of jsonRows(source)) {
+    for (const line of jsonRows(source)) {
+      const row = line.has('event') ? line.object('event') : line;
       if (row.text('schema') !== 'dynamo.request.trace.v1')
         row.fail('schema', `expected dynamo.request.trace.v1, found ${row.text('schema')}`);
       if (row.text('event_type') !== 'request_end') continue;
@@ -96,7 +99,10 @@ export const dynamoRequests: Importer = {
         endMs: fields.has('total_time_ms')
           ? fields.number('request_received_ms') + fields.number('total_time_ms')
           : undefined,
-        inputTokens: fields.tokens('input_tokens'),
+        inputTokens:
+          replay && !fields.has('input_tokens')
+            ? replay.tokens('input_length')
+            : fields.tokens('input_tokens'),
         outputTokens: fields.tokens('output_tokens'),
         blocks: replay?.blocks('input_sequence_hashes'),
         blockTokens: replay && blockTokens,

@@ -1,5 +1,5 @@
 import { JsonSyntaxError, type JsonValue, parseJson } from '../config/json.js';
-import type { FormatName } from '../config/trace-formats.js';
+import { FORMATS, type FormatName } from '../config/trace-formats.js';
 
 /** What a file is by its first bytes, where that is no trace that can be read. */
 const FOREIGN: readonly [title: string, starts: RegExp][] = [
@@ -17,7 +17,14 @@ const has =
 
 /** What tells rows apart, the most telling first. */
 const OBJECTS: readonly [FormatName, Test][] = [
-  ['dynamo-requests', (value) => value.get('schema') === 'dynamo.request.trace.v1'],
+  [
+    'dynamo-requests',
+    (value) => {
+      const event = value.get('event');
+      const row = event instanceof Map ? event : value;
+      return row.get('schema') === 'dynamo.request.trace.v1';
+    },
+  ],
   ['claude-code', has('sessionId', 'uuid')],
   ['codex', (value) => value.has('payload') && value.has('timestamp')],
   ['llmservingsim-sessions', has('sub_requests')],
@@ -54,6 +61,27 @@ const HEADERS: readonly [FormatName, readonly string[]][] = [
   ['lengths', ['prompt_len']],
 ];
 
+/** Formats that are read however their objects are laid out, in a list too. */
+const LAID_OUT: readonly FormatName[] = ['aiperf-inputs', 'bench', 'chat', 'otel', 'sharegpt', 'weka'];
+
+/**
+ * A problem with a file that was taken for a format, said better where the file looks like something else.
+ * @returns undefined where it does not
+ */
+export function betterProblem(
+  problem: string,
+  path: string,
+  head: string,
+  taken: string,
+): string | undefined {
+  const found = recognise(head);
+  if (found?.isNot) return `${path}: is ${found.isNot}`;
+  const format = found?.format;
+  const isTaken = format === taken || (taken === 'dynamo' && format === 'dynamo-requests');
+  if (format === undefined || format === 'mooncake' || isTaken) return undefined;
+  return `${problem}; the file looks like ${FORMATS[format]}: --trace-format ${format}`;
+}
+
 /** What a file is, by its beginning: a format, or words for what is no trace; undefined where nothing tells. */
 export function recognise(head: string): { format?: FormatName; isNot?: string } | undefined {
   const text = head.replace(/^\uFEFF/, '');
@@ -61,6 +89,10 @@ export function recognise(head: string): { format?: FormatName; isNot?: string }
   if (foreign) return { isNot: foreign[0] };
   const trimmed = text.trimStart();
   const format = /^[[{]/.test(trimmed) ? ofObject(trimmed) : ofHeader(trimmed.split(/\r?\n/)[0]);
+  if (trimmed.startsWith('[') && !(format && LAID_OUT.includes(format)))
+    return {
+      isNot: `a JSON list${format ? ` of ${format}` : ''}; a trace has an object a line, as jq -c '.[]' makes them`,
+    };
   return format && { format };
 }
 

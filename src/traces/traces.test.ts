@@ -145,6 +145,23 @@ describe('importers', () => {
     expect(done.blockTokens).toBe(64);
   });
 
+  it('dynamo-requests: events may be wrapped, and say their length with their hashes only', () => {
+    const event = (request_received_ms: number) => ({
+      schema: 'dynamo.request.trace.v1',
+      event_type: 'request_end',
+      request: {
+        request_received_ms,
+        output_tokens: 3,
+        replay: { trace_block_size: 64, input_length: 100, input_sequence_hashes: [1, 2] },
+      },
+    });
+    const wrapped = json({ event: event(5) }, { event: event(9) });
+    expect(recognise(wrapped)).toEqual({ format: 'dynamo-requests' });
+    const { rows } = rowsOf('dynamo-requests', wrapped);
+    expect(rows).toEqual(rowsOf('dynamo-requests', json(event(5), event(9))).rows);
+    expect(rows[1]).toEqual({ timestamp: 4, input_length: 100, output_length: 3, hash_ids: [1, 2] });
+  });
+
   it('aiperf: nanoseconds, warm-up left out', () => {
     const record = (phase: string, ns: number) => ({
       metadata: { conversation_id: 'c', benchmark_phase: phase, request_start_ns: ns },
@@ -844,6 +861,7 @@ describe('a file is recognised', () => {
   it('as what it is where it is no trace', () => {
     expect(recognise('version https://git-lfs.github.com/spec/v1')?.isNot).toContain('Git LFS');
     expect(recognise('<!DOCTYPE html>')?.isNot).toContain('HTML');
+    expect(recognise('[{"timestamp":0,"hash_ids":[1]}]')?.isNot).toContain('a JSON list of mooncake');
     expect(recognise('hello')).toBeUndefined();
   });
 });
@@ -920,7 +938,7 @@ describe('inspection', () => {
       requests: 2,
       sessions: 1,
       thinkMs: { mean: 250 },
-      warnings: ['1 requests have no output'],
+      warnings: ['1 of 2 requests ask for no output'],
     });
     const [warning] = (await facts(json(row(0, [1, 2, 3], 1)), 64)).warnings;
     expect(warning).toContain('1 of 1 prompts have another number of blocks');
