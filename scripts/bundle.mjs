@@ -16,6 +16,8 @@ const NOT_BUNDLED = [
   '@huggingface/*',
   'prom-client',
   'piscina',
+  'bullmq',
+  'ioredis',
   'zeromq',
   'etcd3',
   '@nats-io/*',

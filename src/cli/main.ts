@@ -14,6 +14,7 @@ import { serveCommand } from './serve.js';
 import { sweepCommand } from './sweep.js';
 import { timingCommand } from './timing.js';
 import { traceCommand } from './trace.js';
+import { workerCommand } from './worker.js';
 
 const BAD_INPUT = 2;
 const FAILED = 1;
@@ -40,6 +41,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .addCommand(mockerCommand())
     .addCommand(frontendCommand())
     .addCommand(sweepCommand())
+    .addCommand(workerCommand())
     .addCommand(traceCommand())
     .addCommand(timingCommand())
     .addCommand(plannerCommand())

@@ -9,6 +9,8 @@ export interface SweepFlags {
   output?: string;
   journal?: string;
   resume?: boolean;
+  /** Address of the server whose workers run simulations. */
+  queue?: string;
   threads?: number;
   aicSystems?: string;
   force?: boolean;

@@ -13,8 +13,8 @@ import {
 import { type OptimizeSpec, readOptimizeSpec, specJson } from '../sweep/optimize/spec.js';
 import { timingVersion } from '../sweep/optimize/versions.js';
 import { comparisonJson, csvText, parquetBytes, tablesJson } from '../sweep/table-files.js';
-import { threadEvaluator } from '../sweep/threads.js';
 import { type OutputPiece, writeOutputs } from './output.js';
+import { openEvaluator } from './sweep-evaluator.js';
 import type { SweepFlags } from './sweep-flags.js';
 import { SweepProgress } from './sweep-progress.js';
 import { nameOf, searchTable } from './sweep-table.js';
@@ -48,7 +48,7 @@ async function searched(spec: OptimizeSpec, flags: SweepFlags): Promise<SearchTa
   if (warning !== undefined && !flags.quiet) process.stderr.write(`dynosim: warning: ${warning}\n`);
   const progress = new SweepProgress(flags.quiet === true);
   let best = Number.NEGATIVE_INFINITY;
-  const evaluator = threadEvaluator(flags.threads ?? spec.maxParallelEvals);
+  const evaluator = await openEvaluator(flags, spec.maxParallelEvals);
   const settings: SearchSettings = {
     evaluator,
     version,

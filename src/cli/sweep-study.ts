@@ -1,18 +1,15 @@
 import { rmSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { systemsFolder } from '../setup/engines.js';
 import type { SpecDocument } from '../sweep/document.js';
-import type { Evaluator } from '../sweep/job.js';
-import { Journal } from '../sweep/journal.js';
 import { answerFiles, possibleFiles } from '../sweep/study/files.js';
 import { readStudySpec } from '../sweep/study/read-spec.js';
 import { ledgerRecords, recommendationText } from '../sweep/study/result-json.js';
 import { runStudy, type StudyResult } from '../sweep/study/study.js';
 import { targetText } from '../sweep/study/words.js';
 import { csvText } from '../sweep/table-files.js';
-import { threadEvaluator } from '../sweep/threads.js';
 import { OutputFiles, type Target } from './output.js';
+import { openEvaluator } from './sweep-evaluator.js';
 import type { SweepFlags } from './sweep-flags.js';
 import { SweepProgress } from './sweep-progress.js';
 import { studyText } from './sweep-study-text.js';
@@ -29,7 +26,7 @@ export async function runStudyCommand(document: SpecDocument, flags: SweepFlags)
     inputs: [document.path],
   });
   const progress = new SweepProgress(flags.quiet === true);
-  const evaluator = openEvaluator(flags);
+  const evaluator = await openEvaluator(flags);
   let best = Number.NEGATIVE_INFINITY;
   let result: StudyResult;
   try {
@@ -52,12 +49,6 @@ export async function runStudyCommand(document: SpecDocument, flags: SweepFlags)
   outputs.commit();
   if (flags.output !== undefined) removeOlder(flags.output, files);
   if (!flags.quiet) process.stdout.write(studyText(result, process.stdout.isTTY === true));
-}
-
-function openEvaluator({ threads, journal, resume }: SweepFlags): Evaluator {
-  const pool = () => threadEvaluator(threads ?? availableParallelism());
-  if (journal === undefined) return pool();
-  return new Journal(journal, resume === true).over(pool());
 }
 
 /** Files that are asked for, by the options that do. */

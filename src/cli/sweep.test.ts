@@ -2,11 +2,10 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { SeededRandom } from '../random/std-rng.js';
+import { PROGRAM } from '../testing/run-cli.js';
 
-const PROGRAM = fileURLToPath(new URL('../../bin/dynosim.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'dynosim-sweep-'));
 const inFolder = (name: string) => join(folder, name);
 const STUDY = inFolder('study.yaml');

@@ -27,6 +27,7 @@ export function sweepCommand(): Command {
     .option('--table-parquet <file>', 'all evaluated states')
     .option('--output <folder>', 'recommendation.json and .csv of a study, and what goes with them')
     .option('--journal <file>', 'keep every outcome in a file as it comes')
+    .option('--queue <url>', 'run simulations on the workers of this queue (redis://host:port)')
     .option('--resume', 'go on from the journal, if it is there')
     .option(
       '--threads <n>',

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import { InputError } from '../config/input-error.js';
-import type { Evaluator, Job, Outcome } from './job.js';
+import type { Evaluator, Outcome } from './job.js';
+import { jobKey } from './job-key.js';
 
 /** The first line of a journal, which says what it is. */
 const HEAD = '{"journal":"dynosim sweep","form":1}';
@@ -83,9 +83,4 @@ export class Journal {
     writeSync(this.descriptor, `${JSON.stringify(entry)}\n`);
     fsyncSync(this.descriptor);
   }
-}
-
-/** A short name of a job, equal for equal ones. */
-function jobKey(job: Job): string {
-  return createHash('sha256').update(JSON.stringify(job)).digest('hex').slice(0, 32);
 }

@@ -3,8 +3,8 @@ import { Piscina } from 'piscina';
 
 /** Gives tasks to whoever is free. */
 export interface Pool<Task, Answer> {
-  /** Does a task as soon as there is room for it. */
-  run(task: Task): Promise<Answer>;
+  /** Does a task as soon as there is room for it. @param signal ends it, with its thread where it has one */
+  run(task: Task, signal?: AbortSignal): Promise<Answer>;
   close(): Promise<void>;
 }
 
@@ -22,7 +22,7 @@ export function threadPool<Task, Answer>(name: string, threads: number): Pool<Ta
     maxQueue: Number.POSITIVE_INFINITY,
   });
   return {
-    run: (task) => pool.run(task) as Promise<Answer>,
+    run: (task, signal) => pool.run(task, { signal: signal ?? null }) as Promise<Answer>,
     close: () => pool.destroy(),
   };
 }

@@ -1,6 +1,7 @@
 import { type JsonObject, jsonText } from '../../config/json.js';
 import type { Share } from '../../workload/excerpt.js';
 import type { Evaluator, Job, Metrics, Outcome } from '../job.js';
+import { jobKey } from '../job-key.js';
 import { type Candidate, candidateOf, withLoad } from './candidate.js';
 import { judge, meanBounds } from './goals.js';
 import type { Entry } from './ledger.js';
@@ -107,7 +108,7 @@ export class Trials {
   }
 
   private outcomeOf(job: Job): Promise<Outcome> {
-    const key = jsonKey(job);
+    const key = jobKey(job);
     let run = this.runs.get(key);
     if (!run) {
       run = this.evaluator.run(job).then((outcome) => {
@@ -118,10 +119,6 @@ export class Trials {
     }
     return run;
   }
-}
-
-function jsonKey({ settings, part, bounds }: Job): string {
-  return JSON.stringify([settings, part, bounds]);
 }
 
 function unmeasured(candidate: Candidate, reason: string): Finding {
