@@ -2,8 +2,8 @@ import { InputError } from '../config/input-error.js';
 import type { FormatName } from '../config/trace-formats.js';
 import { floatColumn, intColumn } from '../structures/column.js';
 import { MooncakeRow } from '../workload/mooncake-row.js';
-import type { TextFile } from '../workload/text-file.js';
-import { readTimed } from './convert.js';
+import { TextFile } from '../workload/text-file.js';
+import { convert, emptyConversion, readTimed } from './convert.js';
 import type { Importer, ImportOptions, TraceSource } from './form.js';
 import { type Inspected, Inspection, type TraceFacts } from './inspect.js';
 
@@ -16,8 +16,8 @@ interface OpenTrace {
 }
 
 /**
- * Facts of a trace file. Mooncake rows are read by the same reader as in a replay, in order of time; other formats in
- * order of the file.
+ * Facts of a trace file, what prompts share in order of time. Requests of graphs have no times of their own but for the
+ * first, so that those are looked at in order of the file.
  * @throws {InputError} for the first bad row, and for a file without requests
  */
 export function inspectFile(trace: OpenTrace): TraceFacts {
@@ -26,7 +26,23 @@ export function inspectFile(trace: OpenTrace): TraceFacts {
   const inspection = isPlain ? rows(file, options.blockTokens) : requests(importer, source, options);
   const facts = inspection.facts();
   if (facts.requests === 0) throw new InputError(`${file.path}: holds no request`);
-  return facts;
+  if (isPlain || inspection.isOrdered || facts.blockRefs === 0) return facts;
+  return { ...facts, ...sharedInOrder(trace) };
+}
+
+/** What prompts share, of a format whose requests turn out not to be in order: as rows, which can be sorted. */
+function sharedInOrder({ file, source, importer, options }: OpenTrace): Partial<TraceFacts> {
+  const done = emptyConversion(importer.blockTokens ?? options.blockTokens);
+  const made = TextFile.of(file.path, convert(importer, source, options, done, 'open-loop'));
+  try {
+    const { blockRefs, distinctBlocks, idealHitRatio, hitRatio, uniqueTokens, prefixGroups, cache } = rows(
+      made,
+      done.blockTokens,
+    ).facts();
+    return { blockRefs, distinctBlocks, idealHitRatio, hitRatio, uniqueTokens, prefixGroups, cache };
+  } finally {
+    made.close();
+  }
 }
 
 /** Rows are looked at in the order of the file, as most are in order of time; again where they turn out not to be. */
@@ -123,5 +139,7 @@ function requests(importer: Importer, source: TraceSource, options: ImportOption
     });
     if (session !== undefined && endMs !== undefined) ends.set(session, endMs);
   }
-  return inspection ?? new Inspection(options.blockTokens);
+  const made = inspection ?? new Inspection(options.blockTokens);
+  if (importer.isGraph) made.isOrdered = true;
+  return made;
 }

@@ -870,7 +870,7 @@ describe('inspection', () => {
   const folder = mkdtempSync(join(tmpdir(), 'dynosim-traces-'));
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  async function facts(text: string, blockTokens = 512) {
+  async function facts(text: string, blockTokens = 512, format: FormatName = 'mooncake') {
     const path = join(folder, 'trace.jsonl');
     writeFileSync(path, text);
     const file = await TextFile.open(path);
@@ -879,8 +879,8 @@ describe('inspection', () => {
       return inspectFile({
         file,
         source: source(text),
-        format: 'mooncake',
-        importer: IMPORTERS.mooncake,
+        format,
+        importer: IMPORTERS[format],
         options,
       });
     } finally {
@@ -926,6 +926,26 @@ describe('inspection', () => {
       [16, 1],
     ]);
     const shuffled = await facts(json(rows[2], rows[0], rows[3], rows[1]));
+    expect(shuffled).toEqual({ ...found, warnings: [expect.stringContaining('not in order of time')] });
+  });
+
+  it('finds what prompts share in order of time in other formats too', async () => {
+    const chat = (seconds: number, hash_ids: number[]) => ({
+      chat_id: seconds,
+      parent_chat_id: -1,
+      timestamp: seconds,
+      input_length: hash_ids.length * 16,
+      output_length: 3,
+      hash_ids,
+    });
+    const chats = [chat(0, [1, 2]), chat(1, [3]), chat(2, [1, 2, 4]), chat(3, [3, 5])];
+    const found = await facts(json(...chats), 16, 'bailian');
+    expect(found.cache).toEqual([
+      { blocks: 1, hitRatio: 0 },
+      { blocks: 2, hitRatio: 0 },
+      { blocks: 4, hitRatio: 3 / 8 },
+    ]);
+    const shuffled = await facts(json(chats[2], chats[0], chats[3], chats[1]), 16, 'bailian');
     expect(shuffled).toEqual({ ...found, warnings: [expect.stringContaining('not in order of time')] });
   });
 
