@@ -46,6 +46,7 @@ function valueSchema({ rule }: Setting): Schema {
         timing: timingSchema,
         overheads: overheadSchema,
         planner: () => ({ type: ['object', 'string'] }),
+        disturbances: () => ({ type: 'object' }),
       }[rule.of]();
     default:
       return fieldSchema(rule);

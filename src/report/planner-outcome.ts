@@ -45,6 +45,14 @@ export interface PlannerTick {
   beliefs?: Record<string, number | string>;
 }
 
+/** A worker that was lost, with the requests that it had. */
+export interface LostWorker {
+  readonly at_s: number;
+  readonly stage: string;
+  readonly worker: number;
+  readonly requests: number;
+}
+
 /** What a planner did in a run. */
 export interface PlannerOutcome {
   policy: string;

@@ -21,6 +21,7 @@ import { AicError } from '../timing/aic/aic-error.js';
 import type { Excerpt } from '../workload/excerpt.js';
 import { FrontendSource } from '../workload/frontend.js';
 import type { Workload } from '../workload/load.js';
+import { ResendingSource } from '../workload/resending.js';
 import type { Shelf } from '../workload/shelf.js';
 import { type ResolvedEngines, resolveEngines } from './engines.js';
 import { scenarioOf } from './scenario.js';
@@ -112,6 +113,11 @@ function refuseUnavailable({ control }: Scenario): void {
     throw new InputError('--replay-mode online runs in real time; here a simulated clock is advanced');
 }
 
+/** Whether workers may be lost, so that requests are sent again. */
+function disturbs({ control }: Scenario): boolean {
+  return control.planner !== undefined && control.disturbances !== undefined;
+}
+
 /** A scenario with its engines, around which runs are made. */
 class Opening {
   readonly engines: ResolvedEngines;
@@ -178,6 +184,9 @@ class Opening {
     const { frontendMs, tokenizeMsPerToken } = overheads;
     const isDelayed = frontendMs > 0 || tokenizeMsPerToken > 0;
     const isOpenLoop = replayConcurrency === undefined;
+    const delayed = isDelayed
+      ? new FrontendSource(source, (tokens) => frontendMs + tokenizeMsPerToken * tokens)
+      : source;
     const pools = poolsOf(scenario, engines.stages, settings);
     const startMs = settings.hostMs?.() ?? 0;
     const resultOf = (collector: Collector, use: WorkerUse) => {
@@ -198,9 +207,7 @@ class Opening {
         overheads,
         rules: scenario.rules,
         routing: engines.routing,
-        source: isDelayed
-          ? new FrontendSource(source, (tokens) => frontendMs + tokenizeMsPerToken * tokens)
-          : source,
+        source: disturbs(scenario) ? new ResendingSource(delayed) : delayed,
         collector: new Collector(
           serviceLevel(scenario.goals),
           { ended: records !== undefined || pictures === true, unfinished: records === 'all' },

@@ -79,7 +79,10 @@ export class FleetFlow implements Flow {
     if (this.lone?.holdsBack(group, fleet.options.source.nextReadyMs(), nowMs)) return false;
     let any = false;
     while (fleet.options.source.take(nowMs, draft)) {
-      fleet.place(fleet.accept(draft), draft, nowMs);
+      const slot = fleet.accept(draft);
+      // Whoever had the slot before may have left by itself.
+      this.cancelled.delete(slot);
+      fleet.place(slot, draft, nowMs);
       any = true;
     }
     return any;
@@ -104,6 +107,18 @@ export class FleetFlow implements Flow {
       .inUse()
       .filter(isHere)
       .map((slot) => slots.row[slot]);
+  }
+
+  lose(_stage: Stage, worker: Worker): number {
+    const { slots } = this.fleet;
+    const isHere = (slot: number) =>
+      slots.rank[slot] >= 0 && this.group.workerOfRank(slots.rank[slot]) === worker;
+    const lost = slots.inUse().filter(isHere);
+    for (const slot of lost) {
+      this.fleet.lose(slot);
+      this.cancelled.add(slot);
+    }
+    return lost.length;
   }
 
   /** Takes refused requests out, and cancelled ones where workers are between passes. @returns whether there were any */

@@ -117,6 +117,11 @@ export class Fleet {
     this.slots.give(slot);
   }
 
+  /** The worker of a request is lost. */
+  lose(slot: number): void {
+    this.ledger.lose(slot);
+  }
+
   /** Lets requests go that the router did not take. @returns whether there were any */
   turnAway(nowMs: number): boolean {
     const { ledger, pool } = this;

@@ -28,6 +28,8 @@ export interface Flow {
   workerOfRow(row: number): { stage: Stage; worker: Worker } | undefined;
   /** Rows of the requests that a worker has. */
   rowsOf(stage: Stage, worker: Worker): number[];
+  /** A worker is lost: all requests that it has leave it and are sent again. @returns how many */
+  lose(stage: Stage, worker: Worker): number;
   /** The fleet is scaled from now on. */
   willScale(): void;
   /** The time cap has come. */

@@ -38,6 +38,10 @@ export class Ledger {
   readonly slots: RequestSlots;
   /** Whether what the client sees differs from what the engine does. */
   private readonly delays: boolean;
+  /** Requests whose worker is lost: they are sent again rather than recorded. */
+  private readonly lost = new Set<number>();
+  /** Rows that come again. */
+  private readonly again = new Set<number>();
   private endedCount = 0;
   private readonly outcome: RequestOutcome = emptyOutcome();
   private readonly ended: EndedDraft = {
@@ -69,9 +73,16 @@ export class Ledger {
     slots.arrivalMs[slot] = draft.arrivalMs;
     slots.inputTokens[slot] = draft.inputTokens;
     slots.requestedTokens[slot] = draft.outputTokens;
+    this.lost.delete(slot);
+    if (this.again.delete(draft.row)) return slot;
     this.options.collector.arrived++;
     this.options.traffic?.arrived();
     return slot;
+  }
+
+  /** The worker of a request is lost: when the request leaves it, it is sent again. */
+  lose(slot: number): void {
+    this.lost.add(slot);
   }
 
   traits(slot: number, draft: RequestDraft): RoutedRequest {
@@ -82,6 +93,11 @@ export class Ledger {
   /** Tells the workload of a request that has ended. @param endsSession whether the rest of its session does not come */
   tell(slot: number, rejected: boolean, nowMs: number, endsSession = false): void {
     const { slots, ended, options } = this;
+    if (this.lost.has(slot)) {
+      this.again.add(slots.row[slot]);
+      options.source.sendAgain!(slots.row[slot], nowMs);
+      return;
+    }
     ended.row = slots.row[slot];
     ended.session = slots.session[slot];
     ended.turn = slots.turn[slot];
@@ -102,6 +118,10 @@ export class Ledger {
   ): void {
     const { outcome } = this;
     const { ownGaps } = this.options;
+    if (this.lost.has(slot) && !Number.isNaN(terminalMs)) {
+      ownGaps?.forget(slot);
+      return;
+    }
     this.describe(slot, outcome);
     if (this.delays) {
       const gapMs = this.addOverheads(outcome);
@@ -119,7 +139,7 @@ export class Ledger {
   /** Counts a request that has completed as traffic. */
   noteTraffic(slot: number): void {
     const { traffic } = this.options;
-    if (!traffic) return;
+    if (!traffic || this.lost.has(slot)) return;
     const { outcome } = this;
     this.describe(slot, outcome);
     if (this.delays) this.addOverheads(outcome);

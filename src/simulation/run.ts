@@ -4,12 +4,13 @@ import type { WorkerUse } from '../report/report.js';
 import type { ReplayResult } from '../report/result.js';
 import { QueueLimitError } from '../router/kv-router.js';
 import type { Agenda } from './agenda.js';
-import type { Flow } from './flow.js';
+import type { Flow, Stage } from './flow.js';
 import { PassFeed, type RankPass } from './pass-feed.js';
 import { RunError } from './run-error.js';
 import type { RunOptions } from './run-options.js';
 import type { Traffic, TrafficCounts } from './traffic.js';
 import { type StageName, type StageView, viewStage } from './views.js';
+import type { StartupTime } from './workers.js';
 
 /** What happened in a fleet since it was looked at last. */
 export interface TrafficWindow extends TrafficCounts {
@@ -50,7 +51,13 @@ export interface Run {
    * `startupMs`; of too many, those that still start go first, then the others finish what they have, the highest ids
    * first. Nothing happens to a run that is done.
    */
-  scale(stage: StageName, workers: number, startupMs: number): void;
+  scale(stage: StageName, workers: number, startupMs: StartupTime): void;
+  /**
+   * A worker breaks down: all that it has is sent again, when its pass ends, and another worker takes its place after
+   * `startupMs`. Only in runs whose source sends again.
+   * @returns how many requests it had; undefined where it is not there
+   */
+  lose(stage: StageName, worker: number, startupMs: StartupTime): number | undefined;
   /** The report so far, or of the whole run when it is done. */
   result(): ReplayResult;
   /** Lets go of the files that requests are read from. Only runs that are not run to their end need this. */
@@ -189,14 +196,39 @@ export class FleetRun implements Run {
     for (const { group } of this.options.flow.stages) group.catchUp(this.nowMs);
   }
 
-  scale(stage: StageName, workers: number, startupMs: number): void {
+  private stageOf(stage: StageName): Stage {
+    const { stages } = this.options.flow;
+    const found = stages.find(({ name }) => name === stage);
+    if (!found)
+      throw new RangeError(`no stage "${stage}": there are ${stages.map(({ name }) => `"${name}"`)}`);
+    return found;
+  }
+
+  lose(stage: StageName, id: number, startupMs: StartupTime): number | undefined {
     const { flow, agenda } = this.options;
-    const scaled = flow.stages.find(({ name }) => name === stage);
-    if (!scaled)
-      throw new RangeError(`no stage "${stage}": there are ${flow.stages.map(({ name }) => `"${name}"`)}`);
+    const place = this.stageOf(stage);
+    const worker = place.group.workers[id];
+    if (this.isDone || worker === undefined || worker.phase === 'removed') return undefined;
+    let requests = 0;
+    this.guarded(() => {
+      flow.willScale();
+      if (!this.hasBegun) this.settle();
+      if (this.nowMs > agenda.nowMs) this.enter(this.nowMs);
+      requests = flow.lose(place, worker);
+      place.group.replace(worker, startupMs);
+      place.group.removeDrained();
+      flow.topologyChanged(place);
+    });
+    this.isSettled = false;
+    return requests;
+  }
+
+  scale(stage: StageName, workers: number, startupMs: StartupTime): void {
+    const { flow, agenda } = this.options;
+    const scaled = this.stageOf(stage);
     if (!(Number.isInteger(workers) && workers >= 0))
       throw new RangeError(`a number of workers is a whole number from 0, found ${workers}`);
-    if (!(startupMs >= 0 && Number.isFinite(startupMs)))
+    if (typeof startupMs === 'number' && !(startupMs >= 0 && Number.isFinite(startupMs)))
       throw new RangeError(`a start-up time is finite and not negative, found ${startupMs}`);
     if (this.isDone) return;
     this.guarded(() => {

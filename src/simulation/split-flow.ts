@@ -144,6 +144,24 @@ export class SplitFlow implements Flow {
       .map((slot) => slots.row[slot]);
   }
 
+  lose({ group }: Stage, worker: Worker): number {
+    const { handoffs, ledger } = this.fleet;
+    const isDecode = group === this.decode;
+    const ranks = handoffs[isDecode ? 'decodeRank' : 'prefillRank'];
+    // A prefill worker that has handed a request over has lost nothing of it.
+    const isHere = (slot: number) =>
+      this.fleet.runs(slot) &&
+      ranks[slot] >= 0 &&
+      group.workerOfRank(ranks[slot]) === worker &&
+      (isDecode || !handoffs.has(slot, ACTIVATED));
+    const lost = ledger.slots.inUse().filter(isHere);
+    for (const slot of lost) {
+      ledger.lose(slot);
+      this.cancelled.add(slot);
+    }
+    return lost.length;
+  }
+
   /** Lets refused and cancelled requests go as far as they can now. @returns whether there were any that could */
   private takeOut(): boolean {
     let any = this.turnAway();
@@ -218,6 +236,8 @@ export class SplitFlow implements Flow {
     let any = false;
     while (source.take(agenda.nowMs, draft)) {
       const slot = fleet.accept(draft);
+      // Whoever had the slot before may have left by itself.
+      this.cancelled.delete(slot);
       const action = { kind: fleet.handoffs.begin(slot), slot };
       if (!this.bypass?.takes(slot, agenda.nowMs)) this.actions.push(action);
       any = true;

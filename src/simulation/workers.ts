@@ -10,6 +10,9 @@ const PLANNED = 1;
 /** In a pass whose effects are decided and wait for its end. */
 const BUSY = 2;
 
+/** Milliseconds until a new worker is ready: of all, or of each by its id. */
+export type StartupTime = number | ((worker: number) => number);
+
 /** Workers of different stages have numbers of their own. */
 const STAGE = 1 << 20;
 
@@ -86,8 +89,9 @@ export class WorkerGroup {
   // ---- Coming and going --------------------------------------------------------------------------------------
 
   /** Adds a worker that is ready after its start-up. */
-  addWorker(startupMs: number): void {
+  addWorker(startup: StartupTime): void {
     const id = this.workers.length;
+    const startupMs = typeof startup === 'number' ? startup : startup(id);
     const worker: Worker = {
       id,
       cores: this.pool.addCores(id),
@@ -117,7 +121,7 @@ export class WorkerGroup {
    * Brings active and starting workers to a number: new ones get new ids; those that go are the starting ones first,
    * then the active ones, highest id first, which finish what they have.
    */
-  scaleTo(target: number, startupMs: number): void {
+  scaleTo(target: number, startupMs: StartupTime): void {
     const staying = this.workers.filter(({ phase }) => phase === 'starting' || phase === 'active');
     for (let missing = target - staying.length; missing > 0; missing--) this.addWorker(startupMs);
     const leaving = [
@@ -130,11 +134,12 @@ export class WorkerGroup {
     }
   }
 
-  /** A worker takes nothing new any more, and another one takes its place. */
-  replace(worker: Worker): void {
-    if (worker.phase !== 'active') return;
-    this.drain(worker);
-    this.addWorker(0);
+  /** A worker takes nothing new any more, and another one takes its place, which is ready after its start-up. */
+  replace(worker: Worker, startupMs: StartupTime = 0): void {
+    if (worker.phase !== 'active' && worker.phase !== 'starting') return;
+    if (worker.phase === 'starting') this.remove(worker);
+    else this.drain(worker);
+    this.addWorker(startupMs);
   }
 
   private drain(worker: Worker): void {

@@ -76,7 +76,7 @@ export class FrontendSource implements RequestSource {
 }
 
 /** Moves what a draft holds to another, which gives its arrays in return. */
-function handOver(from: RequestDraft, to: RequestDraft): void {
+export function handOver(from: RequestDraft, to: RequestDraft): void {
   const { hashLow, hashHigh } = to;
   Object.assign(to, from);
   from.hashLow = hashLow;

@@ -61,6 +61,8 @@ export interface RequestSource {
   /** Fills `draft` with the next request that is ready at `nowMs`; false when there is none. */
   take(nowMs: number, draft: RequestDraft): boolean;
   ended(request: EndedDraft): void;
+  /** A request was lost on its way: it comes again as it was, where a source keeps what it has handed out. */
+  sendAgain?(row: number, nowMs: number): void;
   /** True when no request will come any more. */
   isDrained(): boolean;
   /** Name of a session for records; null where the format has none. */

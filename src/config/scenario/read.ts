@@ -137,13 +137,19 @@ function readRouter(
 }
 
 function readControl(
-  { planner: policy, plannerConfig: settings, slaAttainment, ...control }: Values<typeof CONTROL>,
+  {
+    planner: policy,
+    plannerConfig: settings,
+    slaAttainment,
+    disturbances,
+    ...control
+  }: Values<typeof CONTROL>,
   { traceFormat, maxSimTimeSeconds }: WorkloadSpec,
   { plansAnyTrace, capsPlanned }: Liberties,
   names: Names,
 ): ControlSpec {
   const { replayMode, benchmarkGranularity } = control;
-  const common = { replayMode, benchmarkGranularity, attainment: slaAttainment };
+  const common = { replayMode, benchmarkGranularity, disturbances, attainment: slaAttainment };
   if (maxSimTimeSeconds !== undefined && replayMode === 'online')
     throw new InputError(
       `${names.short('max_sim_time_seconds')} needs ${names.short('replay_mode')} offline`,

@@ -53,6 +53,8 @@ export interface ControlSpec {
   readonly replayMode: 'offline' | 'online';
   /** Who scales the fleet; undefined where nobody does. */
   readonly planner: PlannerSpec | undefined;
+  /** How the fleet is worse than its description; undefined where it is not. */
+  readonly disturbances: JsonValue | undefined;
   /** Part of the requests that shall keep the goals. */
   readonly attainment: number;
   readonly benchmarkGranularity: number;

@@ -15,7 +15,7 @@ type SettingRule =
   /** A path or several. */
   | { type: 'paths' }
   /** An object with fields of its own, in flags as JSON text; `planner` may also be the path of a file, `overheads` a name. */
-  | { type: 'json'; of: 'engine' | 'router' | 'timing' | 'overheads' | 'planner' };
+  | { type: 'json'; of: 'engine' | 'router' | 'timing' | 'overheads' | 'planner' | 'disturbances' };
 
 /** What decides whether a setting has an effect. */
 export interface Facts {

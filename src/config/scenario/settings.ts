@@ -248,6 +248,14 @@ export const CONTROL = [
     help: 'settings of the planner, as a path or JSON text; without --planner those of the reference’s',
   },
   {
+    key: 'disturbances',
+    rule: { type: 'json', of: 'disturbances' },
+    value: '<json>',
+    help: 'a fleet under a planner that is not kind: startup_spread, boot_failure_rate, losses_per_worker_hour, outages (a file), seed',
+    idle: ({ given, name }) =>
+      !given.has('planner') && !given.has('planner_config') && `needs ${name('planner')}`,
+  },
+  {
     key: 'sla_attainment',
     rule: { type: 'float', above: 0, max: 1 },
     value: '<part>',

@@ -1,34 +1,17 @@
-import type { EngineArgs } from '../../config/engine-type.js';
 import type { ReplayOptions } from '../../config/scenario/options.js';
 import type { Scenario } from '../../config/scenario/scenario.js';
-import type { Planner, PlannerView, StageName, Targets, WorkerCapacity } from '../../planner/planner.js';
+import type { Planner, PlannerView, Targets, WorkerCapacity } from '../../planner/planner.js';
 import { GoalSeries } from '../../report/goal-series.js';
 import { plannerMeasures } from '../../report/planner-measures.js';
 import type { PlannerOutcome, PlannerTick } from '../../report/planner-outcome.js';
 import type { ReplayResult } from '../../report/result.js';
 import type { Run } from '../../simulation/run.js';
 import { RunError } from '../../simulation/run-error.js';
-import type { TimingModel } from '../../timing/timing-model.js';
 import { openFleet, type RunSettings, serviceLevel } from '../open-run.js';
 import { messageOf } from './error-text.js';
 import { capacityOf, plannerName, runName, viewOf } from './fleet-view.js';
-
-/** The fleet that a planner is made for. */
-export interface PlannedFleet {
-  readonly scenario: Scenario;
-  readonly stages: readonly PlannedStage[];
-}
-
-interface PlannedStage {
-  readonly name: StageName;
-  /** At the start. */
-  readonly workers: number;
-  /** How long workers that are added take until they serve. */
-  readonly startupMs: number;
-  readonly args: EngineArgs;
-  readonly timing: TimingModel;
-  readonly capacity: WorkerCapacity;
-}
+import type { PlannedFleet } from './planned-fleet.js';
+import { World } from './unkind-world.js';
 
 /** A planner with what the report wants to know of it. */
 export interface Policy {
@@ -50,6 +33,7 @@ export type MakePolicy = (fleet: PlannedFleet) => Policy | Promise<Policy>;
 /** Ticks in a row at which a run may stand still. */
 const MOST_STILL_TICKS = 1000;
 const MOST_TICKS = 10_000_000;
+const MOST_LOSSES = 100_000;
 const MS_PER_SECOND = 1000;
 
 /**
@@ -83,12 +67,20 @@ export async function runPlanned(
     };
     const policy = await makePolicy(fleet);
     series.goals = serviceLevel(scenario.goals) ?? (policy.goals && { ...policy.goals, e2eMs: undefined });
-    const loop = new PlannerLoop(run, policy, fleet);
+    const world = new World(fleet, run, scenario.control.disturbances);
+    const loop = new PlannerLoop(run, policy, fleet, world);
     loop.run();
     const result = run.result();
     result.planner = loop.outcome;
     result.report.scaling_events = loop.outcome.events;
     result.report.planner_ticks = loop.outcome.ticks.length;
+    if (!world.isKind)
+      result.report.disturbances = {
+        lost_workers: world.lost.length,
+        resent_requests: world.lost.reduce((sum, { requests }) => sum + requests, 0),
+        boot_failures: world.bootFailures,
+        losses: world.lost,
+      };
     result.report.planner = plannerMeasures(loop.outcome, series, scenario.control.attainment);
     return result;
   } finally {
@@ -106,7 +98,8 @@ class PlannerLoop {
   constructor(
     private readonly simulation: Run,
     private readonly policy: Policy,
-    private readonly fleet: PlannedFleet,
+    fleet: PlannedFleet,
+    private readonly world: World,
   ) {
     this.capacities = fleet.stages.map(({ capacity }) => capacity);
     this.outcome = {
@@ -130,11 +123,23 @@ class PlannerLoop {
         throw this.fault(`nextTickMs must be later than the last tick at ${lastMs} ms, found ${tickMs}`);
       if (this.outcome.ticks.length >= MOST_TICKS)
         throw this.fault(`has been called ${MOST_TICKS} times by ${lastMs} ms and asks for more`);
-      simulation.until(Math.max(tickMs, simulation.nowMs));
+      this.advance(Math.max(tickMs, simulation.nowMs));
       if (simulation.isDone) return;
       lastMs = tickMs;
       this.tick(tickMs);
     }
+  }
+
+  /** Lets everything happen up to a time, losses of workers too. */
+  private advance(ms: number): void {
+    const { simulation, world } = this;
+    for (let loss = world.next(); loss.atMs <= ms && !simulation.isDone; loss = world.next()) {
+      simulation.until(Math.max(loss.atMs, simulation.nowMs));
+      world.strike(loss);
+      if (world.lost.length > MOST_LOSSES)
+        throw new RunError(`more than ${MOST_LOSSES} workers were lost by ${simulation.nowMs} ms`);
+    }
+    if (!simulation.isDone) simulation.until(ms);
   }
 
   private tick(tickMs: number): void {
@@ -192,7 +197,7 @@ class PlannerLoop {
       const to = targets[name];
       if (to === undefined) return;
       const from = active.length + starting.length;
-      this.simulation.scale(runName(name), to, this.fleet.stages[index].startupMs);
+      this.simulation.scale(runName(name), to, this.world.startupOf(index));
       if (to === from) return;
       isChange = true;
       const reason = to > from ? 'scale_up' : 'scale_down';

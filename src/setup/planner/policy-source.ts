@@ -7,7 +7,8 @@ import type { Planner, WorkerCapacity } from '../../planner/planner.js';
 import { policyOf } from '../../planner/policies/policies.js';
 import { plannerJson } from './config-source.js';
 import { messageOf } from './error-text.js';
-import type { PlannedFleet, Policy } from './planned-run.js';
+import type { PlannedFleet } from './planned-fleet.js';
+import type { Policy } from './planned-run.js';
 import { referencePolicy } from './reference-policy.js';
 
 /** What a policy in a file is told of the fleet before it starts. */

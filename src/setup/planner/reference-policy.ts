@@ -7,7 +7,8 @@ import { systemsFolder } from '../engines.js';
 import { bootstrapPasses, hasTiming } from './bootstrap.js';
 import { plannerJson } from './config-source.js';
 import { readHistory } from './history.js';
-import type { PlannedFleet, Policy } from './planned-run.js';
+import type { PlannedFleet } from './planned-fleet.js';
+import type { Policy } from './planned-run.js';
 import { plannerTimes } from './table-times.js';
 
 /**
