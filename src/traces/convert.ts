@@ -126,8 +126,8 @@ class RowWriter {
   rowText(request: TraceRequest, blocks: readonly string[]): string {
     if (this.isLinked) return this.linkedText(request, blocks);
     const { inputTokens, outputTokens, session, id, waitFor = [], delayMs = 0 } = request;
-    const fields: string[] = [];
-    const add = (name: string, text: string) => fields.push(`"${name}":${text}`);
+    const fields: [string, string][] = [];
+    const add = (name: string, text: string) => fields.push([name, text]);
     if (this.isGraph) add('request_id', JSON.stringify(id));
     const keepsSession = session !== undefined && (this.isGraph || this.arrivals === 'sessions');
     if (keepsSession) add('session_id', JSON.stringify(session));
@@ -139,21 +139,28 @@ class RowWriter {
       add('wait_for', JSON.stringify(waitFor));
       add('delay', numberText(delayMs));
     }
-    return `{${fields.join(',')}}`;
+    return objectText(fields);
   }
 
   /** A row of `agentic_mooncake` version 2. */
   private linkedText(request: TraceRequest, blocks: readonly string[]): string {
-    const { inputTokens, outputTokens, session = '', id, waitFor = [], delayMs = 0, startsAfter } = request;
-    if (!this.lastMs.has(session)) this.lastMs.set(session, 0);
-    const after = (requestId: string, trigger: string, delay: number) =>
-      `{"request_id":${JSON.stringify(requestId)},"trigger":"${trigger}","delay_ms":${numberText(delay)},"relation":"sequence"}`;
-    const dependencies = waitFor.map((before) => after(before, 'completion', delayMs));
-    if (startsAfter) dependencies.push(after(startsAfter.id, 'dispatch', startsAfter.delayMs));
-    const start = dependencies.length === 0 && request.startMs !== undefined;
-    const names = `"request_id":${JSON.stringify(id)},"play_id":${JSON.stringify(session.split('/')[0])},"session_id":${JSON.stringify(session)},"model":"unknown"`;
-    const time = start ? `,"not_before_ms":${numberText(request.startMs! - this.firstMs)}` : '';
-    return `{${names}${time},"input_length":${inputTokens},"output_length":${outputTokens},"hash_ids":[${blocks.join(',')}],"dependencies":[${dependencies.join(',')}]}`;
+    const { inputTokens, outputTokens, session = '', id, startMs, startsAfter } = request;
+    this.lastMs.set(session, 0);
+    const { waitFor = [], delayMs = 0 } = request;
+    const dependencies = waitFor.map((before) => dependencyText(before, 'completion', delayMs));
+    if (startsAfter) dependencies.push(dependencyText(startsAfter.id, 'dispatch', startsAfter.delayMs));
+    const isRoot = dependencies.length === 0 && startMs !== undefined;
+    return objectText([
+      ['request_id', JSON.stringify(id)],
+      ['play_id', JSON.stringify(session.split('/')[0])],
+      ['session_id', JSON.stringify(session)],
+      ['model', '"unknown"'],
+      ...(isRoot ? [['not_before_ms', numberText(startMs - this.firstMs)] as const] : []),
+      ['input_length', String(inputTokens)],
+      ['output_length', String(outputTokens)],
+      ['hash_ids', `[${blocks.join(',')}]`],
+      ['dependencies', `[${dependencies.join(',')}]`],
+    ]);
   }
 
   /** When a request starts: at a time, or some time after the turn before. */
@@ -169,7 +176,27 @@ class RowWriter {
 
 /** What rows of `agentic_mooncake` version 2 begin with; hash ids mean the same in all of them. */
 function headerText(blockTokens: number): string {
-  return `{"schema":"dynamo.agentic_mooncake","version":2,"block_size":${blockTokens},"hash_id_scope":"global","source":{"format":"dynosim","digest":""}}`;
+  return JSON.stringify({
+    schema: 'dynamo.agentic_mooncake',
+    version: 2,
+    block_size: blockTokens,
+    hash_id_scope: 'global',
+    source: { format: 'dynosim', digest: '' },
+  });
+}
+
+function dependencyText(requestId: string, trigger: 'completion' | 'dispatch', delayMs: number): string {
+  return objectText([
+    ['request_id', JSON.stringify(requestId)],
+    ['trigger', `"${trigger}"`],
+    ['delay_ms', numberText(delayMs)],
+    ['relation', '"sequence"'],
+  ]);
+}
+
+/** An object of fields whose values are JSON already, since numbers of 64 bits would not survive. */
+function objectText(fields: readonly (readonly [name: string, json: string])[]): string {
+  return `{${fields.map(([name, json]) => `"${name}":${json}`).join(',')}}`;
 }
 
 /** Milliseconds to the nanosecond. */

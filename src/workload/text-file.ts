@@ -95,7 +95,7 @@ export class TextFile {
     const descriptor = openAnonymous();
     let offset = 0;
     const write = (bytes: Uint8Array) => {
-      for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done);
+      writeAll(descriptor, bytes);
       offset += bytes.length;
     };
     try {
@@ -120,7 +120,7 @@ export class TextFile {
       let chunk = '';
       const flush = () => {
         const bytes = Buffer.from(chunk);
-        for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done);
+        writeAll(descriptor, bytes);
         chunk = '';
       };
       for (const line of lines) {
@@ -142,9 +142,7 @@ export class TextFile {
   ): Promise<TextFile> {
     const unpacked = openAnonymous();
     try {
-      await unpacker(packed, (chunk) => {
-        for (let done = 0; done < chunk.length; ) done += writeSync(unpacked, chunk, done);
-      });
+      await unpacker(packed, (chunk) => writeAll(unpacked, chunk));
     } catch (error) {
       closeSync(unpacked);
       throw new InputError(`${path}: cannot unpack the trace file (${reason(error)})`);
@@ -247,6 +245,10 @@ function openAnonymous(): number {
   return descriptor;
 }
 
+function writeAll(descriptor: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done);
+}
+
 /** A copy of what can be read once only. */
 function spooled(descriptor: number): number {
   const copy = openAnonymous();
@@ -254,7 +256,7 @@ function spooled(descriptor: number): number {
   for (;;) {
     const read = readOnce(descriptor, buffer);
     if (read === 0) break;
-    for (let done = 0; done < read; ) done += writeSync(copy, buffer, done, read - done);
+    writeAll(copy, buffer.subarray(0, read));
   }
   if (descriptor !== 0) closeSync(descriptor);
   return copy;
