@@ -47,8 +47,9 @@ export class Agenda {
     return this.events.push(endMs, startMs, round * ROUND + ROUND / 2 + worker, worker * KINDS + PASS_END);
   }
 
-  pushTransferEnd(endMs: number, slot: number): void {
-    const rank = this.round * ROUND + this.transfers++;
+  /** @param order among transfers that began together and end together; undefined for that in which they are told of */
+  pushTransferEnd(endMs: number, slot: number, order = this.transfers++): void {
+    const rank = this.round * ROUND + order;
     this.events.push(endMs, this.nowMs, rank, slot * KINDS + TRANSFER_END);
   }
 

@@ -34,6 +34,9 @@ export class Handoffs {
   destinationReservedMs = new Float64Array(0);
   destinationActivatedMs = new Float64Array(0);
   sourceReleasedMs = new Float64Array(0);
+  /** Place in the order in which requests came. */
+  order = new Float64Array(0);
+  private begun = 0;
   private state = new Int32Array(0);
   /** Cancellations under way. */
   private cancelling = new Int32Array(0);
@@ -46,6 +49,7 @@ export class Handoffs {
 
   /** Begins the handoff of a request. @returns its first action */
   begin(slot: number): number {
+    this.order[slot] = this.begun++;
     this.prefillRank[slot] = -1;
     this.decodeRank[slot] = -1;
     this.prefillOverlapTokens[slot] = -1;

@@ -8,6 +8,8 @@ export interface RunRules {
   readonly prefillsAllOutput: boolean;
   /** Whether actions of handoffs come before the arrivals of the same time, whose own then wait for the next round. */
   readonly actsBeforeArrivals: boolean;
+  /** Whether transfers that begin and end together end in the order in which their requests came. */
+  readonly transfersByArrival: boolean;
   /** Whether the workload hears of a request that cannot go on before stages have cleaned up after it. */
   readonly tellsFailuresAtOnce: boolean;
   /** Whether a request that fails between stages takes the rest of its session with it. */
@@ -25,6 +27,7 @@ export const RUN_RULES: Record<Semantics, RunRules> = {
     hasLoneLoop: true,
     prefillsAllOutput: true,
     actsBeforeArrivals: false,
+    transfersByArrival: false,
     tellsFailuresAtOnce: false,
     failuresEndSessions: false,
     hearsEventsFirst: false,
@@ -35,6 +38,7 @@ export const RUN_RULES: Record<Semantics, RunRules> = {
     hasLoneLoop: false,
     prefillsAllOutput: false,
     actsBeforeArrivals: true,
+    transfersByArrival: true,
     tellsFailuresAtOnce: true,
     failuresEndSessions: true,
     hearsEventsFirst: true,

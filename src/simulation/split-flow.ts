@@ -21,7 +21,7 @@ import {
   TRANSFERRED,
 } from './handoffs.js';
 import { RunError } from './run-error.js';
-import { RUN_RULES } from './run-rules.js';
+import { RUN_RULES, type RunRules } from './run-rules.js';
 import type { SplitFleet } from './split-fleet.js';
 import { type Worker, WorkerGroup } from './workers.js';
 
@@ -49,6 +49,7 @@ export class SplitFlow implements Flow {
   /** Requests that are to leave. */
   private readonly cancelled = new Set<number>();
   private readonly bypass: Bypass | undefined;
+  private readonly rules: RunRules;
 
   constructor(
     private readonly fleet: SplitFleet,
@@ -66,14 +67,15 @@ export class SplitFlow implements Flow {
     ];
     agenda.isVoid = (subject, order) =>
       this.stages[WorkerGroup.stageOf(subject)].group.isVoid(subject, order);
-    const { bypass, rules } = fleet.options;
+    const { bypass } = fleet.options;
+    this.rules = RUN_RULES[fleet.options.rules.semantics];
     const arrive = () => this.takeArrivals();
     const act = () => this.runActions();
     this.steps = [
       () => this.agenda.takeAll(PASS_END, this.endPass),
       () => this.agenda.takeAll(WORKER_READY, this.welcome),
       () => this.agenda.takeAll(TRANSFER_END, this.endTransfer),
-      ...(RUN_RULES[rules.semantics].actsBeforeArrivals ? [act, arrive] : [arrive, act]),
+      ...(this.rules.actsBeforeArrivals ? [act, arrive] : [arrive, act]),
       () => this.takeOut(),
       () => this.prefill.drive(),
       () => this.decode.drive(),
@@ -414,7 +416,8 @@ export class SplitFlow implements Flow {
       gigabytesPerSecond === undefined || bytesPerToken === undefined
         ? 0
         : ((tokens * bytesPerToken) / (gigabytesPerSecond * 1e9)) * 1000;
-    if (delayMs > 0) agenda.pushTransferEnd(agenda.nowMs + delayMs, slot);
+    const order = this.rules.transfersByArrival ? fleet.handoffs.order[slot] : undefined;
+    if (delayMs > 0) agenda.pushTransferEnd(agenda.nowMs + delayMs, slot, order);
     else this.happened(slot, TRANSFERRED);
     return true;
   }

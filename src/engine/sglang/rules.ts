@@ -41,8 +41,6 @@ export interface SglangRules {
   requeue(waiting: number[], retracted: readonly number[]): void;
   /** The new-token ratio after a retraction; undefined for the one of the start, which falls with the same pass. */
   ratioAfterRetraction(survivors: Survivors): number | undefined;
-  /** Whether prefill workers hold the prompts of one pass in the order in which those came to them. */
-  readonly holdsByArrival: boolean;
   /** Whether an idle pass that lowers the ratio counts as an effect, so that another follows at once. */
   readonly idlesToFloor: boolean;
   /** Whether a request is refused that cannot reach its last token in an empty cache. */
@@ -62,7 +60,6 @@ const MIXED: SglangRules = {
   prefillsApart: false,
   requeue: (waiting, retracted) => void waiting.unshift(...retracted),
   ratioAfterRetraction: () => undefined,
-  holdsByArrival: false,
   idlesToFloor: false,
   refusesOutgrowing: false,
 };
@@ -93,7 +90,6 @@ const APART: SglangRules = {
   requeue: (waiting, retracted) => void waiting.push(...retracted),
   ratioAfterRetraction: ({ count, outputTokens, maxOutputTokens }) =>
     Math.min(1, (outputTokens + SURVIVOR_BONUS * count) / (maxOutputTokens + 1)),
-  holdsByArrival: true,
   idlesToFloor: true,
   refusesOutgrowing: false,
 };

@@ -64,8 +64,6 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
   private nextRatio: number | undefined;
   /** Waiting requests that are too long for the model, and idle passes in a row. */
   private tooLong = 0;
-  /** Requests that have come so far. */
-  private arrivals = 0;
   private idlePasses = 0;
   private passStartMs = 0;
   /** A request in the middle of its prompt that gets nothing of this pass, or -1. */
@@ -143,7 +141,6 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
   receive(slot: number): void {
     this.limitOutput(slot);
     if (this.isTooLong(slot)) this.tooLong++;
-    this.requests.arrivalOrder[slot] = this.arrivals++;
     this.waiting.push(slot);
   }
 
@@ -532,7 +529,7 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
     for (const slot of done) this.signals.push({ slot, kind: this.endKind });
     const emitting = this.prefills ? this.firstTokens.count : this.emits ? this.running.length : 0;
     const tokens = emitting > 0 ? this.emit(endMs) : 0;
-    if (options.workerType === 'prefill') this.hold();
+    if (options.workerType === 'prefill') this.heldCount += done.length;
     else for (const slot of done) leases.finish(slot);
     if (done.length > 0) {
       this.destinations.capacityChanged();
@@ -542,19 +539,6 @@ export class SglangScheduler implements FleetCore, DestinationHost, TokenSignals
       for (const slot of rejected.splice(0)) this.signals.push({ slot, kind: 'rejected' });
     this.settleRatio();
     this.meter.decided(endMs, emitting, tokens);
-  }
-
-  /** Requests that end keep their pages until those are released. */
-  private hold(): void {
-    const { signals, done, options } = this;
-    const { arrivalOrder, maxOutputTokens } = this.requests;
-    this.heldCount += done.length;
-    if (!options.rules.holdsByArrival || done.length < 2) return;
-    const held = signals.splice(signals.length - done.length);
-    const wants = (slot: number) => Math.min(maxOutputTokens[slot], 1);
-    signals.push(
-      ...held.sort((a, b) => wants(a.slot) - wants(b.slot) || arrivalOrder[a.slot] - arrivalOrder[b.slot]),
-    );
   }
 
   /** Emits the tokens of this pass. @returns how many */
