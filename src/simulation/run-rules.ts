@@ -10,6 +10,8 @@ export interface RunRules {
   readonly actsBeforeArrivals: boolean;
   /** Whether transfers that begin and end together end in the order in which their requests came. */
   readonly transfersByArrival: boolean;
+  /** Whether what is left of a request that cannot go on is cleaned up among other actions, rather than after them. */
+  readonly cleansUpInTurn: boolean;
   /** Whether the workload hears of a request that cannot go on before stages have cleaned up after it. */
   readonly tellsFailuresAtOnce: boolean;
   /** Whether a request that fails between stages takes the rest of its session with it. */
@@ -28,6 +30,7 @@ export const RUN_RULES: Record<Semantics, RunRules> = {
     prefillsAllOutput: true,
     actsBeforeArrivals: false,
     transfersByArrival: false,
+    cleansUpInTurn: false,
     tellsFailuresAtOnce: false,
     failuresEndSessions: false,
     hearsEventsFirst: false,
@@ -39,6 +42,7 @@ export const RUN_RULES: Record<Semantics, RunRules> = {
     prefillsAllOutput: false,
     actsBeforeArrivals: true,
     transfersByArrival: true,
+    cleansUpInTurn: true,
     tellsFailuresAtOnce: true,
     failuresEndSessions: true,
     hearsEventsFirst: true,

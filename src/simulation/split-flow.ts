@@ -312,7 +312,8 @@ export class SplitFlow implements Flow {
   private fail(slot: number, status: 'rejected' | 'failed', nowMs: number): void {
     const cleanup = this.fleet.handoffs.fail(slot);
     this.fleet.fail(slot, status, nowMs);
-    for (const kind of cleanup) this.cleanups.push({ kind, slot });
+    const queue = this.rules.cleansUpInTurn ? this.actions : this.cleanups;
+    for (const kind of cleanup) queue.push({ kind, slot });
   }
 
   /** Runs queued actions, and those that follow from them. @returns whether any could be run */
