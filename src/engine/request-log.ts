@@ -13,6 +13,12 @@ export interface GapSink {
   addOwn(slot: number, gapMs: number): void;
 }
 
+/** A request began to run, or began again, with a part of what it knows in the cache. */
+interface Admission {
+  atMs: number;
+  reusedTokens: number;
+}
+
 /**
  * What engines note about the requests in flight, by slot: admissions and token times (milliseconds, NaN while
  * unknown). One log serves all engines of a fleet.
@@ -25,7 +31,6 @@ export class RequestLog {
   emittedTokens = new Int32Array(0);
   firstReusedTokens = new Int32Array(0);
   reusedTokens = new Int32Array(0);
-  admissions = new Int32Array(0);
   preemptions = new Int32Array(0);
   /** When a router that held a request back let it go; NaN for one that it did not. */
   dispatchMs = new Float64Array(0);
@@ -35,6 +40,18 @@ export class RequestLog {
   /** Time in passes that computed nothing of a prompt that was begun. */
   chunkWaitMs = new Float64Array(0);
   private preemptedMs = new Float64Array(0);
+  /** Every admission, where those are kept. */
+  private readonly history: Admission[][] | undefined;
+
+  /** @param keepsHistory whether every admission is kept, and not only what is known of all */
+  constructor(keepsHistory = false) {
+    this.history = keepsHistory ? [] : undefined;
+  }
+
+  /** Admissions of a request in order; none where they are not kept. */
+  admissionsOf(slot: number): readonly Admission[] {
+    return this.history?.[slot] ?? [];
+  }
 
   reserve(slots: number): void {
     if (slots > this.firstAdmitMs.length) growColumns(this, slots);
@@ -48,7 +65,7 @@ export class RequestLog {
     this.emittedTokens[slot] = 0;
     this.firstReusedTokens[slot] = 0;
     this.reusedTokens[slot] = 0;
-    this.admissions[slot] = 0;
+    if (this.history) this.history[slot] = [];
     this.preemptions[slot] = 0;
     this.dispatchMs[slot] = UNKNOWN;
     this.stallMs[slot] = 0;
@@ -58,7 +75,7 @@ export class RequestLog {
   }
 
   admitted(slot: number, nowMs: number, reusedTokens: number): void {
-    this.admissions[slot]++;
+    this.history?.[slot].push({ atMs: nowMs, reusedTokens });
     if (Number.isNaN(this.firstAdmitMs[slot])) {
       this.firstAdmitMs[slot] = nowMs;
       this.firstReusedTokens[slot] = reusedTokens;

@@ -23,7 +23,7 @@ function outcome(row: number, rest: Partial<RequestOutcome>): RequestOutcome {
     firstReusedTokens: 0,
     reusedTokens: 0,
     preemptions: 0,
-    admissions: null,
+    history: null,
     dispatchMs: Number.NaN,
     stallMs: 0,
     firstStallMs: 0,

@@ -1,5 +1,5 @@
 import { latencyParts } from './latency-parts.js';
-import type { RequestOutcome } from './outcome.js';
+import type { RequestHistory, RequestOutcome, Route } from './outcome.js';
 import { COUNT_KEYS, type Report } from './report.js';
 
 /** A float in Python's shortest form: always with a point or an exponent, `1e-05` rather than `0.00001`. */
@@ -66,15 +66,55 @@ export function recordJson(outcome: RequestOutcome): string {
     decode_reused_input_tokens: stages?.decodeReusedTokens ?? null,
     prefill_route_overlap_tokens: stages?.prefillOverlapTokens ?? null,
     decode_route_overlap_tokens: stages?.decodeOverlapTokens ?? null,
-    ...(outcome.admissions && {
-      dispatched_at_ms: null,
-      admission_count: outcome.admissions.count,
-      readmission_count: outcome.admissions.again,
-    }),
+    ...(outcome.history && historyJson(outcome.history)),
     preemptions: outcome.preemptions,
     latency_parts_ms: latencyParts(outcome) ?? null,
     terminal_status: outcome.status,
   });
+}
+
+/** What release 1.6 tells of the way of a request. */
+function historyJson({ routes, admissions }: RequestHistory): object {
+  const perPool = new Map<string, number>();
+  const admitted = admissions.map(({ pool, atMs, reusedTokens }, ordinal) => {
+    const before = perPool.get(pool) ?? 0;
+    perPool.set(pool, before + 1);
+    return {
+      admission_ordinal: ordinal,
+      pool,
+      pool_admission_ordinal: before,
+      at_ms: atMs,
+      reused_input_tokens: reusedTokens,
+      is_readmission: before > 0,
+    };
+  });
+  return {
+    dispatched_at_ms: null,
+    routing_history: routes.map(routeJson),
+    admission_history: admitted,
+    admission_count: admitted.length,
+    readmission_count: admitted.length - perPool.size,
+    pressure_record_ordinals: [],
+  };
+}
+
+function routeJson({ blocks, ...route }: Route): object {
+  const wasHeld = !Number.isNaN(route.heldSinceMs);
+  return {
+    pool: route.pool,
+    outcome: wasHeld ? 'queued' : 'immediate',
+    queue_entered_at_ms: wasHeld ? route.heldSinceMs : null,
+    released_at_ms: wasHeld ? route.releasedMs : null,
+    queue_wait_ms: wasHeld ? route.releasedMs - route.heldSinceMs : 0,
+    logical_worker_id: route.worker,
+    scheduler_id: route.target,
+    dp_rank: route.rank,
+    reported_overlap_tokens: route.overlapTokens,
+    selected_overlap_blocks: blocks?.overlap ?? null,
+    best_available_overlap_blocks: blocks?.best ?? null,
+    overlap_regret_blocks: blocks ? blocks.best - blocks.overlap : null,
+    placement_replica_id: null,
+  };
 }
 
 /** A stable id for the request in a row of its workload, in the form of a UUID. */

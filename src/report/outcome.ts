@@ -22,8 +22,8 @@ export interface RequestOutcome {
   firstReusedTokens: number;
   reusedTokens: number;
   preemptions: number;
-  /** Times it was admitted to run, and those that were not the first of their stage; null where they are not told. */
-  admissions: { count: number; again: number } | null;
+  /** Its way through routers and engines; null where it is not told. */
+  history: RequestHistory | null;
   /** When a router that held it back let it go; NaN otherwise. */
   dispatchMs: number;
   /** Time out of service after preemptions, and that before its first token. */
@@ -36,6 +36,28 @@ export interface RequestOutcome {
   /** Its way through a fleet with stages; null in others. */
   stages: StageOutcome | null;
   status: 'completed' | 'rejected' | 'failed' | 'unfinished';
+}
+
+/** The decision of a router; times in milliseconds. */
+export interface Route {
+  pool: 'agg' | 'prefill' | 'decode';
+  /** NaN for one that was not held back. */
+  heldSinceMs: number;
+  releasedMs: number;
+  /** The rank that was chosen, counted over all workers, and as a rank of its worker. */
+  target: number;
+  worker: number;
+  rank: number;
+  /** Prompt tokens that the router knew in the cache of that rank. */
+  overlapTokens: number;
+  /** Leading blocks that it knew there, and the most that it knew anywhere; null where it does not look. */
+  blocks: { overlap: number; best: number } | null;
+}
+
+/** Decisions of routers about a request, and its admissions to run, in order of time. */
+export interface RequestHistory {
+  routes: Route[];
+  admissions: { pool: Route['pool']; atMs: number; reusedTokens: number }[];
 }
 
 /** The way of a request from prefill to decode; times in milliseconds, NaN for what did not happen. */

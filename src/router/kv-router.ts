@@ -123,9 +123,7 @@ export class KvRouter implements Router {
     const { policy, blockTokens } = this.options;
     const overlaps = new Int32Array(this.loads.length);
     this.cached.match(ids, idCount, overlaps);
-    let best = 0;
-    for (const target of this.eligible) if (overlaps[target] > best) best = overlaps[target];
-    const cachedTokens = Math.min(request.inputTokens, best * blockTokens);
+    const cachedTokens = Math.min(request.inputTokens, this.bestOf(overlaps) * blockTokens);
     const uncached = request.inputTokens - cachedTokens;
     const queue = this.queue.classes[classOf(policy, request.policyClass, uncached)];
     if (!this.mustQueue(queue, nowMs)) return this.choose(request, ids, idCount, overlaps, nowMs);
@@ -147,6 +145,13 @@ export class KvRouter implements Router {
     queue.push(entry);
     this.requests.set(request.slot, { request, ids, idCount, sinceMs: nowMs });
     return undefined;
+  }
+
+  /** The most blocks that one of the targets has. */
+  private bestOf(overlaps: Int32Array): number {
+    let best = 0;
+    for (const target of this.eligible) if (overlaps[target] > best) best = overlaps[target];
+    return best;
   }
 
   private mustQueue(queue: ClassQueue, nowMs: number): boolean {
@@ -206,7 +211,8 @@ export class KvRouter implements Router {
     this.use.placed++;
     this.use.inputTokens += inputTokens;
     this.use.overlapTokens += cachedTokens;
-    return { slot, target, overlapTokens: cachedTokens };
+    const blocksThere = { overlap: overlaps[target], best: this.bestOf(overlaps) };
+    return { slot, target, overlapTokens: cachedTokens, blocks: blocksThere };
   }
 
   /** Leading blocks that each target has in its GPU's cache or its host tier; undefined where nobody has any there. */

@@ -16,6 +16,8 @@ export interface Placement {
   slot: number;
   target: number;
   overlapTokens: number;
+  /** Leading blocks that are cached there, and the most that are anywhere, as far as it knows; not of a router that does not look. */
+  blocks?: { overlap: number; best: number };
 }
 
 /** What a router did so far. Tokens of prompts, and of what of them was cached where they went. */

@@ -14,6 +14,7 @@ import { grown } from '../structures/column.js';
 import { PassClock } from '../timing/pass-clock.js';
 import type { TimingModel } from '../timing/timing-model.js';
 import type { RequestDraft, RequestSource } from '../workload/source.js';
+import { PoolHistory } from './history.js';
 import type { PoolUse, WorkerWork } from './pool-use.js';
 import type { Traffic } from './traffic.js';
 
@@ -38,6 +39,8 @@ export interface EnginePoolOptions {
   watch?: WorkerWatch | undefined;
   /** Whether a request for which the router's queue has no room is refused; the run ends otherwise. */
   refuses?: boolean | undefined;
+  /** Whether records tell of every decision of the router and every admission. */
+  tellsHistory?: boolean | undefined;
   /** Where engines note tokens, for an owner that hears of each. */
   log?: RequestLog | undefined;
 }
@@ -46,6 +49,8 @@ export interface EnginePoolOptions {
 export class EnginePool {
   readonly cores: FleetCore[] = [];
   readonly log: RequestLog;
+  /** Where requests were sent, where records tell of it. */
+  readonly history: PoolHistory | undefined;
   /** Told of a request that is about to reach a rank. */
   beforeDispatch: ((rank: number) => void) | undefined;
   private readonly router: Router;
@@ -78,8 +83,10 @@ export class EnginePool {
     sibling?: EnginePool,
   ) {
     const { args, kind, source, routing, rules, stage } = options;
-    this.log = options.log ?? new RequestLog();
     const { ranks, blockTokens, maxBatchedTokens, routerQueuePolicy: queuePolicy } = args;
+    const tellsHistory = options.tellsHistory === true;
+    this.log = options.log ?? new RequestLog(tellsHistory);
+    this.history = tellsHistory ? new PoolHistory(stage === '' ? 'agg' : stage, ranks) : undefined;
     const names = {
       retain: (id: number) => (this.routerNames ?? this.blocks).retain(id),
       release: (id: number) => (this.routerNames ?? this.blocks).release(id),
@@ -172,6 +179,7 @@ export class EnginePool {
   /** Prepares a slot for a request that has arrived. */
   enter(slot: number, draft: RequestDraft, outputTokens: number): void {
     this.log.clear(slot);
+    this.history?.clear(slot);
     if (this.twin) this.blocks.enterLike(this.twin.blocks, slot);
     else this.blocks.enter(slot, draft);
     this.routerNames?.enter(slot, draft);
@@ -187,6 +195,13 @@ export class EnginePool {
 
   /** Finds a rank for a request; undefined when it is kept back, by the router or because no worker is there, or refused. */
   place(request: RoutedRequest, nowMs: number): Placement | undefined {
+    const placement = this.tryToPlace(request, nowMs);
+    if (placement) this.history?.routed(placement, nowMs);
+    else this.history?.held(request.slot, nowMs);
+    return placement;
+  }
+
+  private tryToPlace(request: RoutedRequest, nowMs: number): Placement | undefined {
     const { slot } = request;
     if (this.active.length === 0) {
       this.unplaced.push(request);
@@ -275,14 +290,20 @@ export class EnginePool {
     return { workers, router: this.router.use, tiers: this.maker.tiers };
   }
 
+  /** Notes requests that the router lets go. */
+  private released(placements: readonly Placement[], nowMs: number): readonly Placement[] {
+    if (this.history) for (const placement of placements) this.history.routed(placement, nowMs);
+    return placements;
+  }
+
   /** @returns requests that the router lets go now */
   prefillCompleted(slot: number, nowMs: number): readonly Placement[] {
-    return this.router.prefillCompleted(slot, nowMs);
+    return this.released(this.router.prefillCompleted(slot, nowMs), nowMs);
   }
 
   /** @returns requests that the router lets go now */
   ended(slot: number, nowMs: number): readonly Placement[] {
-    return this.router.ended(slot, nowMs);
+    return this.released(this.router.ended(slot, nowMs), nowMs);
   }
 
   /** Requests that nobody has been given yet. */
@@ -312,7 +333,7 @@ export class EnginePool {
 
   /** Workers have come or gone. @returns requests that may go now */
   topologySettled(nowMs: number): Placement[] {
-    const placements = this.router.topologySettled(nowMs);
+    const placements = [...this.released(this.router.topologySettled(nowMs), nowMs)];
     if (this.active.length === 0) return placements;
     for (const request of this.unplaced.splice(0)) {
       const placement = this.place(request, nowMs);

@@ -5,9 +5,11 @@ import type { RequestOutcome } from '../report/outcome.js';
 import type { Placement } from '../router/router.js';
 import type { RequestDraft } from '../workload/source.js';
 import { EnginePool, type EnginePoolOptions } from './engine-pool.js';
+import { historyOf } from './history.js';
 import { Ledger } from './ledger.js';
 import { OwnGaps } from './own-gaps.js';
 import { deadEnd, type RunError } from './run-error.js';
+import { tellsHistory } from './run-rules.js';
 import type { Traffic } from './traffic.js';
 
 export interface FleetOptions extends Omit<EnginePoolOptions, 'gaps' | 'stage'> {
@@ -34,6 +36,7 @@ export class Fleet {
       ...options,
       stage: '',
       gaps: ownGaps ?? collectGaps(collector),
+      tellsHistory: tellsHistory(options.rules, collector),
     });
     const { log } = this.pool;
     this.ledger = new Ledger(
@@ -43,6 +46,7 @@ export class Fleet {
         admissions: log,
         tokens: log,
         workerOf: (slot) => (namesWorkers && this.slots.rank[slot] >= 0 ? this.slots.rank[slot] : null),
+        historyOf: (slot) => historyOf(slot, [this.pool]),
         stagesOf: () => null,
       },
       (slots) => this.pool.reserve(slots),
@@ -72,7 +76,13 @@ export class Fleet {
     this.dispatch(slot, target, nowMs);
   }
 
-  dispatch(slot: number, rank: number, nowMs: number): void {
+  /** Sends a request that has arrived where its turn is, without asking the router. */
+  dispatchInTurn(slot: number, rank: number, nowMs: number): void {
+    this.pool.history?.routed({ slot, target: rank, overlapTokens: 0 }, nowMs);
+    this.dispatch(slot, rank, nowMs);
+  }
+
+  private dispatch(slot: number, rank: number, nowMs: number): void {
     this.slots.rank[slot] = rank;
     this.pool.dispatch(slot, rank, nowMs);
   }

@@ -2,7 +2,7 @@ import type { Overheads } from '../config/overheads.js';
 import type { Rules } from '../config/rules.js';
 import type { RequestLog } from '../engine/request-log.js';
 import type { Collector } from '../report/collector.js';
-import type { RequestOutcome, StageOutcome } from '../report/outcome.js';
+import type { RequestHistory, RequestOutcome, StageOutcome } from '../report/outcome.js';
 import type { RoutedRequest } from '../router/router.js';
 import type { EndedDraft, RequestDraft, RequestSource } from '../workload/source.js';
 import type { OwnGaps } from './own-gaps.js';
@@ -23,6 +23,8 @@ export interface LedgerOptions {
   tokens: RequestLog;
   /** The worker that records name for a request; null where the reference names none. */
   workerOf: (slot: number) => number | null;
+  /** What records tell of the way of a request; null where they do not. */
+  historyOf: (slot: number) => RequestHistory | null;
   /** What happened to a request between the stages of a fleet. */
   stagesOf: (slot: number) => StageOutcome | null;
   /** Called as requests end, with how many have. */
@@ -193,8 +195,7 @@ export class Ledger {
     outcome.reusedTokens = Math.max(admissions.reusedTokens[slot], tokens.reusedTokens[slot]);
     outcome.preemptions = tokens.preemptions[slot];
     if (admissions !== tokens) outcome.preemptions += admissions.preemptions[slot];
-    if (this.options.rules.semantics === 'dynamo-1.6' && collector.keepsRecords)
-      outcome.admissions = countAdmissions(admissions === tokens ? [tokens] : [admissions, tokens], slot);
+    if (collector.keepsRecords) outcome.history = this.options.historyOf(slot);
     outcome.dispatchMs = admissions.dispatchMs[slot];
     outcome.stallMs = tokens.stallMs[slot];
     outcome.firstStallMs = tokens.firstStallMs[slot];
@@ -206,12 +207,6 @@ export class Ledger {
     outcome.worker = this.options.workerOf(slot);
     outcome.stages = this.options.stagesOf(slot);
   }
-}
-
-function countAdmissions(stages: readonly RequestLog[], slot: number): RequestOutcome['admissions'] {
-  const counts = stages.map(({ admissions }) => admissions[slot]);
-  const count = counts.reduce((sum, own) => sum + own, 0);
-  return { count, again: count - counts.filter((own) => own > 0).length };
 }
 
 function emptyOutcome(): RequestOutcome {
@@ -235,7 +230,7 @@ function emptyOutcome(): RequestOutcome {
     firstReusedTokens: 0,
     reusedTokens: 0,
     preemptions: 0,
-    admissions: null,
+    history: null,
     dispatchMs: 0,
     stallMs: 0,
     firstStallMs: 0,

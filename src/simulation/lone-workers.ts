@@ -50,7 +50,7 @@ export class LoneWorkers {
     for (let worker = 0; this.awaitRequest(worker); ) {
       // A frontend may have taken it in and not be done with it.
       if (!source.take(clocks[worker], draft)) continue;
-      fleet.dispatch(fleet.accept(draft), worker, clocks[worker]);
+      fleet.dispatchInTurn(fleet.accept(draft), worker, clocks[worker]);
       if (!this.options.isLone) this.idlePasses[worker] = 0;
       worker = (worker + 1) % clocks.length;
     }

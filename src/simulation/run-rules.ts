@@ -1,4 +1,4 @@
-import type { Semantics } from '../config/rules.js';
+import type { Rules, Semantics } from '../config/rules.js';
 
 /** Where releases of the reference differ in how they run a fleet. Each member is one difference. */
 export interface RunRules {
@@ -22,6 +22,11 @@ export interface RunRules {
   readonly retriesIdle: boolean;
   /** Whether an engine of that kind that can do nothing ends the run, unless prompts can still arrive for it. */
   readonly failsIdle: boolean;
+}
+
+/** Whether records tell of decisions of routers and of admissions, as those of release 1.6 do. */
+export function tellsHistory({ semantics }: Rules, { keepsRecords }: { keepsRecords: boolean }): boolean {
+  return semantics === 'dynamo-1.6' && keepsRecords;
 }
 
 export const RUN_RULES: Record<Semantics, RunRules> = {

@@ -13,10 +13,11 @@ import type { RequestDraft, RequestSource } from '../workload/source.js';
 import { EnginePool } from './engine-pool.js';
 import { collectGaps } from './fleet.js';
 import { FAILED, Handoffs, OVER } from './handoffs.js';
+import { historyOf } from './history.js';
 import { Ledger } from './ledger.js';
 import { OwnGaps } from './own-gaps.js';
 import { deadEnd, type RunError } from './run-error.js';
-import { RUN_RULES, type RunRules } from './run-rules.js';
+import { RUN_RULES, type RunRules, tellsHistory } from './run-rules.js';
 import type { Traffic } from './traffic.js';
 
 /** One stage of a disaggregated fleet. */
@@ -94,8 +95,10 @@ export class SplitFleet {
     const { prefill, decode, collector, isCapped } = options;
     const ownGaps = isCapped ? new OwnGaps() : undefined;
     const gaps = ownGaps ?? collectGaps(collector);
-    this.prefill = new EnginePool({ ...options, ...prefill, stage: 'prefill', gaps: NO_GAPS });
-    this.decode = new EnginePool({ ...options, ...decode, stage: 'decode', gaps }, this.prefill);
+    const common = { ...options, tellsHistory: tellsHistory(options.rules, collector) };
+    this.prefill = new EnginePool({ ...common, ...prefill, stage: 'prefill', gaps: NO_GAPS });
+    this.decode = new EnginePool({ ...common, ...decode, stage: 'decode', gaps }, this.prefill);
+    const pools = [this.prefill, this.decode];
     this.handoffs = new Handoffs(prefill.kind.traits.prefillsFirst);
     this.ledger = new Ledger(
       {
@@ -104,6 +107,8 @@ export class SplitFleet {
         admissions: this.prefill.log,
         tokens: this.decode.log,
         workerOf: (slot) => (this.handoffs.decodeRank[slot] < 0 ? null : this.handoffs.decodeRank[slot]),
+        historyOf: (slot) =>
+          historyOf(slot, pools, prefill.kind.traits.prefillsFirst ? pools : pools.toReversed()),
         stagesOf: (slot) => this.describe(slot),
       },
       (slots) => this.reserve(slots),

@@ -162,7 +162,7 @@ function emptyOutcome(draft: RequestDraft, sentMs: number): RequestOutcome {
     firstReusedTokens: 0,
     reusedTokens: 0,
     preemptions: 0,
-    admissions: null,
+    history: null,
     dispatchMs: Number.NaN,
     stallMs: 0,
     firstStallMs: 0,
