@@ -31,18 +31,28 @@ describe('the agenda', () => {
     agenda.nowMs = 3;
     agenda.pushReady(9, 4);
     agenda.pushPassEnd(9, 3, 7);
-    agenda.pushTransferEnd(9, 20);
-    agenda.pushTransferEnd(9, 10);
+    agenda.pushTransferEnd(9, 20, 1);
+    agenda.pushTransferEnd(9, 10, 0);
     expect(happen(agenda)).toEqual(['transfer 20', 'transfer 10', 'pass 7', 'ready 4']);
   });
 
   it('puts what an earlier round of a time caused before what a later one did', () => {
     const agenda = new Agenda();
     agenda.round = 1;
-    agenda.pushTransferEnd(4, 1);
+    agenda.pushTransferEnd(4, 1, 0);
     agenda.round = 0;
     agenda.pushPassEnd(4, 0, 2);
     expect(happen(agenda)).toEqual(['pass 2', 'transfer 1']);
+  });
+
+  it('by other rules puts them by kind, passes by worker and transfers by request', () => {
+    const agenda = new Agenda(true);
+    agenda.pushReady(9, 4);
+    agenda.pushTransferEnd(9, 20, 1);
+    agenda.pushTransferEnd(9, 30, 0);
+    agenda.pushPassEnd(9, 2, 7);
+    agenda.pushPassEnd(9, 5, 3);
+    expect(happen(agenda)).toEqual(['pass 3', 'pass 7', 'ready 4', 'transfer 30', 'transfer 20']);
   });
 
   it('forgets events that no longer stand for anything', () => {

@@ -27,7 +27,7 @@ export function isLone({ workers, args, routing, scales, rules }: FleetRunOption
 export function fleetRun(options: FleetRunOptions): FleetRun {
   const traffic = new Traffic();
   const fleet = openFleet(options, options.countsTraffic ? traffic : undefined);
-  const agenda = new Agenda();
+  const agenda = new Agenda(RUN_RULES[options.rules.semantics].ordersByKind);
   const fail = (): never => {
     throw fleet.deadEnd();
   };
@@ -84,7 +84,7 @@ export function splitRun(options: SplitRunOptions): FleetRun {
     isCapped,
     traffic: options.countsTraffic ? traffic : undefined,
   });
-  const agenda = new Agenda();
+  const agenda = new Agenda(RUN_RULES[options.rules.semantics].ordersByKind);
   const flow = new SplitFlow(fleet, agenda);
   return new FleetRun({
     ...options,

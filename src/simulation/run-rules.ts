@@ -8,8 +8,10 @@ export interface RunRules {
   readonly prefillsAllOutput: boolean;
   /** Whether actions of handoffs come before the arrivals of the same time, whose own then wait for the next round. */
   readonly actsBeforeArrivals: boolean;
-  /** Whether transfers that begin and end together end in the order in which their requests came. */
-  readonly transfersByArrival: boolean;
+  /**
+   * Whether events of equal time come by their kind, then by worker or request, rather than in the order of their causes.
+   */
+  readonly ordersByKind: boolean;
   /** Whether what is left of a request that cannot go on is cleaned up among other actions, rather than after them. */
   readonly cleansUpInTurn: boolean;
   /** Whether the workload hears of a request that cannot go on before stages have cleaned up after it. */
@@ -34,7 +36,7 @@ export const RUN_RULES: Record<Semantics, RunRules> = {
     hasLoneLoop: true,
     prefillsAllOutput: true,
     actsBeforeArrivals: false,
-    transfersByArrival: false,
+    ordersByKind: false,
     cleansUpInTurn: false,
     tellsFailuresAtOnce: false,
     failuresEndSessions: false,
@@ -46,7 +48,7 @@ export const RUN_RULES: Record<Semantics, RunRules> = {
     hasLoneLoop: false,
     prefillsAllOutput: false,
     actsBeforeArrivals: true,
-    transfersByArrival: true,
+    ordersByKind: true,
     cleansUpInTurn: true,
     tellsFailuresAtOnce: true,
     failuresEndSessions: true,

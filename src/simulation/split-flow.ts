@@ -417,8 +417,7 @@ export class SplitFlow implements Flow {
       gigabytesPerSecond === undefined || bytesPerToken === undefined
         ? 0
         : ((tokens * bytesPerToken) / (gigabytesPerSecond * 1e9)) * 1000;
-    const order = this.rules.transfersByArrival ? fleet.handoffs.order[slot] : undefined;
-    if (delayMs > 0) agenda.pushTransferEnd(agenda.nowMs + delayMs, slot, order);
+    if (delayMs > 0) agenda.pushTransferEnd(agenda.nowMs + delayMs, slot, fleet.handoffs.order[slot]);
     else this.happened(slot, TRANSFERRED);
     return true;
   }
