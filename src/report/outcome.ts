@@ -41,7 +41,7 @@ export interface RequestOutcome {
 /** The decision of a router; times in milliseconds. */
 export interface Route {
   pool: 'agg' | 'prefill' | 'decode';
-  /** NaN for one that was not held back. */
+  /** From when to when it was held back; NaN for one that was not. */
   heldSinceMs: number;
   releasedMs: number;
   /** The rank that was chosen, counted over all workers, and as a rank of its worker. */

@@ -24,10 +24,11 @@ export class PoolHistory {
 
   /** A request leaves the router. */
   routed({ slot, target, overlapTokens, blocks }: Placement, nowMs: number): void {
+    const heldSinceMs = this.heldSinceMs[slot];
     this.routes[slot] = {
       pool: this.pool,
-      heldSinceMs: this.heldSinceMs[slot],
-      releasedMs: nowMs,
+      heldSinceMs,
+      releasedMs: Number.isNaN(heldSinceMs) ? Number.NaN : nowMs,
       target,
       worker: Math.floor(target / this.ranks),
       rank: target % this.ranks,
