@@ -1,6 +1,7 @@
 /** Flags of a search. */
 export interface SweepFlags {
   topology?: 'aggregated' | 'disaggregated' | 'compare';
+  aiconfigurator?: string;
   validate?: boolean;
   tableJson?: string;
   tableCsv?: string;

@@ -13,7 +13,7 @@ Examples:
 export function sweepCommand(): Command {
   return new Command('sweep')
     .description('Search for the deployment that serves a workload best')
-    .argument('<spec>', 'what is searched: YAML or JSON')
+    .argument('[spec]', 'what is searched: YAML or JSON')
     .addOption(
       new Option('--topology <kind>', 'what kind of fleet the search of the reference looks at').choices([
         'aggregated',
@@ -21,6 +21,7 @@ export function sweepCommand(): Command {
         'compare',
       ]),
     )
+    .option('--aiconfigurator <arguments>', 'in place of a spec: the arguments of aiconfigurator cli default')
     .option('--validate', 'check the spec alone; with --table-json, write it with its defaults')
     .option('--table-json <file>', 'all evaluated states, which are feasible, and the best')
     .option('--table-csv <file>', 'all evaluated states')
@@ -41,15 +42,16 @@ export function sweepCommand(): Command {
     .option('--force', 'write over files that are there')
     .option('--quiet', 'print nothing but errors')
     .addHelpText('after', EXAMPLES)
-    .action(async (path: string, flags: SweepFlags) => {
+    .action(async (path: string | undefined, flags: SweepFlags) => {
       for (const file of [flags.tableJson, flags.tableCsv, flags.tableParquet])
         if (file !== undefined && existsSync(file) && !flags.force)
           throw new InputError(`${file} exists already; add --force to write over it`);
       if (flags.resume && flags.journal === undefined) throw new InputError('--resume needs --journal');
-      const { SpecDocument } = await import('../sweep/document.js');
-      const { isStudy } = await import('../sweep/study/read-spec.js');
-      const document = SpecDocument.read(path);
-      if (isStudy(document)) {
+      if ((path === undefined) === (flags.aiconfigurator === undefined))
+        throw new InputError('expected a spec, or --aiconfigurator with arguments');
+      const { openSpec } = await import('./sweep-spec.js');
+      const { document, kind } = openSpec(path, flags);
+      if (kind === 'study') {
         const { runStudyCommand } = await import('./sweep-study.js');
         return runStudyCommand(document, flags);
       }

@@ -117,7 +117,12 @@ function resolveEngine(
   if (timing?.type === 'fitted') return { args: engine, timing: fittedTiming(timing) };
   if (!aic) return { args: engine, timing: gridTiming(engine.timingGridPath, takesAnyValue, warnings) };
   const args = engine.estimatesBlocks
-    ? { ...engine, gpuBlocks: tableBlocks(engine, aic, folder, fillsTables) }
+    ? {
+        ...engine,
+        gpuBlocks: kept(shelf, ['blocks', folder, aic, engine.maxSequences, fillsTables], () =>
+          tableBlocks(engine, aic, folder, fillsTables),
+        ),
+      }
     : engine;
   const question = checked(aic);
   const { kvFraction, blockTokens, maxBatchedTokens, ...asked } = question;
@@ -176,17 +181,16 @@ function rooflineStage(
   folder: string,
   shelf: Shelf | undefined,
 ): TimedEngine {
-  const options = rooflineOptions(timing, folder, engine.type.name);
+  const question = ['roofline', folder, engine.type.name, timing];
+  const { options, model } = kept(shelf, question, () => {
+    const found = rooflineOptions(timing, folder, engine.type.name);
+    return { options: found, model: new RooflineTiming({ ...found, isFused: timing.isFused }) };
+  });
   const asked = capacityQuestion(engine, timing.memoryShare, timing.engineVersion);
-  const gpuBlocks = engine.estimatesBlocks ? rooflineBlocks(options, asked) : engine.gpuBlocks;
-  return {
-    args: { ...engine, gpuBlocks },
-    timing: kept(
-      shelf,
-      ['roofline', folder, engine.type.name, timing],
-      () => new RooflineTiming({ ...options, isFused: timing.isFused }),
-    ),
-  };
+  const gpuBlocks = engine.estimatesBlocks
+    ? kept(shelf, [...question, asked], () => rooflineBlocks(options, asked))
+    : engine.gpuBlocks;
+  return { args: { ...engine, gpuBlocks }, timing: model };
 }
 
 function capacityQuestion(

@@ -25,6 +25,11 @@ export class SpecDocument {
     return SpecDocument.parse(text, path);
   }
 
+  /** A document that was made of another one. @param path of that */
+  static made(path: string, root: JsonValue): SpecDocument {
+    return new SpecDocument(path, root, () => 1);
+  }
+
   static parse(text: string, path: string): SpecDocument {
     const lines = new LineCounter();
     const document = parseDocument(text, { lineCounter: lines, merge: true });

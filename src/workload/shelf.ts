@@ -3,7 +3,7 @@ export class Shelf {
   private readonly things = new Map<string, unknown>();
 
   /** @param most things that are kept */
-  constructor(private readonly most = 32) {}
+  constructor(private readonly most = 64) {}
 
   /** What is kept under a key; undefined when there is nothing. */
   get<T>(key: string): T | undefined {

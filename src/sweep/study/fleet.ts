@@ -8,6 +8,8 @@ export interface Parallelism {
   /** Of experts; undefined for models without, and where the timing says. */
   moeTensor: number | undefined;
   moeExpert: number | undefined;
+  /** The number of workers; undefined for any that fits. */
+  workers: number | undefined;
 }
 
 /** What runs on the GPUs, and what its passes are timed by. */
@@ -27,7 +29,8 @@ export interface FleetSpec {
   minGpus: number;
   maxGpus: number;
   topologies: readonly Topology[];
-  parallelisms: readonly Parallelism[];
+  /** By kind of worker. */
+  parallelisms: Readonly<Record<CellStage['kind'], readonly Parallelism[]>>;
   /** What all engines have in common. */
   engineArgs: JsonObject;
 }
@@ -69,19 +72,23 @@ export function fleetParameter(fleet: FleetSpec): Parameter {
 
 function cellsOf({ parallelisms, minGpus, maxGpus, topologies }: FleetSpec): Cell[] {
   const cells: Cell[] = [];
-  const counts = (gpus: number, parallelism: Parallelism) =>
-    Array.from({ length: Math.floor(gpus / gpusOf(parallelism)) }, (_, index) => index + 1);
+  const counts = (gpus: number, parallelism: Parallelism) => {
+    const most = Math.floor(gpus / gpusOf(parallelism));
+    const { workers } = parallelism;
+    if (workers !== undefined) return workers <= most ? [workers] : [];
+    return Array.from({ length: most }, (_, index) => index + 1);
+  };
   const add = (...stages: CellStage[]) => {
     const gpus = stages.reduce((sum, { parallelism, workers }) => sum + workers * gpusOf(parallelism), 0);
     if (gpus >= minGpus) cells.push({ gpus, stages });
   };
   if (topologies.includes('aggregated'))
-    for (const parallelism of parallelisms)
+    for (const parallelism of parallelisms.aggregated)
       for (const workers of counts(maxGpus, parallelism)) add({ kind: 'aggregated', parallelism, workers });
   if (topologies.includes('disaggregated'))
-    for (const prefill of parallelisms)
+    for (const prefill of parallelisms.prefill)
       for (const prefills of counts(maxGpus, prefill))
-        for (const decode of parallelisms)
+        for (const decode of parallelisms.decode)
           for (const decodes of counts(maxGpus - prefills * gpusOf(prefill), decode))
             add(
               { kind: 'prefill', parallelism: prefill, workers: prefills },

@@ -16,11 +16,14 @@ const FIELDS = [
   'topologies',
   'tensor_parallel',
   'parallelism',
+  'prefill_parallelism',
+  'decode_parallelism',
   'engine_args',
 ];
-const SPREADS = ['tensor', 'attention_data', 'moe_tensor', 'moe_expert'];
+const SPREADS = ['replicas', 'tensor', 'attention_data', 'moe_tensor', 'moe_expert'];
 const TOPOLOGIES: readonly Topology[] = ['aggregated', 'disaggregated'];
 const MOST_GPUS = 1024;
+const COUNT = { min: 1, max: MOST_GPUS, isWhole: true };
 
 /** Reads the fleet that is to be sized. @throws {InputError} */
 export function readFleet(root: Fields, systemsFolder: string): FleetSpec {
@@ -35,9 +38,7 @@ export function readFleet(root: Fields, systemsFolder: string): FleetSpec {
     topologies: fleet
       .list('topologies', TOPOLOGIES)
       .map((one) => fleet.choiceOf('topologies', one, TOPOLOGIES)),
-    parallelisms: readParallelisms(fleet).filter(
-      ({ tensor, attentionData }) => tensor * attentionData <= maxGpus,
-    ),
+    parallelisms: readParallelisms(fleet, maxGpus),
     engineArgs,
   };
 }
@@ -66,19 +67,43 @@ function readEngines(fleet: Fields, systemsFolder: string): EngineChoice[] {
   );
 }
 
-function readParallelisms(fleet: Fields): Parallelism[] {
-  const range = { min: 1, max: MOST_GPUS, isWhole: true };
-  if (fleet.has('parallelism')) {
-    if (fleet.has('tensor_parallel')) fleet.fail('parallelism', 'cannot be combined with tensor_parallel');
-    return fleet.objects('parallelism', SPREADS).map((one) => ({
-      tensor: one.number('tensor', 1, range),
-      attentionData: one.number('attention_data', 1, range),
-      moeTensor: one.has('moe_tensor') ? one.number('moe_tensor', 1, range) : undefined,
-      moeExpert: one.has('moe_expert') ? one.number('moe_expert', 1, range) : undefined,
-    }));
-  }
+/** How workers of each kind may be spread: those of prefill and decode as all are, where nothing else is said. */
+function readParallelisms(fleet: Fields, maxGpus: number): FleetSpec['parallelisms'] {
+  const all = readSpreads(fleet, 'parallelism') ?? readSizes(fleet);
+  if (fleet.has('parallelism') && fleet.has('tensor_parallel'))
+    fleet.fail('parallelism', 'cannot be combined with tensor_parallel');
+  const fitting = (spreads: readonly Parallelism[]) =>
+    spreads.filter(({ tensor, attentionData }) => tensor * attentionData <= maxGpus);
+  return {
+    aggregated: fitting(all),
+    prefill: fitting(readSpreads(fleet, 'prefill_parallelism') ?? all),
+    decode: fitting(readSpreads(fleet, 'decode_parallelism') ?? all),
+  };
+}
+
+function readSpreads(fleet: Fields, name: string): Parallelism[] | undefined {
+  if (!fleet.has(name)) return undefined;
+  return fleet.objects(name, SPREADS).map((one) => {
+    const count = (field: string) => (one.has(field) ? one.number(field, 1, COUNT) : undefined);
+    return {
+      tensor: count('tensor') ?? 1,
+      attentionData: count('attention_data') ?? 1,
+      moeTensor: count('moe_tensor'),
+      moeExpert: count('moe_expert'),
+      workers: count('replicas'),
+    };
+  });
+}
+
+function readSizes(fleet: Fields): Parallelism[] {
   const sizes = fleet.has('tensor_parallel')
-    ? fleet.list('tensor_parallel', []).map((size) => fleet.numberOf('tensor_parallel', size, range))
+    ? fleet.list('tensor_parallel', []).map((size) => fleet.numberOf('tensor_parallel', size, COUNT))
     : [1, 2, 4, 8];
-  return sizes.map((tensor) => ({ tensor, attentionData: 1, moeTensor: undefined, moeExpert: undefined }));
+  return sizes.map((tensor) => ({
+    tensor,
+    attentionData: 1,
+    moeTensor: undefined,
+    moeExpert: undefined,
+    workers: undefined,
+  }));
 }

@@ -26,9 +26,13 @@ export type Point = readonly number[];
 /** All candidates of a search: the points of a grid of parameters. */
 export class Space {
   readonly size: number;
+  /** Those with a choice. */
+  readonly parameters: readonly Parameter[];
 
-  constructor(readonly parameters: readonly Parameter[]) {
-    this.size = parameters.reduce((product, { options }) => product * options.length, 1);
+  /** @param all in the order in which they are set; those of one option are the same for all candidates */
+  constructor(private readonly all: readonly Parameter[]) {
+    this.parameters = all.filter(({ options }) => options.length !== 1);
+    this.size = all.reduce((product, { options }) => product * options.length, 1);
   }
 
   /** All candidates, the last parameter changing fastest. */
@@ -47,8 +51,10 @@ export class Space {
     return point;
   }
 
+  /** What a candidate sets, in order. */
   optionsOf(point: Point): Option[] {
-    return this.parameters.map(({ options }, axis) => options[point[axis]]);
+    let axis = 0;
+    return this.all.map(({ options }) => (options.length === 1 ? options[0] : options[point[axis++]]));
   }
 
   /** The chosen values by parameter, as tables name them. */

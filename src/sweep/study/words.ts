@@ -27,7 +27,7 @@ export function nameOf({ candidate, load }: Entry, setting?: string): string {
 /** The answer in some sentences. */
 export function sentences(result: StudyResult): string[] {
   const { winner, front, ranking, spec, confirmation } = result;
-  if (!winner) return ['No candidate could be run.'];
+  if (!winner) return ['No candidate could be run.', ...overloadedBy(result)];
   const name = nameOf(winner, spec.load?.setting);
   if (ranking.length === 0)
     return [
