@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { InputError } from '../config/input-error.js';
 import type { Bin, Spread, TraceFacts } from '../traces/inspect.js';
 import { bar, barChart } from './bars.js';
 import { positiveInteger } from './flags.js';
@@ -7,12 +8,14 @@ import { addReadFlags, type ReadFlags, withTrace } from './trace-source.js';
 const EXAMPLES = `
 Examples:
   dynosim trace inspect chat.jsonl
-  dynosim trace inspect BurstGPT_1.csv 
+  dynosim trace inspect BurstGPT_1.csv
+  dynosim trace inspect chat.jsonl --model Qwen/Qwen3-8B
   dynosim trace inspect qwen_traceA_blksz_16.jsonl --json`;
 
 interface Flags extends ReadFlags {
   json?: boolean;
   bytesPerToken?: number;
+  model?: string;
 }
 
 export function inspectCommand(): Command {
@@ -23,16 +26,30 @@ export function inspectCommand(): Command {
       'KV bytes of a token, to show cache sizes in GB (131072 for an 8B model)',
       positiveInteger,
     )
+    .option('--model <name>', 'the same for a model, by its name or folder')
     .option('--json', 'as JSON')
     .action((file: string, flags: Flags) => runInspect(file, flags));
 }
 
 async function runInspect(path: string, flags: Flags): Promise<void> {
+  const bytesPerToken = flags.model === undefined ? flags.bytesPerToken : await bytesOf(flags.model, flags);
   const { inspectFile } = await import('../traces/inspect-file.js');
   const facts = await withTrace(path, flags, async (trace) => inspectFile(trace));
-  process.stdout.write(
-    flags.json ? `${JSON.stringify(facts, null, 2)}\n` : summary(facts, flags.bytesPerToken),
-  );
+  process.stdout.write(flags.json ? `${JSON.stringify(facts, null, 2)}\n` : summary(facts, bytesPerToken));
+}
+
+/** KV bytes of a token of a model. */
+async function bytesOf(model: string, { bytesPerToken }: Flags): Promise<number> {
+  if (bytesPerToken !== undefined) throw new InputError('--model and --bytes-per-token exclude each other');
+  const [{ modelKvBytes }, { systemsFolder }] = await Promise.all([
+    import('../timing/roofline/capacity.js'),
+    import('../setup/engines.js'),
+  ]);
+  try {
+    return modelKvBytes(model, systemsFolder(undefined));
+  } catch (error) {
+    throw new InputError((error as Error).message.replace('timing.model', '--model'));
+  }
 }
 
 // Made when they are used, since making one takes longer than starting the program.

@@ -350,10 +350,39 @@ describe('importers', () => {
         output_length: 5,
         hash_ids: [0, 4],
         wait_for: ['t:0', 't/a:1'],
-        delay: 3000,
+        delay: 1000,
       },
     ]);
     expect(rows[5].hash_ids).toEqual([5]);
+  });
+
+  it('weka: times of a subagent may count from its launch', () => {
+    const turn = (t: number) => ({ t, type: 'n', in: 64, out: 5, hash_ids: [t], api_time: 1 });
+    const trace = (first: number) => ({
+      id: 't',
+      models: ['m'],
+      requests: [
+        turn(100),
+        {
+          t: 102,
+          type: 'subagent',
+          agent_id: 'a',
+          status: 'completed',
+          requests: [turn(first), turn(first + 4)],
+        },
+        turn(120),
+      ],
+    });
+    const edges = ({ rows }: ReturnType<typeof rowsOf>) =>
+      rows.map(({ wait_for, delay }) => [wait_for, delay]);
+    const absolute = edges(rowsOf('weka', json(trace(103))));
+    expect(absolute).toEqual([
+      [undefined, undefined],
+      [['t:0'], 2000],
+      [['t/a:0'], 3000],
+      [['t:0', 't/a:1'], 12_000],
+    ]);
+    expect(edges(rowsOf('weka', json(trace(1))))).toEqual(absolute);
   });
 
   it('mooncake: rows come out as they went in', () => {

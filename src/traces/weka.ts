@@ -13,14 +13,14 @@ interface Turn {
 /** An agent so far: its turns, and subagents launched since the last that must end first. */
 interface Chain {
   turns: Turn[];
-  joins: string[];
+  joins: Turn[];
 }
 
 const DEFAULT_BLOCK_TOKENS = 64;
 
 /**
  * Coding agents with subagents, a trace a line (Weka, AgentX): a turn waits for the one before it and for subagents that
- * were not launched asynchronously; the gap to the end of the turn before it is its delay.
+ * were not launched asynchronously; the gap to the last end among those is its delay.
  */
 export const weka: Importer = {
   isGraph: true,
@@ -58,15 +58,15 @@ function* readAgent(
       yield* readAgent(entry, `${name}/${entry.text('agent_id')}`, scope, child, from);
       const isAsync = entry.has('status') && entry.text('status') === 'async_launched';
       const own = child.turns.slice(chain.turns.length);
-      if (!isAsync) chain.joins.push(...own.slice(-1).map(({ id }) => id), ...child.joins);
+      if (!isAsync) chain.joins.push(...own.slice(-1), ...child.joins);
       continue;
     }
     const startS = offsetS + entry.number('t');
     const id = `${name}:${number++}`;
     const before = lastEnded(chain.turns, startS);
-    const waitFor = [...new Set([...(before ? [before.id] : []), ...chain.joins])];
+    const waits = [...new Set([...(before ? [before] : []), ...chain.joins])];
     const overlapped = underWay(chain.turns, startS);
-    const isRoot = waitFor.length === 0 && !overlapped;
+    const isRoot = waits.length === 0 && !overlapped;
     yield {
       line: agent.line,
       startMs: isRoot ? startS * 1000 : undefined,
@@ -75,8 +75,8 @@ function* readAgent(
       blocks: entry.blocks('hash_ids').map((block) => scope.nameOf(block)),
       session: name,
       id,
-      waitFor,
-      delayMs: isRoot ? 0 : delayMs(entry, startS, before),
+      waitFor: waits.map((turn) => turn.id),
+      delayMs: isRoot ? 0 : delayMs(entry, startS, waits),
       startsAfter: overlapped && { id: overlapped.id, delayMs: (startS - overlapped.startS) * 1000 },
     };
     const lasts = entry.has('api_time') ? entry.number('api_time') : undefined;
@@ -98,8 +98,9 @@ function underWay(turns: readonly Turn[], startS: number): Turn | undefined {
   return last?.isOver && last.endS > startS && last.startS <= startS ? last : undefined;
 }
 
-/** Time between the end of the turn before and a turn: as recorded, or as it says itself. */
-function delayMs(entry: Fields, startS: number, before: Turn | undefined): number {
+/** Time between the last end of what a turn waits for and the turn: as it says itself, or as recorded. */
+function delayMs(entry: Fields, startS: number, waits: readonly Turn[]): number {
   if (entry.has('think_time')) return entry.number('think_time') * 1000;
-  return before?.isOver ? Math.max(0, (startS - before.endS) * 1000) : 0;
+  if (!waits.some(({ isOver }) => isOver)) return 0;
+  return Math.max(0, startS - Math.max(...waits.map(({ endS }) => endS))) * 1000;
 }

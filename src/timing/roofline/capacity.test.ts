@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { rooflineBlocks } from './capacity.js';
+import { modelKvBytes, rooflineBlocks } from './capacity.js';
 import { findGpu } from './gpus.js';
 import { rooflineOptions } from './open.js';
 
@@ -30,6 +30,12 @@ function tokens(
 }
 
 describe('the KV cache', () => {
+  it('takes what layers, heads and formats of a model say', () => {
+    // Keys and values of 32 layers with 8 heads of 128; a latent of 512 and 64 in 61 layers. Two bytes each.
+    expect(modelKvBytes(LLAMA, '/nowhere')).toBe(2 * 32 * 8 * 128 * 2);
+    expect(modelKvBytes('deepseek-ai/DeepSeek-V3', '/nowhere')).toBe(61 * (512 + 64) * 2);
+  });
+
   it.each([
     // What vLLM logged ("GPU KV cache size"), from public issue threads; the first two were fitted.
     [LLAMA, 39.49, 2048, 256, 0.9, undefined, 163_168],

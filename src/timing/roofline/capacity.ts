@@ -2,6 +2,7 @@ import { AicError } from '../aic/aic-error.js';
 import { kvValuesPerToken } from '../aic/model.js';
 import { formatCost } from '../aic/quant.js';
 import { compareVersions } from '../aic/versions.js';
+import { findModel } from './models.js';
 import type { RooflineOptions } from './roofline.js';
 import { weightBytesPerGpu } from './weights.js';
 
@@ -33,6 +34,16 @@ export interface CapacityQuestion {
 /** KV bytes of a token on each GPU. */
 export function rooflineKvBytes({ model, quant, parallel }: RooflineOptions): number {
   return kvValuesPerToken(model, parallel.tensor) * formatCost('kvcache', quant.kvcache)!.bytes;
+}
+
+/**
+ * KV bytes of a token on all GPUs of one copy of a model together.
+ * @param systemsFolder packaged model descriptions, where there are some
+ * @throws {AicError} for an unknown model, naming the known ones
+ */
+export function modelKvBytes(id: string, systemsFolder: string): number {
+  const { model, formats } = findModel(id, systemsFolder, 'vllm');
+  return kvValuesPerToken(model, 1) * formatCost('kvcache', formats.kvcache)!.bytes;
 }
 
 /**
