@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { SEMANTICS } from '../config/rules.js';
 import { replay } from '../replay.js';
 import { FakeClock } from '../testing/fake-clock.js';
 import { type FleetSettings, openServing } from './open-serving.js';
@@ -144,7 +145,14 @@ const FLEETS: Record<string, FleetSettings> = {
   },
 };
 
-describe.each(Object.entries(FLEETS))('%s', (_, settings) => {
+/** The same by the rules of each release. */
+const BY_RELEASE = SEMANTICS.flatMap((semantics) =>
+  Object.entries(FLEETS).map(
+    ([name, settings]) => [`${name}, ${semantics}`, { ...settings, semantics }] as const,
+  ),
+);
+
+describe.each(BY_RELEASE)('%s', (_, settings) => {
   it.each([0, 3])('serves as the replay says, with timers %d ms late', async (lagMs) => {
     const seen = serveAll(settings, REQUESTS, lagMs);
     const records = await replayAll({ ...settings, check: true }, REQUESTS);

@@ -1,4 +1,5 @@
 import { type JsonObject, jsonText } from '../../config/json.js';
+import { SEMANTICS } from '../../config/rules.js';
 import type { ReplayOptions } from '../../config/scenario/options.js';
 import type { TraceFormat } from '../../config/trace-formats.js';
 import { DISTRIBUTION_COLUMNS } from '../columns.js';
@@ -15,6 +16,7 @@ export function aggregatedOptions(
 ): ReplayOptions {
   return {
     ...workloadOptions(spec.workload),
+    ...rulesOptions(spec),
     ...routerOptions(spec, state.router),
     extraEngineArgs: engineText(spec, spec.engine.baseEngineArgs!, 'aggregated', state.tp, version),
     numWorkers: state.workers,
@@ -26,6 +28,7 @@ export function splitOptions(spec: OptimizeSpec, version: string, state: SplitSt
   const { basePrefillEngineArgs, baseDecodeEngineArgs } = spec.engine;
   return {
     ...workloadOptions(spec.workload),
+    ...rulesOptions(spec),
     ...routerOptions(spec, state.router),
     prefillEngineArgs: engineText(spec, basePrefillEngineArgs!, 'prefill', state.prefillTp, version),
     decodeEngineArgs: engineText(spec, baseDecodeEngineArgs!, 'decode', state.decodeTp, version),
@@ -70,6 +73,11 @@ function routerOptions({ router }: OptimizeSpec, state: RouterState): ReplayOpti
   };
   const kept = [...(router.baseRouterConfig ?? [])].filter(([name]) => !Object.hasOwn(own, name));
   return { routerMode: 'kv_router', routerConfig: mergedText(kept, own) };
+}
+
+/** What runs differ in from those of the default release; nothing for that. */
+function rulesOptions({ semantics }: OptimizeSpec): ReplayOptions {
+  return semantics === SEMANTICS[0] ? {} : { semantics };
 }
 
 function workloadOptions(workload: OptimizeWorkload): ReplayOptions {

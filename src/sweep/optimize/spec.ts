@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { type JsonObject, jsonText } from '../../config/json.js';
+import { SEMANTICS, type Semantics } from '../../config/rules.js';
 import type { SpecDocument } from '../document.js';
 import { asObject, type LaxRules, readLax, refuseUnknown } from './lax-fields.js';
 
@@ -55,6 +56,8 @@ export interface OptimizeSpec {
     baseRouterConfig: JsonObject | null;
   };
   objective: Objective;
+  /** Release whose behaviour is simulated. */
+  semantics: Semantics;
   maxParallelEvals: number;
 }
 
@@ -99,6 +102,7 @@ const ROUTER: LaxRules = {
 };
 const SEARCH: LaxRules = {
   objective: { type: 'choice', choices: OBJECTIVES, default: 'throughput' },
+  semantics: { type: 'choice', choices: SEMANTICS, default: SEMANTICS[0] },
   maxParallelEvals: { type: 'int', above: 0, default: Math.min(8, availableParallelism()) },
 };
 const SECTIONS = { engine: ENGINE, hardware: HARDWARE, workload: WORKLOAD, sla: SLA, router: ROUTER };
@@ -174,7 +178,8 @@ function checkRouter(
 
 /** A spec with its defaults, as JSON under the reference's names; what JSON has no form for is null. */
 export function specJson(spec: OptimizeSpec): string {
-  return textOf(spec);
+  const { semantics, ...reference } = spec;
+  return textOf(semantics === SEMANTICS[0] ? reference : spec);
 }
 
 function textOf(value: unknown): string {
