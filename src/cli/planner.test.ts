@@ -83,6 +83,37 @@ describe('dynosim planner compare', () => {
   });
 });
 
+describe('dynosim planner check', () => {
+  const decisions = (text: string) => {
+    writeFileSync(join(folder, 'decisions.csv'), `at,stage,replicas\n${text}\n`);
+    return ['check', 'decisions.csv', ...LOAD];
+  };
+  const POLICY = ['--planner', 'schedule', '--planner-config', '{"changes":[{"at_s":2,"agg":3}]}'];
+
+  it('compares decisions of production with ours on the same traffic', async () => {
+    const { exitCode, stdout } = await planner(...decisions('2,agg,3'), ...POLICY, '--json', 'checked.json');
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('match rate');
+    expect(JSON.parse(readFile('checked.json'))).toMatchObject({
+      match_rate: 1,
+      stages: [{ stage: 'agg', lag_seconds: 0, mean_difference: 0 }],
+    });
+  });
+
+  it.each([
+    ['2,agg', POLICY, 'decisions.csv:2: expected at,stage,replicas, found 2 values'],
+    ['2,decode,3', POLICY, 'decisions.csv:2: stage: found "decode", allowed are agg'],
+    ['2,agg,1.5', POLICY, 'decisions.csv:2: replicas: expected a whole number'],
+    ['', POLICY, 'decisions.csv: holds no decisions'],
+    ['2,agg,3', [], 'decisions.csv holds decisions: they are compared with those of --planner'],
+  ])('%s is refused in a line', async (text, args, message) => {
+    const { exitCode, stderr } = await planner(...decisions(text), ...args);
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(/^dynosim: error: [^\n]+\n$/);
+    expect(stderr).toContain(message);
+  });
+});
+
 describe('dynosim replay --planner', () => {
   it('takes a policy from a file', async () => {
     const tick = 'tick(view) { this.nextTickMs += 5000; return { agg: 2 }; }';

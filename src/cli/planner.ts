@@ -12,7 +12,8 @@ Examples:
   dynosim planner compare trace.jsonl --planner-config sla.yaml --gpu-hour-price 2.5
   dynosim planner compare trace.jsonl --sla-ttft-ms 500 --with none --with 'hpa={"target":8}' --with ./policy.js
   dynosim planner check transcript.json                  what ours decides on what another planner saw
-  dynosim planner check transcript.json --json out.json  the same, tick by tick`;
+  dynosim planner check transcript.json --json out.json  the same, tick by tick
+  dynosim planner check decisions.csv trace.jsonl --planner-config sla.yaml   how production decided`;
 
 export function plannerCommand(): Command {
   const command = new Command('planner')
@@ -85,14 +86,23 @@ function addRunsFlags(command: Command): void {
 }
 
 function checkCommand(): Command {
-  return new Command('check')
-    .description('Decide again what a planner decided, on the same observations')
-    .argument('<file>', 'transcript: configuration, capabilities, and what was seen and decided at each tick')
+  const command = new Command('check')
+    .description(
+      'What ours decides on what another planner saw: a transcript, or decisions of production with their traffic',
+    )
+    .argument('<file>', 'transcript (JSON), or lines of at,stage,replicas (.csv)')
+    .argument('[trace_files...]', 'with decisions: the traffic that they were made on');
+  addSettingFlags(command);
+  return command
+    .optionsGroup('Output:')
     .option('--json <path>', 'every tick of ours, and the match rate')
     .option('--force', 'write over an existing file')
-    .option('--aic-systems <folder>', 'AI Configurator tables, for aic_perf_model')
-    .action(async (file: string, flags: CheckFlags) => {
+    .action(async (file: string, traces: string[], flags: CheckFlags) => {
+      if (file.endsWith('.csv')) {
+        const { checkDecisions } = await import('./planner-decisions.js');
+        return checkDecisions(file, command, traces, flags);
+      }
       const { runCheck } = await import('./planner-check.js');
-      await runCheck(file, flags);
+      return runCheck(file, flags);
     });
 }

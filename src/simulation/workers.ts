@@ -13,6 +13,8 @@ const BUSY = 2;
 /** Milliseconds until a new worker is ready: of all, or of each by its id. */
 export type StartupTime = number | ((worker: number) => number);
 
+const LEAST_HORIZON_MS = 1;
+
 /** Workers of different stages have numbers of their own. */
 const STAGE = 1 << 20;
 
@@ -27,6 +29,8 @@ export interface Worker {
   hasCommitted: boolean;
   /** When it began to take requests. */
   activeMs: number;
+  /** How far ahead its passes are planned: what is planned and cut short has been worked out for nothing. */
+  horizonMs: number;
   /** Name of the event that ends what the worker does, or that makes it ready; older ones are void. */
   event: number;
 }
@@ -100,6 +104,7 @@ export class WorkerGroup {
       startMs: 0,
       hasCommitted: false,
       activeMs: 0,
+      horizonMs: Number.POSITIVE_INFINITY,
       event: -1,
     };
     this.workers.push(worker);
@@ -196,8 +201,10 @@ export class WorkerGroup {
   /** The pass, or stretch, of a worker has ended. */
   finish(worker: Worker): void {
     const { nowMs } = this.agenda;
-    if (worker.state === PLANNED) worker.cores[0].commit(Number.POSITIVE_INFINITY);
-    else endMeasured(worker);
+    if (worker.state === PLANNED) {
+      worker.cores[0].commit(Number.POSITIVE_INFINITY);
+      worker.horizonMs *= 2;
+    } else endMeasured(worker);
     this.pool.noteBusy(worker.id, worker.startMs, nowMs);
     this.rest(worker);
     this.leavePass(worker);
@@ -226,6 +233,7 @@ export class WorkerGroup {
   cutShort(worker: Worker): void {
     if (worker.state !== PLANNED) return;
     const { nowMs } = this.agenda;
+    worker.horizonMs = Math.max(LEAST_HORIZON_MS, 2 * (nowMs - worker.startMs));
     const end = worker.cores[0].shorten(this.hasDriven ? nextAfter(nowMs) : nowMs);
     if (end < 0 && !worker.hasCommitted) this.rest(worker);
     else if (end > nowMs) this.becomeBusy(worker, PLANNED, end);
@@ -314,7 +322,7 @@ export class WorkerGroup {
     worker.startMs = nowMs;
     worker.hasCommitted = false;
     if (worker.cores.length === 1 && this.plansAhead) {
-      const limitMs = core.destinations.wantsRetry ? nextAfter(nowMs) : Number.POSITIVE_INFINITY;
+      const limitMs = core.destinations.wantsRetry ? nextAfter(nowMs) : nowMs + worker.horizonMs;
       const end = core.plan(nowMs, limitMs);
       if (end > nowMs) {
         this.becomeBusy(worker, PLANNED, end);

@@ -103,7 +103,21 @@ export class EvenStretch implements Stretch, PassGaps {
   }
 
   shorten(limitMs: number): number {
-    return this.plan(this.startMs, limitMs);
+    const { walk, length, addMs } = this;
+    let t = this.startMs;
+    let passes = 0;
+    let at = 0;
+    for (; at < this.count && t < limitMs; at++) {
+      if (at === 0) this.firstEndMs = t + addMs[at];
+      t = walk.run(t, addMs[at], length[at], limitMs);
+      length[at] = walk.passes;
+      passes += walk.passes;
+    }
+    this.count = at;
+    this.passes = passes;
+    this.lastStartMs = walk.lastStartMs;
+    this.endMs = t;
+    return passes > 0 ? t : -1;
   }
 
   commit(untilMs: number): number {
