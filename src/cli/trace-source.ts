@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { InputError } from '../config/input-error.js';
 import { FORMATS, type FormatName } from '../config/trace-formats.js';
 import type { Importer, ImportOptions, TraceSource } from '../traces/form.js';
@@ -12,6 +12,7 @@ export interface ReadFlags {
   charactersPerToken: number;
   rate?: number;
   seed?: bigint;
+  span?: { fromS: number; toS: number };
 }
 
 /** A trace with what reads it. */
@@ -42,7 +43,15 @@ export function addReadFlags(command: Command, examples: string): Command {
     .option('--characters-per-token <n>', 'for formats that hold text', float, 4)
     .option('--rate <rps>', 'Poisson arrivals per second in place of the times of the trace', float)
     .option('--seed <seed>', 'seed of those arrivals (default: 42)', wholeNumber)
+    .option('--span <from-to>', 'seconds to make requests for (servegen-chunks; default: 0-3600)', spanOf)
     .addHelpText('after', `${FORMATS_HELP}\n${examples}`);
+}
+
+function spanOf(text: string): { fromS: number; toS: number } {
+  const [, from, to] = /^(\d+)-(\d+)$/.exec(text) ?? [];
+  if (from === undefined || !(Number(to) > Number(from)))
+    throw new InvalidArgumentError('expected seconds such as 72000-75600');
+  return { fromS: Number(from), toS: Number(to) };
 }
 
 /** Opens a trace, packed or not, while `use` needs it. @throws {InputError} for what is no trace */
@@ -59,6 +68,10 @@ export async function withTrace<T>(
   ]);
   return withFile(path, async (file) => {
     const format = flags.format ?? (await formatOf(file));
+    if (flags.span && format !== 'servegen-chunks')
+      throw new InputError(
+        `--span: is for servegen-chunks, the file is ${format}; trace slice takes a part of rows`,
+      );
     const importer = IMPORTERS[format];
     const { blockSize: blockTokens, charactersPerToken, rate: requestsPerSecond, seed } = flags;
     const options = {
@@ -66,6 +79,7 @@ export async function withTrace<T>(
       charactersPerToken,
       requestsPerSecond,
       seed,
+      span: flags.span,
     };
     try {
       return await use({ file, source: sourceOf(file), format, importer, options });

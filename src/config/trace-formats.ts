@@ -30,6 +30,7 @@ export const FORMATS = {
   otel: 'OpenTelemetry spans with gen_ai attributes (OTLP JSON)',
   requests: 'request log: arrival_ms, input_length, output_length (JSONL)',
   servegen: 'workloads that ServeGen made (CSV)',
+  'servegen-chunks': 'clients of ServeGen, a folder of chunk-*-trace.csv and chunk-*-dataset.json; --span',
   sharegpt: 'ShareGPT conversations (JSON), lengths by a heuristic',
   splitwise: 'SplitwiseSim (CSV)',
   tracelab: 'TraceLab coding agents (JSONL)',

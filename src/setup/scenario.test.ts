@@ -104,7 +104,7 @@ describe('options of the library', () => {
     [{ routerMode: 'kv' }, 'routerMode: found "kv", allowed are round_robin, kv_router'],
     [
       { traceFormat: 'moonckae' },
-      'traceFormat: found "moonckae", allowed are mooncake, mooncake-delta, agentic_mooncake, applied_compute_agentic, dynamo, aiperf, aiperf-inputs, azure, bailian, bench, blis, burstgpt, chat, claude-code, codex, dynamo-requests, llmservingsim, lengths, llmservingsim-sessions, otel, requests, servegen, sharegpt, splitwise, tracelab, vidur, weka',
+      'traceFormat: found "moonckae", allowed are mooncake, mooncake-delta, agentic_mooncake, applied_compute_agentic, dynamo, aiperf, aiperf-inputs, azure, bailian, bench, blis, burstgpt, chat, claude-code, codex, dynamo-requests, llmservingsim, lengths, llmservingsim-sessions, otel, requests, servegen, servegen-chunks, sharegpt, splitwise, tracelab, vidur, weka',
     ],
     [{ arrivalSeed: 1.5 }, 'arrivalSeed: expected an unsigned 64-bit integer, found 1.5'],
     [

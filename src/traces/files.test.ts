@@ -85,6 +85,72 @@ describe('a folder', () => {
   });
 });
 
+describe('clients of ServeGen', () => {
+  const dataset = (input: string, output: string) => ({ input_tokens: input, output_tokens: output });
+
+  beforeEach(() => {
+    const write = (client: number, windows: string, lengths: object) => {
+      writeFileSync(join(folder, `chunk-${client}-trace.csv`), windows);
+      writeFileSync(join(folder, `chunk-${client}-dataset.json`), JSON.stringify(lengths, null, 2));
+    };
+    write(0, '0,0.5,2,Gamma,0.25,8\n600,0,0,,0,0\n1200,0.1,1,Weibull,0.5,3\n', {
+      0: dataset('{100: 0.5, 1000: 0.5}', '{10: 0.5, 20: 0.5}'),
+      1200: dataset('{7: 1.0}', '{3: 1.0}'),
+    });
+    write(1, '0,1.001,1,Weibull,1,1\n600,0.01,1,Gamma,2,5\n1200,0,0,,0,0\n', {
+      0: dataset('{50: 1}', '{5: 1}'),
+      1200: dataset('{}', '{}'),
+    });
+  });
+
+  it('send what their rates say, in order of time, the same each time', async () => {
+    const rows = await rowsOf(folder);
+    const of = (from: number, to: number, inputs: number[]) =>
+      rows.filter(
+        ({ timestamp, input_length }) =>
+          timestamp + firstMs > from && timestamp + firstMs <= to && inputs.includes(input_length),
+      ).length;
+    // Times count from the first request; the last one of a window comes at its end.
+    const firstMs = 600_000 - rows.findLast(({ input_length }) => input_length > 60)!.timestamp;
+    expect(of(0, 600_000.01, [100, 1000])).toBe(300);
+    expect(of(0, 600_000.01, [50])).toBe(601);
+    expect(of(600_000.01, 1_200_000.01, [50])).toBe(6);
+    expect(of(1_200_000.01, 1_800_000.01, [7])).toBe(60);
+    expect(rows).toHaveLength(300 + 601 + 6 + 60);
+    const times = rows.map(({ timestamp }) => timestamp);
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+    // One draw decides both lengths.
+    for (const { input_length, output_length } of rows)
+      expect(output_length).toBe({ 100: 10, 1000: 20, 50: 5, 7: 3 }[input_length as number]);
+    const long = rows.filter(({ input_length }) => input_length === 1000).length;
+    expect(long).toBeGreaterThan(100);
+    expect(long).toBeLessThan(200);
+    expect(await rowsOf(folder)).toEqual(rows);
+  });
+
+  it.each<[string, string, RegExp]>([
+    [
+      'chunk-0-trace.csv',
+      '0,1,1,Poisson,1,1',
+      /chunk-0-trace.csv:1: pattern: expected Gamma or Weibull, found Poisson/,
+    ],
+    [
+      'chunk-0-trace.csv',
+      '0,1,1,Gamma,0,1',
+      /chunk-0-trace.csv:1: shape: expected a number above 0, found 0/,
+    ],
+    [
+      'chunk-1-dataset.json',
+      '{"0": {"input_tokens": "{1: 1}"}}',
+      /output_tokens: expected a text, found nothing/,
+    ],
+    ['other.json', '{}', /other.json: expected chunk-\*-trace.csv/],
+  ])('%s: %s is refused', async (name, text, says) => {
+    writeFileSync(join(folder, name), text);
+    await expect(rowsOf(folder, 'servegen-chunks')).rejects.toThrow(says);
+  });
+});
+
 /** A column of conversations, each a list of what was said, as the datasets of Hugging Face have it. */
 const LIST = {
   name: 'conversation',

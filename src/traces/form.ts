@@ -41,6 +41,8 @@ export interface ImportOptions {
   /** Poisson arrivals in place of the times of the trace, and their seed. */
   requestsPerSecond?: number | undefined;
   seed?: bigint | undefined;
+  /** The part, in seconds, that requests are made for, of data from which any number of them can be made. */
+  span?: { fromS: number; toS: number } | undefined;
   /** Hears why a request of the trace is left out. */
   leaveOut?: (reason: string) => void;
 }

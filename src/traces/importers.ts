@@ -15,6 +15,7 @@ import {
 import { bench, lengths } from './lengths.js';
 import { agenticMooncake, appliedCompute, mooncakeDelta } from './native.js';
 import { otel } from './otel.js';
+import { servegenChunks } from './servegen.js';
 import { aiperfInputs, llmservingsimSessions } from './sessions.js';
 import { weka } from './weka.js';
 
@@ -41,6 +42,7 @@ export const IMPORTERS: Readonly<Record<FormatName, Importer>> = {
   otel,
   requests: requestLog,
   servegen,
+  'servegen-chunks': servegenChunks,
   sharegpt,
   splitwise,
   tracelab,

@@ -88,6 +88,7 @@ export function recognise(head: string): { format?: FormatName; isNot?: string }
   const foreign = FOREIGN.find(([, starts]) => starts.test(text));
   if (foreign) return { isNot: foreign[0] };
   const trimmed = text.trimStart();
+  if (/^\{\s*"\d+"\s*:\s*\{\s*"(input|text)_tokens"/.test(trimmed)) return { format: 'servegen-chunks' };
   const format = /^[[{]/.test(trimmed) ? ofObject(trimmed) : ofHeader(trimmed.split(/\r?\n/)[0]);
   if (trimmed.startsWith('[') && !(format && LAID_OUT.includes(format)))
     return {

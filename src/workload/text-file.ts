@@ -23,7 +23,7 @@ const NEWLINE = 0x0a;
 const MARK = [0xef, 0xbb, 0xbf];
 
 /** Files of a folder that may be traces. */
-const TRACE_NAME = /\.(jsonl?|parquet)(\.gz|\.zst)?$/i;
+const TRACE_NAME = /(\.jsonl?|\.parquet|-trace\.csv)(\.gz|\.zst)?$/i;
 
 /** A file among those of a folder, by the place of its first byte in all of them. */
 interface Part {
