@@ -29,6 +29,9 @@ interface ServeFlags {
   reasoning?: string;
   fault?: string;
   seed: bigint;
+  kvEventsPort?: number;
+  kvReplayPort?: number;
+  kvEventsTopic: string;
   quiet?: boolean;
 }
 
@@ -52,6 +55,9 @@ export function serveCommand(): Command {
     )
     .option('--max-body-bytes <n>', 'largest body of a request', positiveInteger, 16 << 20)
     .option('--max-connections <n>', 'most connections at once', positiveInteger, 8192)
+    .option('--kv-events-port <port>', "tell KV events over ZMQ in vLLM's format; 0 for any port", integer)
+    .option('--kv-replay-port <port>', 'port on which those that were missed can be had', integer)
+    .option('--kv-events-topic <topic>', 'first frame of these messages', '')
     .option(
       '--speedup-ratio <ratio>',
       'how much faster than real time engines run that say nothing else',
@@ -74,6 +80,10 @@ export function serveCommand(): Command {
     if (!flags.quiet) {
       for (const warning of server.warnings) process.stderr.write(`dynosim: warning: ${warning}\n`);
       process.stdout.write(`serving ${flags.model} on ${server.url}\n`);
+      for (const { stage, worker, rank, endpoint, replay_endpoint } of server.kvEventPlaces())
+        process.stdout.write(
+          `KV events of ${stage} worker ${worker} rank ${rank}: ${endpoint}${replay_endpoint ? `, replay ${replay_endpoint}` : ''}\n`,
+        );
     }
     await stopped();
     if (!flags.quiet) process.stderr.write('draining; once more to stop at once\n');
@@ -84,9 +94,12 @@ export function serveCommand(): Command {
 }
 
 async function start(command: Command, flags: ServeFlags): Promise<LiveServer> {
-  const { port } = flags;
-  if (port < 0 || port > MOST_PORT)
-    throw new InputError(`--port: must be from 0 to ${MOST_PORT}, found ${port}`);
+  const { port, kvEventsPort, kvReplayPort, kvEventsTopic } = flags;
+  checkPort('--port', port);
+  checkPort('--kv-events-port', kvEventsPort);
+  checkPort('--kv-replay-port', kvReplayPort);
+  if (kvEventsPort === undefined && kvReplayPort !== undefined)
+    throw new InputError('--kv-replay-port: needs --kv-events-port');
   const { startServer } = await import('../live/openai/server.js');
   const { parseFaults } = await import('../live/openai/faults.js');
   const { parseReasoning } = await import('../live/text/reasoning.js');
@@ -104,7 +117,16 @@ async function start(command: Command, flags: ServeFlags): Promise<LiveServer> {
     overloadStatus: flags.overloadStatus === '503' ? 503 : 529,
     mostBodyBytes: flags.maxBodyBytes,
     mostConnections: flags.maxConnections,
+    kvEvents:
+      kvEventsPort === undefined
+        ? undefined
+        : { port: kvEventsPort, replayPort: kvReplayPort, topic: kvEventsTopic },
   });
+}
+
+function checkPort(flag: string, port = 0): void {
+  if (port < 0 || port > MOST_PORT)
+    throw new InputError(`${flag}: must be from 0 to ${MOST_PORT}, found ${port}`);
 }
 
 /** The fleet of these flags, with the speed that all its engines have that name none. */

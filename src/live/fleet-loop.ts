@@ -5,6 +5,7 @@ import { GapSamples } from '../report/gap-samples.js';
 import type { RequestOutcome } from '../report/outcome.js';
 import type { WorkerUse } from '../report/report.js';
 import type { ResolvedEngines } from '../setup/engines.js';
+import type { CacheWatch } from '../simulation/engine-pool.js';
 import { fleetRun, splitRun } from '../simulation/fleet-runs.js';
 import type { FleetRun } from '../simulation/run.js';
 import type { StageName, StageView } from '../simulation/views.js';
@@ -68,15 +69,20 @@ class OutcomeRelay extends Collector {
   }
 }
 
-/** Builds the fleet of a scenario around requests that come from outside, with an event loop that executes every pass. */
+/**
+ * Builds the fleet of a scenario around requests that come from outside, with an event loop that executes every pass.
+ * @param cacheWatches who hears of the caches, by stage
+ */
 export function openFleetLoop(
   scenario: Scenario,
   { stages, routing }: ResolvedEngines,
   source: LiveSource,
   listener: FleetListener,
+  cacheWatches: readonly CacheWatch[] = [],
 ): FleetLoop {
   const { liberties, router } = scenario;
   const [first, second] = scenario.stages;
+  const [firstCaches, secondCaches] = cacheWatches;
   const log = new ToldLog((slot, ms) => listener.token(run.rowOf(slot), ms));
   const common = {
     overheads: scenario.overheads,
@@ -101,11 +107,11 @@ export function openFleetLoop(
   };
   const run: FleetRun =
     second === undefined
-      ? fleetRun({ ...common, ...stages[0], workers: first.workers, log })
+      ? fleetRun({ ...common, ...stages[0], workers: first.workers, log, cacheWatch: firstCaches })
       : splitRun({
           ...common,
-          prefill: { ...stages[0], workers: first.workers },
-          decode: { ...stages[1], workers: second.workers, log },
+          prefill: { ...stages[0], workers: first.workers, cacheWatch: firstCaches },
+          decode: { ...stages[1], workers: second.workers, log, cacheWatch: secondCaches },
           prefillsAllOutput: false,
           bypass: liberties.bypasses ? router.settings.bypass : undefined,
         });

@@ -3,13 +3,13 @@ import type { Overheads } from '../config/overheads.js';
 import type { Rules } from '../config/rules.js';
 import type { CacheUse, FleetCore } from '../engine/engine-core.js';
 import type { EngineKind, EngineMaker } from '../engine/kind.js';
-import { PromptBlocks } from '../engine/kv/prompt-blocks.js';
+import { type BlockNamer, PromptBlocks } from '../engine/kv/prompt-blocks.js';
 import { type GapSink, RequestLog } from '../engine/request-log.js';
 import { SchedulerRequests } from '../engine/requests.js';
 import { SpanSum } from '../engine/span-sum.js';
 import { emptySample, type WorkerSample, type WorkerWatch } from '../report/worker-series.js';
 import { QueueLimitError } from '../router/kv-router.js';
-import type { Placement, RoutedRequest, Router, Routing } from '../router/router.js';
+import type { CacheListener, Placement, RoutedRequest, Router, Routing } from '../router/router.js';
 import { grown } from '../structures/column.js';
 import { PassClock } from '../timing/pass-clock.js';
 import type { TimingModel } from '../timing/timing-model.js';
@@ -17,6 +17,13 @@ import type { RequestDraft, RequestSource } from '../workload/source.js';
 import { PoolHistory } from './history.js';
 import type { PoolUse, WorkerWork } from './pool-use.js';
 import type { Traffic } from './traffic.js';
+
+/** Who hears of the caches of a pool's ranks beside the router, with the tokens of what is cached. */
+export interface CacheWatch {
+  namer: BlockNamer;
+  /** Asked once for each rank, when it is made. */
+  listenerOf(rank: number): CacheListener;
+}
 
 export interface EnginePoolOptions {
   stage: '' | 'prefill' | 'decode';
@@ -43,6 +50,8 @@ export interface EnginePoolOptions {
   tellsHistory?: boolean | undefined;
   /** Where engines note tokens, for an owner that hears of each. */
   log?: RequestLog | undefined;
+  /** For workloads that come with tokens. */
+  cacheWatch?: CacheWatch | undefined;
 }
 
 /** Equal engines behind one router, and the tables that they share. Ranks are numbered over all workers. */
@@ -82,7 +91,7 @@ export class EnginePool {
     private readonly options: EnginePoolOptions,
     sibling?: EnginePool,
   ) {
-    const { args, kind, source, routing, rules, stage } = options;
+    const { args, kind, source, routing, rules, stage, cacheWatch } = options;
     const { ranks, blockTokens, maxBatchedTokens, routerQueuePolicy: queuePolicy } = args;
     const tellsHistory = options.tellsHistory === true;
     this.log = options.log ?? new RequestLog(tellsHistory);
@@ -104,8 +113,8 @@ export class EnginePool {
       namesUnique: args.pool === 'kvbm' || hasRadixTree,
       pools: options.workers * args.ranks,
     };
-    this.twin = sibling?.blocks.names(naming) ? sibling : undefined;
-    this.blocks = new PromptBlocks(naming, this.twin?.blocks.tree);
+    this.twin = !cacheWatch && sibling?.blocks.names(naming) ? sibling : undefined;
+    this.blocks = new PromptBlocks(naming, this.twin?.blocks.tree, cacheWatch?.namer);
     const hidesContent = isWatched && !caches && args.pool === 'kvbm';
     if (hidesContent) this.routerNames = new PromptBlocks({ ...naming, isShared: true, namesUnique: false });
     this.requests = new SchedulerRequests(args.maxModelTokens);
@@ -124,8 +133,15 @@ export class EnginePool {
     this.maker = kind.maker({
       ...{ args, rules, clock, requests, blocks, log, gaps, isCapped, isWatched },
       hasTokens: source.hasTokens,
-      listenersOf: (rank) => this.router.listenersOf(rank),
+      listenersOf: (rank) => this.listenersOf(rank),
     });
+  }
+
+  private listenersOf(rank: number) {
+    const router = this.router.listenersOf(rank);
+    const watch = this.options.cacheWatch?.listenerOf(rank);
+    if (!watch) return router;
+    return { gpu: router ? bothOf(router.gpu, watch) : watch, host: router?.host ?? NO_LISTENER };
   }
 
   get args(): EngineArgs {
@@ -346,6 +362,25 @@ export class EnginePool {
     const { ranks } = this.args;
     return Array.from({ length: ranks }, (_, index) => worker * ranks + index);
   }
+}
+
+const NO_LISTENER: CacheListener = { stored: () => {}, removed: () => {} };
+
+function bothOf(first: CacheListener, second: CacheListener): CacheListener {
+  return {
+    begin: (nowMs) => {
+      first.begin?.(nowMs);
+      second.begin?.(nowMs);
+    },
+    stored: (id) => {
+      first.stored(id);
+      second.stored(id);
+    },
+    removed: (id) => {
+      first.removed(id);
+      second.removed(id);
+    },
+  };
 }
 
 function sampleOf(cores: readonly FleetCore[]): WorkerSample {

@@ -10,7 +10,7 @@ import type { WorkerWatch } from '../report/worker-series.js';
 import type { RoutedRequest, Routing } from '../router/router.js';
 import type { TimingModel } from '../timing/timing-model.js';
 import type { RequestDraft, RequestSource } from '../workload/source.js';
-import { EnginePool } from './engine-pool.js';
+import { type CacheWatch, EnginePool } from './engine-pool.js';
 import { collectGaps } from './fleet.js';
 import { FAILED, Handoffs, OVER } from './handoffs.js';
 import { historyOf } from './history.js';
@@ -28,6 +28,7 @@ interface StageOptions {
   workers: number;
   watch?: WorkerWatch | undefined;
   log?: RequestLog | undefined;
+  cacheWatch?: CacheWatch | undefined;
 }
 
 export interface SplitFleetOptions {

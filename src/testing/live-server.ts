@@ -16,6 +16,7 @@ export function startTestServer(settings: Partial<ServerSettings> = {}): Promise
     overloadStatus: 529,
     mostBodyBytes: 1 << 20,
     mostConnections: 1000,
+    kvEvents: undefined,
     ...settings,
   });
 }

@@ -9,6 +9,7 @@ import { type Capacity, capacityOf, setCapacity } from './capacity.js';
 import { embed } from './embeddings.js';
 import { FAULT_HEADER, type FaultSet, type Faults } from './faults.js';
 import type { FleetFeed } from './fleet-feed.js';
+import type { KvEventPlace } from './kv-event-ports.js';
 import { anthropicError } from './messages.js';
 import type { ServedModel } from './model.js';
 import { type ReadRequest, readChat, readCompletion, readMessage, readResponse } from './requests.js';
@@ -19,6 +20,8 @@ export interface AppParts {
   model: ServedModel;
   /** The fleet, to look at and to scale, with its adapters; undefined where others see to that. */
   capacity: Capacity | undefined;
+  /** Where what its workers cache is told. */
+  kvEventPlaces(): readonly KvEventPlace[];
   /** Tells pages what the fleet does, where there is one to look at. */
   feed: FleetFeed | undefined;
   nowSeconds(): number;
@@ -99,7 +102,12 @@ function addPageRoutes(app: Hono<Env>, feed: FleetFeed): void {
   });
 }
 
-function addControlRoutes(app: Hono<Env>, { model, nowSeconds }: AppParts, capacity: Capacity): void {
+function addControlRoutes(
+  app: Hono<Env>,
+  { model, nowSeconds, kvEventPlaces }: AppParts,
+  capacity: Capacity,
+): void {
+  app.get('/control/kv-events', (c) => c.json({ publishers: kvEventPlaces() }));
   app.get('/control/capacity', (c) => c.json(capacityOf(capacity)));
   app.post('/control/capacity', async (c) => {
     const asked = readBody(capacitySchema, await c.req.text());

@@ -1,7 +1,9 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
+import type { EngineArgs } from '../../config/engine-type.js';
 import type { Scenario } from '../../config/scenario/scenario.js';
+import type { CacheWatch } from '../../simulation/engine-pool.js';
 import { WallClock } from '../clock.js';
 import { type FleetSettings, openFleet } from '../open-serving.js';
 import { FolderTokenizer } from '../text/hf-tokenizer.js';
@@ -12,6 +14,7 @@ import { ApiError } from './api-error.js';
 import { createApp } from './app.js';
 import { type Fault, Faults } from './faults.js';
 import { FleetFeed } from './fleet-feed.js';
+import type { KvEventPlace, KvEventPorts, KvEventSettings } from './kv-event-ports.js';
 import { LiveMetrics } from './metrics.js';
 import { ServedModel } from './model.js';
 
@@ -33,11 +36,15 @@ export interface ServerSettings {
   overloadStatus: 503 | 529;
   mostBodyBytes: number;
   mostConnections: number;
+  /** Where what workers cache is told in vLLM's format; undefined for nowhere. */
+  kvEvents: KvEventSettings | undefined;
 }
 
 export interface LiveServer {
   readonly url: string;
   readonly warnings: readonly string[];
+  /** Where what its workers cache is told. */
+  kvEventPlaces(): readonly KvEventPlace[];
   /** Takes nothing new, lets what is in service end, then closes. */
   close(): Promise<void>;
 }
@@ -55,7 +62,9 @@ const CHECK_MS = 1000;
 export async function startServer(settings: ServerSettings): Promise<LiveServer> {
   const clock = new WallClock();
   const warnings: string[] = [];
-  const { serving, engine } = openFleet(settings.fleet, clock, warnings);
+  const kvEvents = await kvEventPorts(settings, clock);
+  const { serving, engine } = openFleet(settings.fleet, clock, warnings, kvEvents && watcherOf(kvEvents));
+  await kvEvents?.ready(() => serving.stages());
   const nowSeconds = () => Math.floor((clock.epochMs + clock.nowMs) / 1000);
   const model = new ServedModel(modelSettings(settings, serving.limits), nowSeconds());
   const metrics = new LiveMetrics({
@@ -89,6 +98,7 @@ export async function startServer(settings: ServerSettings): Promise<LiveServer>
     }),
     model,
     capacity: serving,
+    kvEventPlaces: () => kvEvents?.places ?? [],
     feed,
     nowSeconds,
     faults: new Faults(settings.faults, settings.seed),
@@ -124,14 +134,32 @@ export async function startServer(settings: ServerSettings): Promise<LiveServer>
   return {
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
     warnings,
+    kvEventPlaces: () => kvEvents?.places ?? [],
     close: async () => {
       isDraining = true;
       await serving.drain();
       feed.close();
+      await kvEvents?.close();
       await closed(server);
       clock.stop();
     },
   };
+}
+
+async function kvEventPorts(
+  { kvEvents, host }: ServerSettings,
+  clock: WallClock,
+): Promise<KvEventPorts | undefined> {
+  if (!kvEvents) return undefined;
+  const { KvEventPorts } = await import('./kv-event-ports.js');
+  return KvEventPorts.create(kvEvents, host, () => clock.unixMs);
+}
+
+function watcherOf(ports: KvEventPorts) {
+  return (stages: readonly EngineArgs[]): CacheWatch[] =>
+    stages.map(({ ranks, blockTokens }, index) =>
+      ports.watch(index, stages.length === 1 ? '' : index === 0 ? 'prefill' : 'decode', ranks, blockTokens),
+    );
 }
 
 function bothOf(first: AnswerWatch, second: AnswerWatch): AnswerWatch {

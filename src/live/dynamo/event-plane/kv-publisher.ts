@@ -2,14 +2,12 @@ import type { BlockHashes } from '../../block-hashes.js';
 import { encodeKvEvents, type KvChange, type KvEvent } from './kv-events.js';
 import type { KvIndex } from './kv-index.js';
 import type { Publisher } from './plane.js';
-import { encodeVllmBatch, type VllmEvent } from './vllm-events.js';
+import { MAX_JOINED_BLOCKS, VllmPublisher } from './vllm-publisher.js';
 import type { RawEventPort } from './zmq.js';
 
 /** Most events, and blocks, of one message. */
 const MAX_EVENTS = 128;
 const MAX_BLOCKS = 8192;
-/** Changes are joined up to so many blocks. */
-const MAX_JOINED_BLOCKS = 128;
 
 /** Where the KV events of a rank go. */
 export interface KvOutlets {
@@ -22,17 +20,20 @@ export interface KvOutlets {
 export class KvPublisher {
   private readonly pending: KvChange[] = [];
   /** The same in vLLM's layout, where it is wanted. */
-  private readonly pendingRaw: VllmEvent[] = [];
+  private readonly raw: VllmPublisher | undefined;
   private nextEventId = 1n;
 
   constructor(
     private readonly workerId: bigint,
     private readonly rank: number,
-    private readonly blockTokens: number,
+    blockTokens: number,
     private readonly hashes: BlockHashes,
     private readonly outlets: KvOutlets,
-    private readonly unixMs: () => number,
-  ) {}
+    unixMs: () => number,
+  ) {
+    const { raw } = outlets;
+    this.raw = raw && new VllmPublisher(rank, blockTokens, hashes, (batch) => raw.send(batch), unixMs);
+  }
 
   stored(node: number): void {
     const { hashes, pending } = this;
@@ -45,34 +46,16 @@ export class KvPublisher {
       last.blocks.at(-1)!.blockHash === parentHash;
     if (continues) last.blocks.push(block);
     else pending.push({ kind: 'stored', parentHash, blocks: [block] });
-    if (this.outlets.raw) this.storedRaw(node, block.blockHash, parentHash, continues);
-  }
-
-  private storedRaw(
-    node: number,
-    blockHash: bigint,
-    parentHash: bigint | undefined,
-    continues: boolean,
-  ): void {
-    const tokens = [...this.hashes.tokensOf(node)];
-    const last = this.pendingRaw.at(-1);
-    if (continues && last?.kind === 'stored') {
-      last.blockHashes.push(blockHash);
-      last.tokens.push(...tokens);
-      return;
-    }
-    const { blockTokens } = this;
-    this.pendingRaw.push({ kind: 'stored', blockHashes: [blockHash], parentHash, tokens, blockTokens });
+    this.raw?.stored(node);
   }
 
   removed(node: number): void {
     const blockHash = this.hashes.blockHash(node);
-    for (const list of [this.pending, this.outlets.raw ? this.pendingRaw : undefined]) {
-      const last = list?.at(-1);
-      if (last?.kind === 'removed' && last.blockHashes.length < MAX_JOINED_BLOCKS)
-        last.blockHashes.push(blockHash);
-      else list?.push({ kind: 'removed', blockHashes: [blockHash] });
-    }
+    const last = this.pending.at(-1);
+    if (last?.kind === 'removed' && last.blockHashes.length < MAX_JOINED_BLOCKS)
+      last.blockHashes.push(blockHash);
+    else this.pending.push({ kind: 'removed', blockHashes: [blockHash] });
+    this.raw?.removed(node);
   }
 
   /** Publishes what has happened since the last time. */
@@ -85,9 +68,7 @@ export class KvPublisher {
       return event;
     });
     for (const message of messagesOf(events)) outlets.publisher.publish(encodeKvEvents(message));
-    if (!outlets.raw) return;
-    const batch = { timeSeconds: this.unixMs() / 1000, events: this.pendingRaw.splice(0), rank };
-    outlets.raw.send(encodeVllmBatch(batch));
+    this.raw?.publish();
   }
 }
 

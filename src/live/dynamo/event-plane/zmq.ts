@@ -7,6 +7,15 @@ import type { EventOutlet, EventPlane } from './plane.js';
 /** Messages that wait for slow subscribers before they are dropped. */
 const HIGH_WATER_MARK = 100_000;
 
+function portOf(endpoint: string | null): number {
+  return Number(endpoint?.slice(endpoint.lastIndexOf(':') + 1));
+}
+
+/** The address of a port on a host; any that is free for 0. */
+function addressOf(host: string, port: number): string {
+  return `tcp://${host.includes(':') ? `[${host}]` : host}:${port === 0 ? '*' : port}`;
+}
+
 /** Sends messages in order: a socket takes one at a time. */
 class Sender {
   private last: Promise<void> = Promise.resolve();
@@ -15,15 +24,15 @@ class Sender {
   constructor(readonly socket: PubSocket) {}
 
   static async bind(address: string): Promise<Sender> {
-    const socket = new PubSocket({ sendHighWaterMark: HIGH_WATER_MARK, linger: 0 });
+    const ipv6 = address.includes('[');
+    const socket = new PubSocket({ sendHighWaterMark: HIGH_WATER_MARK, linger: 0, ipv6 });
     await socket.bind(address);
     return new Sender(socket);
   }
 
   /** Where the socket listens. */
   get port(): number {
-    const endpoint = this.socket.lastEndpoint ?? '';
-    return Number(endpoint.slice(endpoint.lastIndexOf(':') + 1));
+    return portOf(this.socket.lastEndpoint);
   }
 
   send(frames: Buffer[]): void {
@@ -46,9 +55,8 @@ export class ZmqEventPlane implements EventPlane {
 
   async open(_scope: Scope, _topic: string, _publisherId: bigint): Promise<EventOutlet> {
     const sender = await Sender.bind('tcp://0.0.0.0:*');
-    const host = this.host.includes(':') ? `[${this.host}]` : this.host;
     return {
-      transport: { kind: 'zmq', endpoint: `tcp://${host}:${sender.port}` },
+      transport: { kind: 'zmq', endpoint: addressOf(this.host, sender.port) },
       send: (envelope) => sender.send(encodeZmqMessage(envelope)),
       close: () => sender.close(),
     };
@@ -89,24 +97,50 @@ const REPLAY_BATCHES = 10_000;
 const REPLAY_END = Buffer.alloc(8, 0xff);
 const EMPTY = Buffer.alloc(0);
 
+export interface RawEventPlace {
+  host: string;
+  /** First frame of every message, by which subscribers choose. */
+  topic: string;
+  port: number;
+  replayPort: number | undefined;
+}
+
 /** KV events in vLLM's layout on a port of their own, with a second port on which to ask for what was missed. */
 export class RawEventPort {
   private sequence = 0n;
   private readonly kept: { sequence: bigint; payload: Buffer }[] = [];
 
   private constructor(
+    private readonly host: string,
+    private readonly topic: Buffer,
     private readonly sender: Sender,
     private readonly router: RouterSocket | undefined,
   ) {
     if (router) void this.replay(router);
   }
 
-  static async bind(port: number, replayPort: number | undefined): Promise<RawEventPort> {
-    const sender = await Sender.bind(`tcp://0.0.0.0:${port}`);
-    if (replayPort === undefined) return new RawEventPort(sender, undefined);
-    const router = new RouterSocket({ linger: 0 });
-    await router.bind(`tcp://0.0.0.0:${replayPort}`);
-    return new RawEventPort(sender, router);
+  /** Listens on a port of a host, and on another one for what was missed where that is given; 0 is any that is free. */
+  static async bind({ host, topic, port, replayPort }: RawEventPlace): Promise<RawEventPort> {
+    const sender = await Sender.bind(addressOf(host, port));
+    if (replayPort === undefined) return new RawEventPort(host, Buffer.from(topic), sender, undefined);
+    const router = new RouterSocket({ linger: 0, ipv6: host.includes(':') });
+    try {
+      await router.bind(addressOf(host, replayPort));
+    } catch (error) {
+      await sender.close();
+      throw error;
+    }
+    return new RawEventPort(host, Buffer.from(topic), sender, router);
+  }
+
+  /** Where events are heard, as a client connects to it. */
+  get endpoint(): string {
+    return addressOf(this.host, this.sender.port);
+  }
+
+  /** Where events that were missed can be had. */
+  get replayEndpoint(): string | undefined {
+    return this.router && addressOf(this.host, portOf(this.router.lastEndpoint));
   }
 
   send(payload: Buffer): void {
@@ -115,7 +149,7 @@ export class RawEventPort {
       this.kept.push({ sequence, payload });
       if (this.kept.length > REPLAY_BATCHES) this.kept.shift();
     }
-    this.sender.send([EMPTY, u64(sequence), payload]);
+    this.sender.send([this.topic, u64(sequence), payload]);
   }
 
   /** Answers requests: an empty frame, and the first sequence number that is wanted. */

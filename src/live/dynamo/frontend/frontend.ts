@@ -177,6 +177,7 @@ class Models {
       }),
       model,
       capacity: undefined,
+      kvEventPlaces: () => [],
       feed: undefined,
       nowSeconds: this.nowSeconds,
       faults: new Faults([], 0n),

@@ -157,10 +157,12 @@ export class Worker {
     const { rawPort, replayPort } = this.options;
     if (rawPort === undefined) return undefined;
     const { RawEventPort } = await import('../event-plane/zmq.js');
-    const raw = await RawEventPort.bind(
-      rawPort + rank,
-      replayPort === undefined ? undefined : replayPort + rank,
-    );
+    const raw = await RawEventPort.bind({
+      host: '0.0.0.0',
+      topic: '',
+      port: rawPort + rank,
+      replayPort: replayPort === undefined ? undefined : replayPort + rank,
+    });
     this.closing.push(() => raw.close());
     return raw;
   }
