@@ -14,6 +14,7 @@ import { serveCommand } from './serve.js';
 import { sweepCommand } from './sweep.js';
 import { timingCommand } from './timing.js';
 import { traceCommand } from './trace.js';
+import { watchCommand } from './watch.js';
 import { workerCommand } from './worker.js';
 
 const BAD_INPUT = 2;
@@ -42,6 +43,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .addCommand(frontendCommand())
     .addCommand(sweepCommand())
     .addCommand(workerCommand())
+    .addCommand(watchCommand())
     .addCommand(traceCommand())
     .addCommand(timingCommand())
     .addCommand(plannerCommand())
