@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { counted, grouped } from '../report/words.js';
 import type { Conversion } from '../traces/convert.js';
 import { writeRows } from './output.js';
 import { addReadFlags, type ReadFlags, withTrace } from './trace-source.js';
@@ -48,9 +49,9 @@ async function runConvert(path: string, flags: Flags): Promise<void> {
 
 function summary({ rows, sessions, inputTokens, outputTokens, leftOut }: Conversion): string {
   const parts = [
-    `${rows} rows${sessions > 0 ? ` in ${sessions} sessions` : ''}, ${inputTokens} input and ${outputTokens} output tokens`,
+    `${counted(rows, 'row')}${sessions > 0 ? ` in ${counted(sessions, 'session')}` : ''}, ${grouped(inputTokens)} input and ${grouped(outputTokens)} output tokens`,
   ];
-  for (const [reason, count] of leftOut) parts.push(`left out ${count}: ${reason}`);
+  for (const [reason, count] of leftOut) parts.push(`left out ${grouped(count)}: ${reason}`);
   return parts.join('; ');
 }
 

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { InputError } from '../config/input-error.js';
+import { counted } from '../report/words.js';
 import type { Bin, Spread, TraceFacts } from '../traces/inspect.js';
 import { bar, barChart } from './bars.js';
 import { positiveInteger } from './flags.js';
@@ -60,7 +61,7 @@ const amount = {
 
 function summary(facts: TraceFacts, bytesPerToken: number | undefined): string {
   const { peakPerSecond, sessions, thinkMs } = facts;
-  const inSessions = sessions > 0 ? ` in ${count.format(sessions)} sessions` : '';
+  const inSessions = sessions > 0 ? ` in ${counted(sessions, 'session')}` : '';
   const lines = [
     `Requests: ${count.format(facts.requests)}${inSessions} over ${amount.format(facts.durationMs / 1000)} s, ${amount.format(facts.requestsPerSecond)} a second; at most ${count.format(peakPerSecond.over1s)} within a second, ${amount.format(peakPerSecond.over10s)} a second over ten`,
     `Tokens: ${count.format(facts.inputTokens)} in, ${count.format(facts.outputTokens)} out`,
