@@ -8,10 +8,10 @@ import { bestStep } from './linear.js';
 import { type Match, matchRequests } from './match.js';
 import type { Measured } from './measured.js';
 import {
+  type Adjustments,
   type Group,
   PARAMETERS,
   type Parameter,
-  type Settings,
   scenarioUnder,
   unchanged,
   withParameters,
@@ -37,7 +37,7 @@ const FIRST_KV_STEP = 0.16;
 const LAST_KV_STEP = 0.02;
 
 export interface Calibration {
-  settings: Settings;
+  settings: Adjustments;
   /** Options of the calibrated run. */
   scenario: Scenario;
   /** Blocks of the KV pool of each engine. */
@@ -51,7 +51,7 @@ export interface Calibration {
 
 /** A run under some settings, and how far its fitted half is from what was measured. */
 interface Trial {
-  settings: Settings;
+  settings: Adjustments;
   pairs: Pair[];
   logs: PassLogs;
   cost: number;
@@ -117,7 +117,7 @@ export async function calibrate(
   };
 }
 
-type TryOut = (settings: Settings) => Promise<Trial>;
+type TryOut = (settings: Adjustments) => Promise<Trial>;
 
 const SHORT_PART = 0.01;
 

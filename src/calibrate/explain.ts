@@ -2,7 +2,7 @@ import { latencyParts } from '../report/latency-parts.js';
 import type { RequestOutcome } from '../report/outcome.js';
 import { METRICS, type Metric, type Pair, valuesOf } from './errors.js';
 import type { Row } from './linear.js';
-import type { Parameter, Settings, SpentTime } from './parameters.js';
+import type { Adjustments, Parameter, SpentTime } from './parameters.js';
 import type { PassLog, Work } from './pass-log.js';
 
 /** Weight of the error of a mean against the mean error of its requests. */
@@ -44,7 +44,7 @@ export function rowsOf(
   pairs: readonly Pair[],
   logs: PassLogs,
   parameters: readonly Parameter[],
-  settings: Settings,
+  settings: Adjustments,
 ): Row[] {
   const rows: Row[] = [];
   const times = pairs.map(({ simulated }) => timesOf(simulated, logs));

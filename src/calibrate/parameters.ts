@@ -4,7 +4,7 @@ import { withSettings } from '../setup/scenario.js';
 import type { Work } from './pass-log.js';
 
 /** What calibration may change of a run: times of overheads, speeds against the timing model, and cache size. */
-export interface Settings {
+export interface Adjustments {
   overheads: Overheads;
   /** Factors on the speed of prompts and of generation, and on the blocks of every KV pool. */
   prefillSpeed: number;
@@ -16,7 +16,7 @@ export interface Settings {
 export type Group = 'overheads' | 'timing' | 'kv';
 
 /** What a parameter does to a time in which a request waited for a frontend and a worker made passes. */
-type SlopeOf = (time: SpentTime, settings: Settings) => number;
+type SlopeOf = (time: SpentTime, settings: Adjustments) => number;
 
 /** A part of the latency of a request: the work of its worker meanwhile, and what else goes into it. */
 export interface SpentTime extends Work {
@@ -34,8 +34,8 @@ export interface Parameter {
   least: number;
   /** Milliseconds that a time grows by for each unit. */
   slopeOf: SlopeOf;
-  get(settings: Settings): number;
-  set(settings: Settings, value: number): void;
+  get(settings: Adjustments): number;
+  set(settings: Adjustments, value: number): void;
 }
 
 const overhead = (name: keyof Overheads, slopeOf: SlopeOf): Parameter => ({
@@ -72,15 +72,15 @@ export const PARAMETERS: readonly Parameter[] = [
   overhead('firstTokenMs', ({ deliveries }) => deliveries),
 ];
 
-export function unchanged(overheads: Overheads = NO_OVERHEADS): Settings {
+export function unchanged(overheads: Overheads = NO_OVERHEADS): Adjustments {
   return { overheads: { ...overheads }, prefillSpeed: 1, decodeSpeed: 1, kvBlocks: 1 };
 }
 
 export function withParameters(
-  base: Settings,
+  base: Adjustments,
   parameters: readonly Parameter[],
   values: readonly number[],
-): Settings {
+): Adjustments {
   const settings = { ...base, overheads: { ...base.overheads } };
   parameters.forEach((parameter, index) => {
     parameter.set(settings, values[index]);
@@ -89,7 +89,7 @@ export function withParameters(
 }
 
 /** A scenario under some settings. @param blocks of the KV pool of each engine, unscaled */
-export function scenarioUnder(base: Scenario, blocks: readonly number[], settings: Settings): Scenario {
+export function scenarioUnder(base: Scenario, blocks: readonly number[], settings: Adjustments): Scenario {
   const { prefillSpeed, decodeSpeed, kvBlocks } = settings;
   const changes: Record<string, unknown> = {};
   base.stages.forEach(({ name, engine }, index) => {

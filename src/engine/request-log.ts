@@ -53,7 +53,7 @@ export class RequestLog {
     return this.history?.[slot] ?? [];
   }
 
-  reserve(slots: number): void {
+  growTo(slots: number): void {
     if (slots > this.firstAdmitMs.length) growColumns(this, slots);
   }
 

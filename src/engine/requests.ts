@@ -41,7 +41,7 @@ export class SchedulerRequests {
     return Math.min(output, Math.max(0, this.maxModelTokens - length));
   }
 
-  reserve(slots: number): void {
+  growTo(slots: number): void {
     if (slots <= this.length.length) return;
     growColumns(this, slots);
     while (this.own.length < slots) this.own.push(new Int32Array(16));

@@ -71,9 +71,9 @@ export class KvRouter implements Router {
   // ---- Targets -----------------------------------------------------------------------------------------------
 
   addTarget(target: number): void {
-    this.cached.reserve(target + 1);
-    this.inHost.reserve(target + 1);
-    this.inService.reserve(target + 1);
+    this.cached.growTo(target + 1);
+    this.inHost.growTo(target + 1);
+    this.inService.growTo(target + 1);
     this.loads[target] ??= new TargetLoad(target, this.inService, this.options.estimator !== undefined);
     this.eligible = [...this.eligible, target].sort((a, b) => a - b);
   }

@@ -12,7 +12,7 @@ export class PrefixIndex {
   private active = new Int32Array(1);
 
   /** Makes room for targets numbered below `targets`. */
-  reserve(targets: number): void {
+  growTo(targets: number): void {
     const words = Math.ceil(targets / 32);
     if (words <= this.words) return;
     const wider = Math.max(words, this.words * 2);

@@ -83,7 +83,7 @@ describe('prefix index', () => {
   it('counts leading blocks that a target holds, for more targets than a word has bits', () => {
     const index = new PrefixIndex();
     index.stored(1, 5);
-    index.reserve(40);
+    index.growTo(40);
     for (const id of [5, 6, 7]) index.stored(39, id);
     for (const id of [5, 7]) index.stored(2, id);
     const overlaps = new Int32Array(40);

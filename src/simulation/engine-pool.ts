@@ -182,11 +182,11 @@ export class EnginePool {
 
   // ---- Requests ----------------------------------------------------------------------------------------------
 
-  reserve(slots: number): void {
-    this.log.reserve(slots);
-    this.blocks.reserve(slots);
-    this.routerNames?.reserve(slots);
-    this.requests.reserve(slots);
+  growTo(slots: number): void {
+    this.log.growTo(slots);
+    this.blocks.growTo(slots);
+    this.routerNames?.growTo(slots);
+    this.requests.growTo(slots);
     const before = this.rankOf.length;
     this.rankOf = grown(this.rankOf, slots).fill(-1, before);
     this.inPrefill = grown(this.inPrefill, slots);

@@ -49,7 +49,7 @@ export class Fleet {
         historyOf: (slot) => historyOf(slot, [this.pool]),
         stagesOf: () => null,
       },
-      (slots) => this.pool.reserve(slots),
+      (slots) => this.pool.growTo(slots),
     );
   }
 
@@ -124,7 +124,7 @@ export class Fleet {
     ledger.tell(slot, status === 'rejected', nowMs);
     this.dispatchAll(released, nowMs);
     pool.leave(slot);
-    this.slots.give(slot);
+    this.slots.release(slot);
   }
 
   /** The worker of a request is lost. */
@@ -140,7 +140,7 @@ export class Fleet {
       ledger.record(slot, 'rejected', nowMs);
       ledger.tell(slot, true, nowMs);
       pool.leave(slot);
-      this.slots.give(slot);
+      this.slots.release(slot);
     }
     return refused.length > 0;
   }

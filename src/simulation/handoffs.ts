@@ -43,7 +43,7 @@ export class Handoffs {
 
   constructor(private readonly isSourceFirst: boolean) {}
 
-  reserve(slots: number): void {
+  growTo(slots: number): void {
     growColumns(this, slots);
   }
 

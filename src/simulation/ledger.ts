@@ -68,7 +68,7 @@ export class Ledger {
   /** Takes in a request that has arrived. @returns its slot */
   accept(draft: RequestDraft): number {
     const { slots } = this;
-    const slot = slots.take();
+    const slot = slots.claim();
     slots.row[slot] = draft.row;
     slots.session[slot] = draft.session;
     slots.turn[slot] = draft.turn;

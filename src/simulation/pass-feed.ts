@@ -20,7 +20,7 @@ export class PassFeed {
   constructor(private readonly group: WorkerGroup) {}
 
   /** What came since the last call, of workers that are active now, in order of their ids. */
-  take(nowMs: number): RankPass[] {
+  takePasses(nowMs: number): RankPass[] {
     const passes: RankPass[] = [];
     for (const worker of this.group.workers) {
       if (worker.phase !== 'active') continue;

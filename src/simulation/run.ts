@@ -182,12 +182,12 @@ export class FleetRun implements Run {
     this.forwards = group.sumOver((core) => core.meter.forwards);
     this.forwardTokens = group.sumOver((core) => core.meter.forwardTokens);
     return {
-      ...traffic.take(this.nowMs),
+      ...traffic.takeWindow(this.nowMs),
       forwards: this.forwards - forwards,
       forwardTokens: this.forwardTokens - forwardTokens,
       passes: flow.stages.map(({ name }, index) => ({
         stage: name,
-        passes: this.feeds[index].take(this.nowMs),
+        passes: this.feeds[index].takePasses(this.nowMs),
       })),
     };
   }

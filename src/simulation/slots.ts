@@ -19,13 +19,13 @@ export class RequestSlots {
   /** @param onGrow grows the tables that are kept by slot elsewhere */
   constructor(private readonly onGrow: (slots: number) => void) {}
 
-  take(): number {
+  claim(): number {
     if (this.free.length === 0) this.grow();
     this.inFlight++;
     return this.free.pop()!;
   }
 
-  give(slot: number): void {
+  release(slot: number): void {
     this.inFlight--;
     this.row[slot] = NOBODY;
     this.free.push(slot);

@@ -112,14 +112,14 @@ export class SplitFleet {
           historyOf(slot, pools, prefill.kind.traits.prefillsFirst ? pools : pools.toReversed()),
         stagesOf: (slot) => this.describe(slot),
       },
-      (slots) => this.reserve(slots),
+      (slots) => this.growTo(slots),
     );
   }
 
-  private reserve(slots: number): void {
-    this.prefill.reserve(slots);
-    this.decode.reserve(slots);
-    this.handoffs.reserve(slots);
+  private growTo(slots: number): void {
+    this.prefill.growTo(slots);
+    this.decode.growTo(slots);
+    this.handoffs.growTo(slots);
     const terminalMs = new Float64Array(slots);
     terminalMs.set(this.terminalMs);
     this.terminalMs = terminalMs;
@@ -200,7 +200,7 @@ export class SplitFleet {
     this.recordEnd(slot, this.options.collector);
     this.prefill.leave(slot);
     this.decode.leave(slot);
-    this.ledger.slots.give(slot);
+    this.ledger.slots.release(slot);
   }
 
   private recordEnd(slot: number, collector: Collector): void {

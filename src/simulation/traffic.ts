@@ -49,7 +49,7 @@ export class Traffic {
   }
 
   /** Hands over what was counted, and begins anew. */
-  take(nowMs: number): TrafficCounts {
+  takeWindow(nowMs: number): TrafficCounts {
     const { counts } = this;
     this.counts = noTraffic(nowMs);
     counts.endMs = nowMs;

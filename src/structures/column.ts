@@ -20,11 +20,11 @@ export class Column<T extends NumberArray> {
   constructor(public data: T) {}
 
   push(value: number): void {
-    if (this.length === this.data.length) this.reserve(this.length + 1);
+    if (this.length === this.data.length) this.growTo(this.length + 1);
     this.data[this.length++] = value;
   }
 
-  reserve(length: number): void {
+  growTo(length: number): void {
     if (length <= this.data.length) return;
     this.data = grown(this.data, Math.max(length, this.data.length + (this.data.length >> 1), 1024));
   }

@@ -85,9 +85,9 @@ export class RankBench {
       listenersOf: () => undefined,
     });
     this.core = maker.create(0);
-    log.reserve(MOST_REQUESTS);
-    requests.reserve(MOST_REQUESTS);
-    blocks.reserve(MOST_REQUESTS);
+    log.growTo(MOST_REQUESTS);
+    requests.growTo(MOST_REQUESTS);
+    blocks.growTo(MOST_REQUESTS);
   }
 
   /** Fills the tables for a request. @returns its slot */

@@ -125,8 +125,8 @@ export class MooncakeTable implements SessionTable {
   private keepHashes(): void {
     const { row, hashLow, hashHigh } = this;
     this.hashStart.push(hashLow.length);
-    hashLow.reserve(hashLow.length + row.hashCount);
-    hashHigh.reserve(hashHigh.length + row.hashCount);
+    hashLow.growTo(hashLow.length + row.hashCount);
+    hashHigh.growTo(hashHigh.length + row.hashCount);
     hashLow.data.set(row.hashLow.subarray(0, row.hashCount), hashLow.length);
     hashHigh.data.set(row.hashHigh.subarray(0, row.hashCount), hashHigh.length);
     hashLow.length += row.hashCount;

@@ -117,7 +117,7 @@ function blocksOf(hashBlockTokens: number, blockTokens: number): PromptBlocks {
     namesUnique: false,
     pools: 1,
   });
-  blocks.reserve(4);
+  blocks.growTo(4);
   return blocks;
 }
 

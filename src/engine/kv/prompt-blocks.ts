@@ -68,7 +68,7 @@ export class PromptBlocks {
     this.isEven = this.stride * blockTokens === hashBlockTokens;
   }
 
-  reserve(slots: number): void {
+  growTo(slots: number): void {
     if (slots <= this.counts.length) return;
     this.counts = grown(this.counts, slots);
     while (this.ids.length < slots) {

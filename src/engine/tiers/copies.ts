@@ -37,7 +37,7 @@ export class Copies {
       const batch = wanted.slice(0, g3.store.available);
       if (batch.length === 0) continue;
       this.g3IsBusy = true;
-      g3.store.reserve(batch.length);
+      g3.store.makeRoom(batch.length);
       for (const { id } of batch) {
         g2.pin(id);
         g3.arriving.add(id);

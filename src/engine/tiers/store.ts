@@ -49,7 +49,7 @@ export class TierStore {
   }
 
   /** Makes room for blocks that `available` covers, evicting for them. */
-  reserve(blocks: number): void {
+  makeRoom(blocks: number): void {
     this.arriving += blocks;
     while (this.entries.size + this.arriving > this.capacity) this.evict();
   }

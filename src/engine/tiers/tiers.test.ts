@@ -92,17 +92,17 @@ describe('a store', () => {
     const names = new Names();
     const gone: number[] = [];
     const store = new TierStore(3, names, { stored: () => {}, removed: (id) => gone.push(id) });
-    store.reserve(3);
+    store.makeRoom(3);
     store.arrive({ id: 1, parentId: TierStore.NO_PARENT });
     store.arrive({ id: 2, parentId: 1 });
     store.arrive({ id: 9, parentId: TierStore.NO_PARENT });
     store.pin(2);
     expect(store.available).toBe(2);
-    store.reserve(1);
+    store.makeRoom(1);
     // 1 waits longest, but not for an idle continuation: 2 is pinned.
     expect(gone).toEqual([1]);
     store.unpin(2);
-    store.reserve(1);
+    store.makeRoom(1);
     expect(gone).toEqual([1, 9]);
     store.check('G2');
     expect([...names.holders.keys()]).toEqual([2]);

@@ -77,7 +77,7 @@ export class Tiers implements LowerTiers {
     const moved = missing.slice(0, Math.max(0, g2.available));
     use.knownBlocks += blocks.length - missing.length;
     use.crowdedOutBlocks += missing.length - moved.length;
-    g2.reserve(moved.length);
+    g2.makeRoom(moved.length);
     for (const { id } of moved) leaving.add(id);
     const staying = new Set(moved);
     for (const block of blocks) if (!staying.has(block)) names.release(block.id);
@@ -132,7 +132,7 @@ export class Tiers implements LowerTiers {
     for (let i = from; i < from + g2 + g3 + g4; i++) this.names.retain(ids[i]);
     for (let i = from; i < from + g2; i++) this.g2.pin(ids[i]);
     for (let i = from + g2; i < from + g2 + g3; i++) this.shared.g3!.store.pin(ids[i]);
-    this.g2.reserve(g3 + g4);
+    this.g2.makeRoom(g3 + g4);
   }
 
   letGo(ids: Int32Array, from: number, { g2, g3, g4 }: LowerHit): void {

@@ -28,7 +28,7 @@ import { handoffOf, rankParts } from './rank-parts.js';
 import { readRecording } from './recording.js';
 import { SystemServer } from './system-server.js';
 import { type Reasoning, TokenIds } from './token-ids.js';
-import { Worker } from './worker.js';
+import { DynamoWorker } from './worker.js';
 import { WorkerMetrics } from './worker-metrics.js';
 
 /** The flags of `dynosim mocker`, which are those of `python -m dynamo.mocker` and a few of our own. */
@@ -61,7 +61,7 @@ export interface MockerFlags extends EngineFlags {
 
 /** Workers of one process. */
 export interface Mocker {
-  readonly workers: readonly Worker[];
+  readonly workers: readonly DynamoWorker[];
   /** The status port; undefined without. */
   readonly systemPort: number | undefined;
   /** Takes nothing new, finishes what is in service, leaves the deployment. */
@@ -147,7 +147,7 @@ export async function startMocker(
 }
 
 class Launch implements Mocker {
-  readonly workers: Worker[] = [];
+  readonly workers: DynamoWorker[] = [];
   private readonly clock = new WallClock();
   private requests: RequestPlane | undefined;
   private events: EventPlane | undefined;
@@ -247,12 +247,12 @@ class Launch implements Mocker {
     requests: RequestPlane,
     events: EventPlane,
     metrics: WorkerMetrics,
-  ): Promise<Worker> {
+  ): Promise<DynamoWorker> {
     const { flags, environment, planes, role, engine } = this;
     const registry = await openRegistry(planes.discovery, environment, this.clock);
     const rankCount = typeof engine.dp_size === 'number' ? engine.dp_size : 1;
     const publishesKv = parts.args.prefixCaching && role !== 'decode';
-    return Worker.start(
+    return DynamoWorker.start(
       { registry, requests, events, metrics },
       {
         name: this.endpointName,

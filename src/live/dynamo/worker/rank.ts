@@ -148,9 +148,9 @@ export class Rank implements HandoverServing {
   }
 
   private reserveSlots(count: number): void {
-    this.log.reserve(count);
-    this.blocks.reserve(count);
-    this.requests.reserve(count);
+    this.log.growTo(count);
+    this.blocks.growTo(count);
+    this.requests.growTo(count);
   }
 
   // ---- Requests ----------------------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ export class Rank implements HandoverServing {
     this.between(() => {
       if (!this.byTicket.has(ticket)) return;
       const { tokens, outputTokens, output } = prompt;
-      request.slot = this.slots.take();
+      request.slot = this.slots.claim();
       this.bySlot.set(request.slot, request);
       this.log.clear(request.slot);
       this.blocks.enter(request.slot, {
@@ -250,7 +250,7 @@ export class Rank implements HandoverServing {
     this.byTicket.delete(ticket);
     this.bySlot.delete(slot);
     this.blocks.leave(slot);
-    this.slots.give(slot);
+    this.slots.release(slot);
     sink.ended(ticket, why, this.clock.nowMs);
     this.noteIdle();
   }

@@ -46,7 +46,7 @@ const CODEC = 'msgpack';
 const DEVICE = 'cuda';
 
 /** A simulated worker as a member of a deployment: found by frontends, called by them, telling them what it does. */
-export class Worker {
+export class DynamoWorker {
   private readonly records: DiscoveryRecord[] = [];
   /** Endpoints that are served. */
   readonly served: EndpointName[] = [];
@@ -67,8 +67,8 @@ export class Worker {
     return this.planes.registry.instanceId;
   }
 
-  static async start(planes: WorkerPlanes, options: WorkerOptions): Promise<Worker> {
-    const worker = new Worker(planes, options);
+  static async start(planes: WorkerPlanes, options: WorkerOptions): Promise<DynamoWorker> {
+    const worker = new DynamoWorker(planes, options);
     await worker.register();
     return worker;
   }
