@@ -3,7 +3,7 @@ import { type FieldRules, type FieldValues, readFields } from './fields.js';
 import { InputError } from './input-error.js';
 import { JsonNumber, type JsonObject, type JsonValue } from './json.js';
 import type { Liberties } from './scenario/liberties.js';
-import { fixedTiming, readAic, readTiming } from './timing-args.js';
+import { fixedTiming, MIXED, readAic, readTiming, TIMING_FIELDS } from './timing-args.js';
 
 const unset = 'unset';
 const DTYPES = [
@@ -13,10 +13,6 @@ const DTYPES = [
   'aic_kv_cache_dtype',
   'aic_comm_dtype',
 ] as const;
-
-/** How a pass with prompts and decodes is timed. */
-const MIXED = { type: 'choice', choices: ['serial', 'fused'], null: unset } as const;
-const WEIGHT_FORMATS = ['bfloat16', 'fp8', 'fp8_static', 'fp8_block', 'int8_wo', 'int4_wo', 'nvfp4'];
 
 const count = { type: 'uint', null: unset } as const;
 const bandwidth = { type: 'float', min: 0, null: unset } as const;
@@ -89,40 +85,7 @@ const COMMON_FIELDS: FieldRules = {
   },
   response_replay_trace_path: text,
   router_queue_policy: { type: 'choice', choices: ['fcfs', 'lcfs', 'wspt'], null: unset },
-  timing: {
-    type: 'object',
-    null: unset,
-    fields: {
-      type: { type: 'choice', choices: ['fitted', 'roofline', 'table'] },
-      gpu: text,
-      model: text,
-      tp: { type: 'uint', min: 1, null: unset },
-      dp: { type: 'uint', min: 1, null: unset },
-      moe_tp: { type: 'uint', min: 1, null: unset },
-      ep: { type: 'uint', min: 1, null: unset },
-      engine_version: text,
-      mixed: MIXED,
-      p2p: { type: 'bool' },
-      link_gbps: { type: 'float', min: 0.001, null: unset },
-      dtype: { type: 'choice', choices: WEIGHT_FORMATS, null: unset },
-      moe_dtype: { type: 'choice', choices: [...WEIGHT_FORMATS, 'w4a16_mxfp4'], null: unset },
-      kv_dtype: { type: 'choice', choices: ['bfloat16', 'fp8', 'int8'], null: unset },
-      path: text,
-      prefill: { type: 'any' },
-      decode: { type: 'any' },
-    },
-    required: ['type'],
-  },
-  timing_model: {
-    type: 'object',
-    null: unset,
-    fields: {
-      type: { type: 'choice', choices: ['fixed'] },
-      prefill_ms: { type: 'float', min: 0 },
-      decode_ms: { type: 'float', min: 0 },
-    },
-    required: ['type', 'prefill_ms', 'decode_ms'],
-  },
+  ...TIMING_FIELDS,
   has_perf_model: { type: 'any' },
 };
 

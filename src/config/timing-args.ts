@@ -1,6 +1,50 @@
-import type { FieldValues } from './fields.js';
+import type { FieldRules, FieldValues } from './fields.js';
 import { InputError } from './input-error.js';
 import { JsonNumber, type JsonValue } from './json.js';
+
+const unset = 'unset';
+const text = { type: 'string', null: unset } as const;
+/** How a pass with prompts and decodes is timed. */
+export const MIXED = { type: 'choice', choices: ['serial', 'fused'], null: unset } as const;
+const WEIGHT_FORMATS = ['bfloat16', 'fp8', 'fp8_static', 'fp8_block', 'int8_wo', 'int4_wo', 'nvfp4'];
+
+/** Arguments of engines that name their timing. */
+export const TIMING_FIELDS: FieldRules = {
+  timing: {
+    type: 'object',
+    null: unset,
+    fields: {
+      type: { type: 'choice', choices: ['fitted', 'roofline', 'table'] },
+      gpu: text,
+      model: text,
+      tp: { type: 'uint', min: 1, null: unset },
+      dp: { type: 'uint', min: 1, null: unset },
+      moe_tp: { type: 'uint', min: 1, null: unset },
+      ep: { type: 'uint', min: 1, null: unset },
+      engine_version: text,
+      mixed: MIXED,
+      p2p: { type: 'bool' },
+      link_gbps: { type: 'float', min: 0.001, null: unset },
+      dtype: { type: 'choice', choices: WEIGHT_FORMATS, null: unset },
+      moe_dtype: { type: 'choice', choices: [...WEIGHT_FORMATS, 'w4a16_mxfp4'], null: unset },
+      kv_dtype: { type: 'choice', choices: ['bfloat16', 'fp8', 'int8'], null: unset },
+      path: text,
+      prefill: { type: 'any' },
+      decode: { type: 'any' },
+    },
+    required: ['type'],
+  },
+  timing_model: {
+    type: 'object',
+    null: unset,
+    fields: {
+      type: { type: 'choice', choices: ['fixed'] },
+      prefill_ms: { type: 'float', min: 0 },
+      decode_ms: { type: 'float', min: 0 },
+    },
+    required: ['type', 'prefill_ms', 'decode_ms'],
+  },
+};
 
 type Coefficients = readonly [number, number, number];
 

@@ -132,7 +132,7 @@ describe('router queue', () => {
     second.host.stored(6);
     // Target 0 has one of three blocks, target 1 one and, below it, another: 2.25 blocks of prefill against 3 - 1.
     const chosen = kept.place({ ...request(0), inputTokens: 48 }, ids, 3, 0);
-    expect(chosen).toEqual({ slot: 0, target: 1, overlapTokens: 16 });
+    expect(chosen).toEqual({ slot: 0, target: 1, overlapTokens: 16, blocks: { overlap: 1, best: 1 } });
     second.host.removed(6);
     expect(kept.place({ ...request(1), inputTokens: 48 }, ids, 3, 0)?.target).toBe(0);
     expect(kept.place({ ...request(2), inputTokens: 48 }, ids, 3, 0)).toBeUndefined();
@@ -150,8 +150,12 @@ describe('router queue', () => {
       undefined,
       undefined,
     ]);
-    expect(kept.prefillCompleted(0, 9)).toEqual([{ slot: 4, target: targets[0], overlapTokens: 0 }]);
-    expect(kept.ended(1, 9)).toEqual([{ slot: 2, target: targets[1], overlapTokens: 0 }]);
+    expect(kept.prefillCompleted(0, 9)).toEqual([
+      { slot: 4, target: targets[0], overlapTokens: 0, blocks: { overlap: 0, best: 0 } },
+    ]);
+    expect(kept.ended(1, 9)).toEqual([
+      { slot: 2, target: targets[1], overlapTokens: 0, blocks: { overlap: 0, best: 0 } },
+    ]);
   });
 
   it('serves the last first under lcfs', () => {

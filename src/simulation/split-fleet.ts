@@ -8,6 +8,7 @@ import type { Collector } from '../report/collector.js';
 import type { RequestOutcome, StageOutcome } from '../report/outcome.js';
 import type { WorkerWatch } from '../report/worker-series.js';
 import type { RoutedRequest, Routing } from '../router/router.js';
+import { growColumns } from '../structures/column.js';
 import type { TimingModel } from '../timing/timing-model.js';
 import type { RequestDraft, RequestSource } from '../workload/source.js';
 import { type CacheWatch, EnginePool } from './engine-pool.js';
@@ -120,12 +121,7 @@ export class SplitFleet {
     this.prefill.growTo(slots);
     this.decode.growTo(slots);
     this.handoffs.growTo(slots);
-    const terminalMs = new Float64Array(slots);
-    terminalMs.set(this.terminalMs);
-    this.terminalMs = terminalMs;
-    const status = new Uint8Array(slots);
-    status.set(this.status);
-    this.status = status;
+    growColumns(this, slots);
   }
 
   /** The way of a request; the object is used again for the next. */
