@@ -316,15 +316,13 @@ export class SplitFlow implements Flow {
     for (const kind of cleanup) queue.push({ kind, slot });
   }
 
-  /** Runs queued actions, and those that follow from them. @returns whether any could be run */
+  /** Runs queued actions, then cleanups, then what follows from those. @returns whether any could be run */
   private runActions(): boolean {
     const { actions, cleanups } = this;
-    if (actions.length + cleanups.length === 0) return false;
     let any = false;
-    for (const queue of [actions, cleanups]) {
-      for (let next = 0; next < queue.length; next++) if (this.runAction(queue[next])) any = true;
-      queue.length = 0;
-    }
+    while (actions.length + cleanups.length > 0)
+      for (const queue of [actions, cleanups])
+        for (const action of queue.splice(0)) if (this.runAction(action)) any = true;
     return any;
   }
 
