@@ -22,6 +22,10 @@ import { nameOf, searchTable } from './sweep-table.js';
 /** The search of the reference over dense fleets. */
 export async function runOptimize(document: SpecDocument, flags: SweepFlags): Promise<void> {
   const { path } = document;
+  if (flags.output !== undefined)
+    throw new InputError(
+      '--output is for studies; a spec of the reference has --table-json, --table-csv and --table-parquet',
+    );
   const spec = readOptimizeSpec(document);
   const rules = { force: flags.force === true, inputs: [path] };
   if (flags.validate) {

@@ -89,6 +89,20 @@ describe('dynosim sweep with a study', () => {
     expect(stderr).toMatch(/recommendation\.json exists already; add --force/);
   });
 
+  it('refuses flags of the other kind of search', () => {
+    expect(refused(STUDY, '--topology', 'aggregated').stderr).toMatch(/a study has fleet\.topologies/);
+    const spec = inFolder('spec.json');
+    writeFileSync(
+      spec,
+      JSON.stringify({
+        engine: { model: 'm', backend: 'vllm' },
+        hardware: { gpuSku: 'x', totalGpus: 2 },
+        workload: { isl: 1, osl: 1, requestCount: 1, concurrency: 1 },
+      }),
+    );
+    expect(refused(spec, '--output', inFolder('x')).stderr).toMatch(/--output is for studies/);
+  });
+
   it('refuses a journal that is there, or is none', () => {
     writeFileSync(inFolder('other.txt'), 'something else\n');
     expect(refused(STUDY, '--journal', inFolder('other.txt')).stderr).toMatch(/add --resume/);
