@@ -98,19 +98,14 @@ const WORKER_NAMES = ['prefill_worker_idx', 'decode_worker_idx'];
 /** Records without ids, equal arrivals in an order that does not depend on them. */
 function sorted(lines, { router }) {
   const records = lines.filter(Boolean).map((line) => JSON.parse(line));
-  const left = [
-    'uuid',
-    'preemptions',
-    'routing_history',
-    'admission_history',
-    'pressure_record_ordinals',
-    ...(router ? WORKER_NAMES : []),
-  ];
+  const left = ['uuid', 'preemptions', ...(router ? [...WORKER_NAMES, 'routing_history'] : [])];
   for (const record of records) for (const name of left) delete record[name];
   const content = (record) =>
     Object.keys(record)
       .sort()
-      .map((key) => (typeof record[key] === 'number' ? record[key].toPrecision(10) : String(record[key])))
+      .map((key) =>
+        typeof record[key] === 'number' ? record[key].toPrecision(10) : JSON.stringify(record[key]),
+      )
       .join();
   const keyed = records.map((record) => ({ record, key: content(record) }));
   keyed.sort((a, b) => a.record.arrival_time_ms - b.record.arrival_time_ms || (a.key < b.key ? -1 : 1));
