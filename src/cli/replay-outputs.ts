@@ -70,8 +70,15 @@ export async function replayOutputs(
   ]);
   const ended = records.filter((record) => record.status !== 'unfinished');
   if (flags.reportJsonl !== undefined && ended.length > 0)
-    files.set(flags.reportJsonl, lines(ended, recordJson));
-  if (flags.records !== undefined) files.set(flags.records, lines(records, recordJson));
+    files.set(
+      flags.reportJsonl,
+      lines(ended, (outcome) => recordJson(outcome, false)),
+    );
+  if (flags.records !== undefined)
+    files.set(
+      flags.records,
+      lines(records, (outcome) => recordJson(outcome)),
+    );
   if (flags.artifacts !== undefined) {
     const { aiperfFiles } = await import('../report/aiperf.js');
     for (const [name, file] of aiperfFiles(ended, flags.modelName ?? 'simulated'))

@@ -271,7 +271,7 @@ function checkCombinations(args: EngineArgs, where: string, liberties: Liberties
     refuse(`max_model_len is supported only for engine_type=vllm, found ${args.type.name}`);
   for (const key of ['prefill_schedule_interval', 'prefill_decode_interval'])
     if (args.given[key] !== undefined && !liberties.spacesPrefills)
-      refuse(`${key} needs semantics dynamo-1.6`);
+      refuse(`${key} needs semantics dynamo-1.6 or beyond_reference`);
   const { g2Blocks, g3Blocks, g4 } = args.offload;
   if (g3Blocks > 0 && g2Blocks === 0)
     refuse('num_g3_blocks needs num_g2_blocks, because G3 is staged through G2');

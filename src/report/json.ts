@@ -33,8 +33,11 @@ export function reportJson(report: Report): string {
 const orNull = (value: number | undefined): number | null =>
   value === undefined || Number.isNaN(value) ? null : value;
 
-/** One line of the per-request file, in the reference's key order. */
-export function recordJson(outcome: RequestOutcome): string {
+/**
+ * One line of the per-request file, in the reference's key order.
+ * @param tellsHistory whether it tells of every route and admission where they are known, and not only how many there were
+ */
+export function recordJson(outcome: RequestOutcome, tellsHistory = true): string {
   const { arrivalMs, firstTokenMs, lastTokenMs, outputTokens, stages } = outcome;
   const hasToken = outputTokens > 0;
   const hasGap = outputTokens > 1;
@@ -66,7 +69,7 @@ export function recordJson(outcome: RequestOutcome): string {
     decode_reused_input_tokens: stages?.decodeReusedTokens ?? null,
     prefill_route_overlap_tokens: stages?.prefillOverlapTokens ?? null,
     decode_route_overlap_tokens: stages?.decodeOverlapTokens ?? null,
-    ...(outcome.history && historyJson(outcome.history)),
+    ...(outcome.history && historyJson(outcome.history, tellsHistory)),
     preemptions: outcome.preemptions,
     latency_parts_ms: latencyParts(outcome) ?? null,
     terminal_status: outcome.status,
@@ -74,7 +77,7 @@ export function recordJson(outcome: RequestOutcome): string {
 }
 
 /** What release 1.6 tells of the way of a request. */
-function historyJson({ routes, admissions }: RequestHistory): object {
+function historyJson({ routes, admissions }: RequestHistory, isFull: boolean): object {
   const perPool = new Map<string, number>();
   const admitted = admissions.map(({ pool, atMs, reusedTokens }, ordinal) => {
     const before = perPool.get(pool) ?? 0;
@@ -90,11 +93,10 @@ function historyJson({ routes, admissions }: RequestHistory): object {
   });
   return {
     dispatched_at_ms: null,
-    routing_history: routes.map(routeJson),
-    admission_history: admitted,
+    ...(isFull && { routing_history: routes.map(routeJson), admission_history: admitted }),
     admission_count: admitted.length,
     readmission_count: admitted.length - perPool.size,
-    pressure_record_ordinals: [],
+    ...(isFull && { pressure_record_ordinals: [] }),
   };
 }
 
