@@ -1,10 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { ReplayOptions } from '../../config/scenario/options.js';
 import { replay } from '../../replay.js';
+import { generateTrace } from '../../workload/generate.js';
 
+const EXAMPLE = fileURLToPath(new URL('../../../examples/burst-policy.mjs', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'policies-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -92,6 +95,38 @@ describe('a policy in a file', () => {
     const empty = join(folder, 'empty.mjs');
     writeFileSync(empty, 'export const createPlanner = () => ({});\n');
     await expect(replay({ ...LOAD, planner: empty })).rejects.toThrow('createPlanner must return');
+  });
+});
+
+describe('the example of a policy', () => {
+  it('keeps latencies that a fixed fleet keeps with fewer GPU hours', async () => {
+    const trace = join(folder, 'bursts.jsonl');
+    const rows = generateTrace({
+      ...{
+        requests: 1500,
+        seed: 3n,
+        sessionsPerSecond: 1,
+        meanTurns: 1,
+        inputTokens: 2000,
+        outputTokens: 60,
+      },
+      ...{ spread: { kind: 'lognormal', sigma: 0.8 }, thinkTimeMs: 8000, blockTokens: 512 },
+      ...{ sharedPrefixTokens: 1024, prefixGroups: 8, maxContextTokens: 32_768 },
+      bursts: { factor: 6, seconds: 30, everySeconds: 300 },
+    });
+    writeFileSync(trace, [...rows].join('\n'));
+    const fleet: ReplayOptions = {
+      ...{ traceFiles: [trace], numWorkers: 2, slaTtftMs: 1000 },
+      extraEngineArgs: { num_gpu_blocks: 1024, startup_time: 10 },
+    };
+    const { report: fixed } = await replay(fleet);
+    const { report } = await replay({
+      ...{ ...fleet, planner: EXAMPLE },
+      plannerConfig: { everySeconds: 300, burstSeconds: 30, workers: 1, burstWorkers: 3 },
+    });
+    expect(report.gpu_hours).toBeLessThan(0.8 * (fixed.gpu_hours as number));
+    expect(report.p99_ttft_ms).toBeLessThan(fixed.p99_ttft_ms as number);
+    expect(report.p90_itl_ms).toBeLessThan(fixed.p90_itl_ms as number);
   });
 });
 
