@@ -21,6 +21,15 @@ export interface StreamServer {
   abandon(): void;
 }
 
+/** Streams that have something to write when this turn of the event loop is over. */
+let due: AnswerStream[] = [];
+
+function flushDue(): void {
+  const streams = due;
+  due = [];
+  for (const stream of streams) stream.flush();
+}
+
 /** Tells an answer as it comes, as server-sent events, and breaks it where that is asked for. */
 export class AnswerStream {
   private frames = 0;
@@ -29,6 +38,8 @@ export class AnswerStream {
   private isOver = false;
   private endedChoices = 0;
   private breaking: Fault | undefined;
+  /** Frames of this turn: one write for all of them, however many passes a late turn catches up with. */
+  private waiting = '';
 
   constructor(
     private readonly outgoing: ServerResponse,
@@ -61,8 +72,25 @@ export class AnswerStream {
     const frame = this.dialect.piece(this.answer, choice, piece);
     if (this.breaking && this.breaks(this.breaking, choice, frame)) return;
     this.frames++;
-    this.outgoing.write(frame);
-    if (this.outgoing.writableLength > MOST_UNREAD_BYTES) this.cut();
+    this.tell(frame);
+  }
+
+  private tell(frame: string): void {
+    if (this.waiting === '' && due.push(this) === 1) setImmediate(flushDue);
+    this.waiting += frame;
+  }
+
+  /** Writes what waits. */
+  flush(): void {
+    const { outgoing, waiting } = this;
+    if (waiting === '' || outgoing.destroyed) return;
+    this.waiting = '';
+    const { socket, chunkedEncoding } = outgoing;
+    // A chunk in one piece is one string for the socket; Node's own framing makes four of it.
+    if (socket && chunkedEncoding)
+      socket.write(`${Buffer.byteLength(waiting).toString(16)}\r\n${waiting}\r\n`);
+    else outgoing.write(waiting);
+    if (outgoing.writableLength > MOST_UNREAD_BYTES) this.cut();
   }
 
   ended(choice: Choice): void {
@@ -72,13 +100,14 @@ export class AnswerStream {
       this.fail(failure);
       return;
     }
-    this.outgoing.write(this.dialect.choiceEnded(this.answer, choice));
+    this.tell(this.dialect.choiceEnded(this.answer, choice));
     if (++this.endedChoices === this.answer.choices.length) this.close();
   }
 
   private close(): void {
     const { outgoing, dialect, faults, answer } = this;
     this.isOver = true;
+    this.flush();
     const usage = faults.find('no-usage') ? '' : dialect.closing(answer);
     outgoing.end(usage + (faults.find('no-done') ? '' : dialect.done));
   }
@@ -86,6 +115,7 @@ export class AnswerStream {
   /** Tells an error in place of what would come. */
   fail(error: ApiError): void {
     this.isOver = true;
+    this.flush();
     this.outgoing.end(this.dialect.failure(error.toJSON()));
     this.server.abandon();
   }
@@ -108,10 +138,11 @@ export class AnswerStream {
 
   private breakWith(fault: Fault, choice: Choice, frame: string): void {
     const { outgoing } = this;
+    this.flush();
     switch (fault.kind) {
       case 'worker-death':
       case 'worker-hang':
-        outgoing.write(frame);
+        this.tell(frame);
         this.breaking = undefined;
         this.server.breakWorker(choice, fault);
         return;
@@ -148,6 +179,7 @@ export class AnswerStream {
 
   private cut(): void {
     this.isOver = true;
+    this.flush();
     // What has been written leaves in this turn.
     setImmediate(() => this.outgoing.destroy());
     this.server.abandon();

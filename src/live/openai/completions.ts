@@ -6,6 +6,7 @@ import { completionLogprobs } from './logprobs.js';
 /** `/v1/completions`. */
 export class CompletionDialect implements Dialect {
   readonly done = DONE_FRAME;
+  private readonly heads = new Map<Choice, string>();
 
   /** @param echoes whether an answer begins with its prompt */
   constructor(
@@ -46,11 +47,22 @@ export class CompletionDialect implements Dialect {
       .join('');
   }
 
-  piece(answer: Answer, { index }: Choice, piece: Piece): string {
+  piece(answer: Answer, choice: Choice, piece: Piece): string {
     const { topLogprobs } = answer.request;
-    const logprobs =
-      topLogprobs === undefined ? null : completionLogprobs(this.texts, [piece], topLogprobs, 0);
-    return this.chunk(answer, index, piece.text, null, logprobs);
+    if (topLogprobs !== undefined) {
+      const logprobs = completionLogprobs(this.texts, [piece], topLogprobs, 0);
+      return this.chunk(answer, choice.index, piece.text, null, logprobs);
+    }
+    let head = this.heads.get(choice);
+    if (head === undefined) {
+      const base = JSON.stringify(this.base(answer)).slice(0, -1);
+      head = `data: ${base},"choices":[{"index":${choice.index},"text":`;
+      this.heads.set(choice, head);
+    }
+    const tail = this.includesUsage
+      ? ',"logprobs":null,"finish_reason":null}],"usage":null}\n\n'
+      : ',"logprobs":null,"finish_reason":null}]}\n\n';
+    return head + JSON.stringify(piece.text) + tail;
   }
 
   choiceEnded(answer: Answer, { index, finish }: Choice): string {
