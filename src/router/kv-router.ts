@@ -201,7 +201,7 @@ export class KvRouter implements Router {
     const named = options.tracksBlocks && options.assumesReuse ? Math.min(idCount, blocks) : 0;
     const target = this.cheapest(inputTokens, blocks, ids, idCount, named, overlaps, nowMs);
     const cachedTokens = Math.min(overlaps[target] * blockTokens, inputTokens);
-    loads[target].add(slot, { ids: ids.slice(0, named), otherBlocks: blocks - named });
+    loads[target].add(slot, { ids: ids.slice(0, named), otherBlocks: blocks - named }, this.shared[target]);
     if (weights.tracksPrefill) {
       const newTokens = inputTokens - cachedTokens;
       const estimate = newTokens > 0 ? options.estimator?.(newTokens, cachedTokens) : undefined;

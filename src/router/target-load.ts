@@ -3,18 +3,23 @@ import type { PrefixIndex } from './prefix-index.js';
 
 /** What a request routed to a target adds to its load. */
 interface Share {
-  /** Prompt blocks with an identity, and how many have none. */
+  /** Prompt blocks with an identity from the first on, and how many have none. */
   ids: Int32Array;
   otherBlocks: number;
 }
 
-/** The load of one target, as the router accounts it: blocks of prompts in service, and prompt tokens in prefill. */
+/**
+ * The load of one target, as the router accounts it: blocks of prompts in service, and prompt tokens in prefill.
+ *
+ * The blocks in service form a tree. One is in service while it has owners: requests that end with it, and blocks in
+ * service right behind it. Only places where prompts part have more than one, so that a request costs its own blocks.
+ */
 export class TargetLoad {
   requests = 0;
   readonly prefill: PrefillLoad;
   /** Distinct prompt blocks of the requests in service. */
   blocks = 0;
-  /** Requests that have a block beyond the first that has it. */
+  /** Owners of a block beyond the first. */
   private readonly moreOwners = new Map<number, number>();
   private readonly shares = new Map<number, Share>();
 
@@ -30,34 +35,36 @@ export class TargetLoad {
     this.prefill = new PrefillLoad(isModelled);
   }
 
-  add(request: number, share: Share): void {
+  /** @param known leading blocks of the share that are in service here */
+  add(request: number, share: Share, known: number): void {
     const { inService, target, moreOwners } = this;
+    const { ids, otherBlocks } = share;
     this.requests++;
-    for (const id of share.ids) {
-      if (inService.has(target, id)) moreOwners.set(id, (moreOwners.get(id) ?? 0) + 1);
-      else {
-        this.blocks++;
-        inService.stored(target, id);
-      }
+    if (known > 0) {
+      const last = ids[known - 1];
+      moreOwners.set(last, (moreOwners.get(last) ?? 0) + 1);
     }
-    this.blocks += share.otherBlocks;
+    for (let i = known; i < ids.length; i++) inService.stored(target, ids[i]);
+    this.blocks += ids.length - known + otherBlocks;
     this.shares.set(request, share);
   }
 
   ended(request: number, nowMs: number): void {
     const { inService, target, moreOwners } = this;
     this.prefill.remove(request, nowMs);
-    const share = this.shares.get(request)!;
+    const { ids, otherBlocks } = this.shares.get(request)!;
     this.shares.delete(request);
     this.requests--;
-    this.blocks -= share.otherBlocks;
-    for (const id of share.ids) {
-      const more = moreOwners.get(id);
-      if (more === undefined) {
-        this.blocks--;
-        inService.removed(target, id);
-      } else if (more === 1) moreOwners.delete(id);
-      else moreOwners.set(id, more - 1);
+    this.blocks -= otherBlocks;
+    for (let i = ids.length - 1; i >= 0; i--) {
+      const more = moreOwners.size > 0 ? moreOwners.get(ids[i]) : undefined;
+      if (more !== undefined) {
+        if (more === 1) moreOwners.delete(ids[i]);
+        else moreOwners.set(ids[i], more - 1);
+        return;
+      }
+      this.blocks--;
+      inService.removed(target, ids[i]);
     }
   }
 }

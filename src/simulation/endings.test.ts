@@ -148,11 +148,16 @@ describe('a run in a small pool', () => {
   it('ends, or says which request cannot go on and what to change', async () => {
     await fc.assert(
       fc.asyncProperty(fleet, async (fleet) => {
-        const { beyondReference, mendFaults, isSplit } = fleet;
-        const isMended = beyondReference && mendFaults && !isSplit;
+        const { beyondReference, mendFaults, isSplit, tiers } = fleet;
+        // With lower tiers, bursts of speculation may still outgrow the pool together; the run then says so.
+        const isMended = beyondReference && mendFaults && !isSplit && !tiers;
         expect(await endOf(optionsOf(fleet))).toMatch(isMended ? /^ended$|^InputError: / : REASON);
       }),
-      { numRuns: Number(process.env.ENDINGS ?? 200), endOnFailure: true },
+      {
+        numRuns: Number(process.env.ENDINGS ?? 200),
+        seed: Number(process.env.SEED ?? 7),
+        endOnFailure: true,
+      },
     );
   });
 
