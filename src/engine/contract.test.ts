@@ -165,7 +165,7 @@ describe.each(ENGINES)('a decode worker: $name', (kind) => {
         expect(driver.ended.toSorted((a, b) => a - b)).toEqual(slots.filter((slot) => comes[slot]));
         expect([core.requestCount, core.keptCount, core.cache.activeBlocks]).toEqual([0, 0, 0]);
       }),
-      // Rarely, prompts that have come hold all blocks and none can begin: a dead end, as in the reference.
+      // Rarely, prompts that have come hold all blocks and none can begin: a dead end.
       { seed: 7 },
     );
   });
