@@ -148,7 +148,8 @@ describe.each(ENGINES)('a decode worker: $name', (kind) => {
         const { core } = bench;
         const { destinations } = core;
         const driver = new Driver(bench, false);
-        const slots = requests.map(({ after: _, ...own }) => bench.enter(own));
+        // Requests that grow may be preempted, and then wait before prompts that have come and hold the rest of the pool.
+        const slots = requests.map(({ after: _, ...own }) => bench.enter({ ...own, outputTokens: 1 }));
         for (const slot of slots) expect(destinations.request(slot)).toBe(true);
         const given: number[] = [];
         for (let round = 0; core.keptCount > 0 && round < 500; round++) {
@@ -165,8 +166,6 @@ describe.each(ENGINES)('a decode worker: $name', (kind) => {
         expect(driver.ended.toSorted((a, b) => a - b)).toEqual(slots.filter((slot) => comes[slot]));
         expect([core.requestCount, core.keptCount, core.cache.activeBlocks]).toEqual([0, 0, 0]);
       }),
-      // Rarely, prompts that have come hold all blocks and none can begin: a dead end.
-      { seed: 7 },
     );
   });
 });

@@ -149,15 +149,11 @@ describe('a run in a small pool', () => {
     await fc.assert(
       fc.asyncProperty(fleet, async (fleet) => {
         const { beyondReference, mendFaults, isSplit, tiers } = fleet;
-        // With lower tiers, bursts of speculation may still outgrow the pool together; the run then says so.
+        // Prompts that have come from lower tiers hold their blocks behind a head that finds no room.
         const isMended = beyondReference && mendFaults && !isSplit && !tiers;
         expect(await endOf(optionsOf(fleet))).toMatch(isMended ? /^ended$|^InputError: / : REASON);
       }),
-      {
-        numRuns: Number(process.env.ENDINGS ?? 200),
-        seed: Number(process.env.SEED ?? 7),
-        endOnFailure: true,
-      },
+      { numRuns: Number(process.env.ENDINGS ?? 200), endOnFailure: true },
     );
   });
 
