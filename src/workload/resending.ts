@@ -42,6 +42,8 @@ export class ResendingSource implements RequestSource {
 
   /** Keeps a copy of what is handed out. @param to where it goes, if it is not there yet */
   private keep(from: RequestDraft, to: RequestDraft | undefined): void {
+    // What is sent again may find its own blocks, though no other prompt has them.
+    from.sharedHashes = Number.POSITIVE_INFINITY;
     const kept = copied(from, this.spare.pop() ?? new RequestDraft());
     this.inFlight.set(kept.row, kept);
     if (to) handOver(from, to);

@@ -124,6 +124,17 @@ describe('an unkind world', () => {
     expect(early).toEqual([]);
   });
 
+  it('finds the blocks of a request that is sent again, though no other prompt has them', async () => {
+    const trace = join(folder, 'unshared.jsonl');
+    writeFileSync(trace, '{"timestamp":0,"input_length":256,"output_length":400,"hash_ids":[1]}\n');
+    const { report, records } = await replay({
+      ...{ ...SPLIT, traceFiles: [trace], numPrefillWorkers: 1, numDecodeWorkers: 1, planner: 'none' },
+      ...{ disturbances: { outages: outageFile('decode.csv', '1,decode,0,1') }, records: 'all' },
+    });
+    expect(report.disturbances).toMatchObject({ lost_workers: 1, resent_requests: 1 });
+    expect(records[0]).toMatchObject({ firstReusedTokens: 240 });
+  });
+
   it.each([
     [{ boot_failure_rate: 1 }, 'disturbances: boot_failure_rate: 1 is out of range'],
     [{ loses: 1 }, 'disturbances: loses: unknown field'],
