@@ -1,13 +1,11 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { Acceptance, AcceptLimits } from '../calibrate/accept.js';
-import type { MeasuredFormat } from '../calibrate/measured.js';
 import { InputError } from '../config/input-error.js';
 import type { Scenario } from '../config/scenario/scenario.js';
 import { RunError } from '../simulation/run-error.js';
 import { float } from './flags.js';
+import { addMeasuredFlags, MEASURED_FLAGS, type MeasuredFlags, measuredScenario } from './measured-flags.js';
 import { addConfigFlags, addSettingFlags } from './replay-flags.js';
-
-const FORMATS = ['requests', 'aiperf', 'dynamo-requests'];
 
 const EXAMPLES = `
 Compared are TTFT and ITL (median and 90th percentile), the part of prompts found in caches, and requests per minute.
@@ -17,42 +15,22 @@ Examples:
   dynosim accept --measured window.jsonl --trace window-trace.jsonl --config calibrated.yaml
   dynosim accept --measured profile_export.jsonl --measured-format aiperf --trace trace.jsonl --ttft-limit 0.1`;
 
-interface Flags {
-  [flag: string]: unknown;
-  measured: string;
-  measuredFormat: MeasuredFormat;
-  trace?: string;
+interface Flags extends MeasuredFlags {
   ttftLimit: number;
   itlLimit: number;
   hitRateLimit: number;
   throughputLimit: number;
-  json?: boolean;
-  config?: string;
-  set?: string[];
-  printConfig?: boolean;
 }
 
 /** Flags that are about comparing, and no part of a replay. */
-const OWN_FLAGS = [
-  'measured',
-  'measuredFormat',
-  'trace',
-  'ttftLimit',
-  'itlLimit',
-  'hitRateLimit',
-  'throughputLimit',
-  'json',
-];
+const OWN_FLAGS = [...MEASURED_FLAGS, 'ttftLimit', 'itlLimit', 'hitRateLimit', 'throughputLimit', 'json'];
 
 export function acceptCommand(): Command {
-  const command = new Command('accept')
-    .description('Tell whether a simulated fleet may be trusted: a measured window against its simulation')
-    .optionsGroup('Measurement:')
-    .requiredOption('--measured <file>', 'what was measured, a row a request (as calibrate reads it)')
-    .addOption(
-      new Option('--measured-format <name>', 'what the file is').choices(FORMATS).default('requests'),
-    )
-    .option('--trace <file>', 'the same requests as a trace')
+  const command = new Command('accept').description(
+    'Tell whether a simulated fleet may be trusted: a measured window against its simulation',
+  );
+  addMeasuredFlags(command);
+  command
     .option('--ttft-limit <part>', 'most relative difference of TTFT', float, 0.15)
     .option('--itl-limit <part>', 'most relative difference of ITL', float, 0.1)
     .option('--hit-rate-limit <part>', 'most difference of the hit rate, as part of 1', float, 0.03)
@@ -62,16 +40,8 @@ export function acceptCommand(): Command {
   addSettingFlags(command, ['Synthetic load', 'Goals']);
   addConfigFlags(command);
   return command.action(async (flags: Flags) => {
-    const [{ configuredSettings, configText }, { readScenario }] = await Promise.all([
-      import('./config-file.js'),
-      import('../setup/scenario.js'),
-    ]);
-    const traces = flags.trace === undefined ? [] : [flags.trace];
-    const { json, names } = configuredSettings(command, traces, flags.config, flags.set ?? [], OWN_FLAGS);
-    if (!json.has('trace')) throw new InputError('--trace: give the trace of the measured requests');
-    const scenario = readScenario(json, names);
-    if (flags.printConfig) process.stdout.write(configText(command, scenario, OWN_FLAGS));
-    else await runAccept(scenario, command.opts());
+    const scenario = await measuredScenario(command, flags, OWN_FLAGS);
+    if (scenario) await runAccept(scenario, command.opts());
   });
 }
 

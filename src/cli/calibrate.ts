@@ -1,21 +1,14 @@
 import { existsSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Calibration } from '../calibrate/calibrate.js';
-import type { MeasuredFormat } from '../calibrate/measured.js';
 import type { Group } from '../calibrate/parameters.js';
 import { InputError } from '../config/input-error.js';
 import type { Scenario } from '../config/scenario/scenario.js';
+import { addMeasuredFlags, MEASURED_FLAGS, type MeasuredFlags, measuredScenario } from './measured-flags.js';
 import { writeOutputs } from './output.js';
 import { addConfigFlags, addSettingFlags } from './replay-flags.js';
 
 const GROUPS = ['overheads', 'timing', 'kv'];
-const FORMATS: readonly MeasuredFormat[] = [
-  'requests',
-  'aiperf',
-  'bench',
-  'dynamo-requests',
-  'llmservingsim',
-];
 
 const EXAMPLES = `
 What is fitted (--fit, all by default):
@@ -35,31 +28,20 @@ Examples:
   dynosim calibrate --measured profile_export.jsonl --measured-format aiperf --trace trace.jsonl --config run.yaml
   dynosim replay --config calibrated.yaml`;
 
-interface Flags {
-  [flag: string]: unknown;
-  measured: string;
-  measuredFormat: MeasuredFormat;
-  trace?: string;
+interface Flags extends MeasuredFlags {
   engineLog?: string;
   fit: readonly Group[];
   output?: string;
   force?: boolean;
-  json?: boolean;
   quiet?: boolean;
-  config?: string;
-  set?: string[];
-  printConfig?: boolean;
 }
 
 export function calibrateCommand(): Command {
-  const command = new Command('calibrate')
-    .description('Fit a simulated fleet to what a real one was measured to do')
-    .optionsGroup('Measurement:')
-    .requiredOption('--measured <file>', 'what was measured, a row a request')
-    .addOption(
-      new Option('--measured-format <name>', 'what the file is').choices(FORMATS).default('requests'),
-    )
-    .option('--trace <file>', 'the same requests as a trace')
+  const command = new Command('calibrate').description(
+    'Fit a simulated fleet to what a real one was measured to do',
+  );
+  addMeasuredFlags(command);
+  command
     .addOption(
       new Option('--fit <groups>', 'what to fit, with commas between').default(GROUPS).argParser(groupsOf),
     )
@@ -72,32 +54,15 @@ export function calibrateCommand(): Command {
   addSettingFlags(command, ['Synthetic load', 'Goals']);
   addConfigFlags(command);
   return command.action(async (flags: Flags) => {
-    const [{ configuredSettings, configText }, { readScenario }] = await Promise.all([
-      import('./config-file.js'),
-      import('../setup/scenario.js'),
-    ]);
-    const traces = flags.trace === undefined ? [] : [flags.trace];
-    const { json, names } = configuredSettings(command, traces, flags.config, flags.set ?? [], OWN_FLAGS);
-    if (!json.has('trace')) throw new InputError('--trace: give the trace of the measured requests');
-    const read = readScenario(json, names);
-    const scenario = flags.engineLog === undefined ? read : await withLog(read, flags.engineLog);
-    if (flags.printConfig) process.stdout.write(configText(command, scenario, OWN_FLAGS));
-    else await runCalibrate(command, scenario, command.opts());
+    const { engineLog } = flags;
+    const withItsLog = (read: Scenario) => (engineLog === undefined ? read : withLog(read, engineLog));
+    const scenario = await measuredScenario(command, flags, OWN_FLAGS, withItsLog);
+    if (scenario) await runCalibrate(command, scenario, command.opts());
   });
 }
 
 /** Flags that are about calibrating, and no part of a replay. */
-const OWN_FLAGS = [
-  'measured',
-  'measuredFormat',
-  'trace',
-  'engineLog',
-  'fit',
-  'output',
-  'force',
-  'json',
-  'quiet',
-];
+const OWN_FLAGS = [...MEASURED_FLAGS, 'engineLog', 'fit', 'output', 'force', 'json', 'quiet'];
 
 function groupsOf(text: string): string[] {
   const groups = text.split(',').map((group) => group.trim());

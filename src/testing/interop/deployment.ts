@@ -89,11 +89,25 @@ export class Member {
   }
 }
 
+/** What tests look at in answers; the text itself where that is no JSON. */
+type Body = string & {
+  choices: { text: string; message: { content: string } }[];
+  usage: {
+    prompt_tokens: number;
+    completion_tokens: number;
+    total_tokens: number;
+    prompt_tokens_details: { cached_tokens: number };
+  };
+  nvext: {
+    timing: { kv_hit_rate: number };
+    worker_id: { prefill_worker_id: number; decode_worker_id: number };
+  };
+};
+
 /** What an answer was. */
 export interface Reply {
   status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: answers of several programs, looked at by tests alone
-  body: any;
+  body: Body;
 }
 
 /** A deployment on this machine: frontends and workers, of Dynamo and ours, that find each other. */
@@ -149,9 +163,9 @@ export class TestDeployment {
     });
     const text = await response.text();
     try {
-      return { status: response.status, body: JSON.parse(text) };
+      return { status: response.status, body: JSON.parse(text) as Body };
     } catch {
-      return { status: response.status, body: text };
+      return { status: response.status, body: text as Body };
     }
   }
 
