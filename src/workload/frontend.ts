@@ -1,4 +1,5 @@
-import { type EndedDraft, RequestDraft, type RequestSource } from './source.js';
+import { RequestDraft, type RequestSource } from './source.js';
+import { WrappedSource } from './wrapped-source.js';
 
 /** How long a frontend takes for a request before anybody else sees it. */
 type FrontendTime = (inputTokens: number) => number;
@@ -9,28 +10,16 @@ interface Waiting {
 }
 
 /** A source whose requests pass through a frontend first: they are ready when that is done with them. */
-export class FrontendSource implements RequestSource {
-  readonly hasFeedback = true;
+export class FrontendSource extends WrappedSource implements RequestSource {
   /** Requests in the frontend, by when it is done with them, then by arrival. */
   private readonly waiting: Waiting[] = [];
   private readonly spare: RequestDraft[] = [];
 
   constructor(
-    private readonly inner: RequestSource,
+    inner: RequestSource,
     private readonly timeOf: FrontendTime,
-  ) {}
-
-  get total(): number {
-    return this.inner.total;
-  }
-  get hashBlockTokens(): number {
-    return this.inner.hashBlockTokens;
-  }
-  get hasTokens(): boolean {
-    return this.inner.hasTokens;
-  }
-  get isGraph(): boolean {
-    return this.inner.isGraph;
+  ) {
+    super(inner);
   }
 
   nextReadyMs(): number {
@@ -62,16 +51,8 @@ export class FrontendSource implements RequestSource {
     this.waiting.splice(at, 0, { readyMs, draft });
   }
 
-  ended(request: EndedDraft): void {
-    this.inner.ended(request);
-  }
-
   isDrained(): boolean {
     return this.waiting.length === 0 && this.inner.isDrained();
-  }
-
-  sessionName(session: number): string | null {
-    return this.inner.sessionName(session);
   }
 }
 

@@ -1,27 +1,12 @@
 import { handOver } from './frontend.js';
 import { type EndedDraft, RequestDraft, type RequestSource } from './source.js';
+import { WrappedSource } from './wrapped-source.js';
 
 /** A source that keeps what it has handed out until it ends, and hands it out again when it was lost on the way. */
-export class ResendingSource implements RequestSource {
-  readonly hasFeedback = true;
+export class ResendingSource extends WrappedSource implements RequestSource {
   private readonly inFlight = new Map<number, RequestDraft>();
   private readonly lost: { readyMs: number; draft: RequestDraft }[] = [];
   private readonly spare: RequestDraft[] = [];
-
-  constructor(private readonly inner: RequestSource) {}
-
-  get total(): number {
-    return this.inner.total;
-  }
-  get hashBlockTokens(): number {
-    return this.inner.hashBlockTokens;
-  }
-  get hasTokens(): boolean {
-    return this.inner.hasTokens;
-  }
-  get isGraph(): boolean {
-    return this.inner.isGraph;
-  }
 
   nextReadyMs(): number {
     return Math.min(this.lost[0]?.readyMs ?? Number.POSITIVE_INFINITY, this.inner.nextReadyMs());
@@ -56,19 +41,15 @@ export class ResendingSource implements RequestSource {
     this.lost.push({ readyMs: nowMs, draft });
   }
 
-  ended(request: EndedDraft): void {
+  override ended(request: EndedDraft): void {
     const draft = this.inFlight.get(request.row);
     if (draft) this.spare.push(draft);
     this.inFlight.delete(request.row);
-    this.inner.ended(request);
+    super.ended(request);
   }
 
   isDrained(): boolean {
     return this.lost.length === 0 && this.inner.isDrained();
-  }
-
-  sessionName(session: number): string | null {
-    return this.inner.sessionName(session);
   }
 }
 

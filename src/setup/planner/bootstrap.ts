@@ -1,4 +1,5 @@
 import type { EngineArgs } from '../../config/engine-type.js';
+import { noPass } from '../../engine/pass-meter.js';
 import type { BootstrapPass } from '../../planner/reference/reference-planner.js';
 import { AicError } from '../../timing/aic/aic-error.js';
 import type { TimingModel } from '../../timing/timing-model.js';
@@ -9,17 +10,7 @@ const DEFAULT_BATCHED_TOKENS = 8192;
 const DEFAULT_REQUESTS = 256;
 const DEFAULT_KV_TOKENS = 262_144;
 
-const NO_WORK = {
-  prefillRequests: 0,
-  prefillTokens: 0,
-  prefillCachedTokens: 0,
-  decodeRequests: 0,
-  decodeTokens: 0,
-  queuedPrefillRequests: 0,
-  queuedPrefillTokens: 0,
-  queuedDecodeRequests: 0,
-  queuedDecodeTokens: 0,
-};
+const { startMs: _start, endMs: _end, ...NO_WORK } = noPass(0, 0);
 
 /** Whether there is something to ask about passes before any was seen, other than default timing. */
 export function hasTiming({ aic, timing }: EngineArgs): boolean {

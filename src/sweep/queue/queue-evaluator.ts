@@ -47,9 +47,10 @@ export async function queueEvaluator(address: QueueAddress): Promise<Evaluator> 
   async function look(id: string): Promise<void> {
     const asked = waiting.get(id);
     if (!asked) return;
+    // Read after the state, since a job that ends in between would be read without its outcome.
+    const state = await queue.getJobState(id);
     const found = await QueuedJob.fromId<Job, Outcome>(queue, id);
     if (!found) return add(id, asked.job);
-    const state = await found.getState();
     if (state === 'completed') asked.settle(found.returnvalue);
     else if (state === 'failed') {
       const outcome = { failure: found.failedReason ?? 'failed', isInput: false };

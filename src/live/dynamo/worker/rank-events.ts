@@ -1,4 +1,4 @@
-import type { PassMetrics } from '../../../engine/pass-meter.js';
+import { noPass, type PassMetrics } from '../../../engine/pass-meter.js';
 import type { KvPublisher } from '../event-plane/kv-publisher.js';
 import { encodeActiveLoad, encodePassReport } from '../event-plane/metrics.js';
 import type { Publisher } from '../event-plane/plane.js';
@@ -9,19 +9,7 @@ const SETTLE_MS = 1;
 /** How often an idle rank says that it is there, and every rank what it has in use: that also ends an overload. */
 const HEARTBEAT_MS = 1000;
 
-const IDLE: PassMetrics = {
-  startMs: 0,
-  endMs: 0,
-  prefillRequests: 0,
-  prefillTokens: 0,
-  prefillCachedTokens: 0,
-  decodeRequests: 0,
-  decodeTokens: 0,
-  queuedPrefillRequests: 0,
-  queuedPrefillTokens: 0,
-  queuedDecodeRequests: 0,
-  queuedDecodeTokens: 0,
-};
+const IDLE = noPass(0, 0);
 
 /** Tells the deployment what a rank does. */
 export class RankEvents implements RankWatch {
